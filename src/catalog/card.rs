@@ -1,0 +1,88 @@
+//! A provider as a value, ready for use.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Model, Quirks, Simulation};
+use crate::secret::Secret;
+
+/// One provider: where it is, how it is spoken to, what it offers.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// The operator's name for it; the first half of `provider/model`.
+    pub name: Arc<str>,
+    /// The wire format it speaks, or that it is simulated.
+    pub dialect: DialectName,
+    /// What the provider's own SDK takes as base URL, without a slash at the end.
+    pub base_url: String,
+    /// Our key, if it wants one.
+    pub credential: Option<Secret>,
+    /// Where the key goes.
+    pub auth: Auth,
+    /// Headers sent with every request.
+    pub headers: BTreeMap<String, String>,
+    /// Where its endpoints are, below the base URL.
+    pub paths: Paths,
+    /// Where it departs from its dialect.
+    pub quirks: Quirks,
+    /// The models it offers, by id.
+    pub models: BTreeMap<String, Arc<Model>>,
+    /// What happens to models not listed.
+    pub unknown_models: UnknownModels,
+    /// The model name sent instead of the target's (Azure's deployment name on its v1 surface).
+    pub model_override: Option<String>,
+    /// `anthropic-version` to send; default: the newest, or the older where the request needs it.
+    pub anthropic_version: Option<String>,
+    /// Output limit sent where the caller set none and the provider requires one.
+    pub default_max_tokens: u64,
+    /// How a simulated provider behaves.
+    pub simulation: Simulation,
+}
+
+/// The wire formats a provider can speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DialectName {
+    /// OpenAI chat completions, and whoever copies them.
+    #[default]
+    Openai,
+    /// Anthropic Messages.
+    Anthropic,
+    /// Nobody: answers are made inside the process.
+    Simulated,
+}
+
+/// Where the key goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Auth {
+    /// `Authorization: Bearer KEY`.
+    #[default]
+    Bearer,
+    /// `NAME: KEY`.
+    Header(String),
+    /// Nowhere.
+    None,
+}
+
+/// Where endpoints are, below the base URL. A query string may follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// Chat completions, or messages.
+    pub chat: String,
+    /// Embeddings.
+    pub embeddings: String,
+}
+
+/// What happens to models a card does not list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownModels {
+    /// They are tried; their price is unknown and counted as unknown.
+    #[default]
+    Pass,
+    /// They are refused.
+    Reject,
+}

@@ -1,0 +1,99 @@
+//! All providers of a configuration, and the smallest thing that can be tried.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use super::{Card, Model, UnknownModels};
+
+/// One model of one provider, with the provider's credential.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The provider.
+    pub card: Arc<Card>,
+    /// The model's id at the provider.
+    pub model: Arc<str>,
+    /// What is known of the model; `None` for one the card does not list.
+    pub facts: Option<Arc<Model>>,
+}
+
+impl Target {
+    /// The model name to put on the wire.
+    pub fn wire_model(&self) -> &str {
+        self.card.model_override.as_deref().unwrap_or(&self.model)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.card.name, self.model)
+    }
+}
+
+/// The providers of one configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    cards: BTreeMap<Arc<str>, Arc<Card>>,
+}
+
+/// Why a name is no target.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoTarget {
+    /// There is no slash in it.
+    #[error("`{0}` is no target: write `provider/model`")]
+    NotATarget(String),
+    /// No such provider.
+    #[error("there is no provider `{0}`")]
+    UnknownProvider(String),
+    /// The provider takes listed models only.
+    #[error("the provider `{provider}` has no model `{model}`")]
+    UnknownModel {
+        /// The provider.
+        provider: String,
+        /// The model.
+        model: String,
+    },
+}
+
+impl Catalog {
+    /// A catalogue of these providers.
+    pub fn new(cards: impl IntoIterator<Item = Card>) -> Self {
+        Self {
+            cards: cards
+                .into_iter()
+                .map(|card| (card.name.clone(), Arc::new(card)))
+                .collect(),
+        }
+    }
+
+    /// The providers, by name.
+    pub fn cards(&self) -> impl Iterator<Item = &Arc<Card>> {
+        self.cards.values()
+    }
+
+    /// The provider of this name.
+    pub fn card(&self, name: &str) -> Option<&Arc<Card>> {
+        self.cards.get(name)
+    }
+
+    /// The target of this name, `provider/model`; the model may have slashes of its own.
+    pub fn target(&self, name: &str) -> Result<Target, NoTarget> {
+        let (provider, model) = name
+            .split_once('/')
+            .ok_or_else(|| NoTarget::NotATarget(name.to_owned()))?;
+        let card = self
+            .cards
+            .get(provider)
+            .ok_or_else(|| NoTarget::UnknownProvider(provider.to_owned()))?;
+        let facts = card.models.get(model).cloned();
+        if model.is_empty() || (facts.is_none() && card.unknown_models == UnknownModels::Reject) {
+            return Err(NoTarget::UnknownModel {
+                provider: provider.to_owned(),
+                model: model.to_owned(),
+            });
+        }
+        Ok(Target {
+            card: card.clone(),
+            model: model.into(),
+            facts,
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! What must be known of a request before anything is planned: enough to authorise, limit and route it.
+//!
+//! Reading an outline is one pass over the top level of the body. The conversation itself is parsed only
+//! where a translation needs it.
+
+/// The outline of a completion or embedding request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// The model as the caller named it: a route, or `provider/model`.
+    pub model: String,
+    /// Whether the answer is wanted as a stream.
+    pub stream: bool,
+    /// Whether a streamed answer should show its usage.
+    pub include_usage: bool,
+    /// The most output tokens wanted.
+    pub max_tokens: Option<u64>,
+    /// How many answers are wanted.
+    pub n: u64,
+    /// Whether tools are on offer.
+    pub tools: bool,
+    /// Size of the prompt as JSON text (messages and tools), in bytes.
+    pub prompt_bytes: u64,
+}
+
+/// JSON text of a chat holds about one token in four bytes; the usual rule of thumb for English, and on the
+/// safe side for JSON, whose punctuation costs more bytes than tokens.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// What an answer without a stated limit is taken to cost when tokens are reserved for it.
+const UNSTATED_OUTPUT: u64 = 1024;
+
+impl Outline {
+    /// An estimate of the input tokens: for routing and reservations, never for billing when the provider counts.
+    pub fn input_tokens(&self) -> u64 {
+        estimate_tokens(self.prompt_bytes).max(1)
+    }
+
+    /// Tokens to reserve before the call: the estimated input and the output the caller allows.
+    pub fn reserved_tokens(&self) -> u64 {
+        let output = self
+            .max_tokens
+            .unwrap_or(UNSTATED_OUTPUT)
+            .saturating_mul(self.n.max(1));
+        self.input_tokens().saturating_add(output)
+    }
+}
+
+/// Estimated tokens of `bytes` bytes of text.
+pub fn estimate_tokens(bytes: u64) -> u64 {
+    bytes.div_ceil(BYTES_PER_TOKEN)
+}

@@ -1,0 +1,26 @@
+//! Waypost: a multi-provider model gateway around one router. This page is the map.
+//!
+//! Rooms from the ground up; each imports rooms on lower lines only, and `tests/it/house.rs` keeps it so.
+//! `docs/architecture.md` walks one request through them.
+//!
+//! Invariants, mostly about absence:
+//! - `chat`, `catalog`, `dialect` and `route` never await, never read the clock, never touch network, files or
+//!   environment: the same facts give the same plan.
+//! - Only `http` knows the status codes callers see; only `upstream` knows reqwest; only `config` reads files.
+//! - No room imports `config`. Each owns its `Settings`.
+//! - No provider's name appears in Rust outside `catalog/shipped.rs` and tests.
+//! - After the first delta reached the caller there is no other attempt: the *commit point*.
+//! - Every hold and receipt is closed exactly once; dropping one only records "abandoned".
+//! - Every number a provider controls goes through checked arithmetic and a clamp.
+
+// Words: plain data every room speaks.
+pub mod catalog;
+pub mod chat;
+pub mod json;
+pub mod outcome;
+pub mod problem;
+pub mod secret;
+pub mod span;
+
+// Languages.
+pub mod dialect;
