@@ -24,3 +24,6 @@ pub mod span;
 
 // Languages.
 pub mod dialect;
+
+// Judgement: pure, or with the time as an argument.
+pub mod route;
