@@ -26,4 +26,6 @@ pub mod span;
 pub mod dialect;
 
 // Judgement: pure, or with the time as an argument.
+pub mod access;
+pub mod limit;
 pub mod route;
