@@ -13,6 +13,6 @@ mod router;
 mod settings;
 mod weighted;
 
-pub use plan::{Candidate, NoPlan, Plan, Shown, Verdict};
+pub use plan::{Candidate, NoPlan, Plan, Verdict};
 pub use router::{Rights, Route, Router};
 pub use settings::{Entry, Retry, Settings, Strategy, Timeouts, WeightedTarget};

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::{Retry, Strategy, Timeouts};
 use crate::{catalog::Target, outcome::Reason};
 
@@ -133,25 +131,4 @@ pub enum NoPlan {
     /// Every candidate was dropped.
     #[error("no target is left for this request")]
     NothingLeft(Vec<Verdict>),
-}
-
-/// One candidate of a plan as explain records show it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Shown {
-    /// `provider/model`.
-    pub target: Arc<str>,
-    /// Whether it may be tried.
-    pub kept: bool,
-    /// Why.
-    pub reason: Reason,
-}
-
-impl From<&Verdict> for Shown {
-    fn from(verdict: &Verdict) -> Self {
-        Self {
-            target: verdict.candidate.name.clone(),
-            kept: verdict.kept,
-            reason: verdict.reason,
-        }
-    }
 }
