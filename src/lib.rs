@@ -24,3 +24,6 @@ pub mod span;
 
 // Languages.
 pub mod dialect;
+
+// Papers.
+pub mod config;
