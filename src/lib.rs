@@ -39,3 +39,6 @@ pub mod relay;
 
 // Face.
 pub mod http;
+
+// Papers.
+pub mod config;

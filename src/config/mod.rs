@@ -1,0 +1,20 @@
+//! The papers: the configuration file as written, its problems with their places, and its changes.
+//!
+//! Rooms own their settings and say what is wrong by path of keys; this room reads files and the environment,
+//! and turns paths into `file:line:column`. It knows nothing of what the settings mean.
+
+mod check;
+mod diagnostic;
+mod load;
+mod read;
+mod scalar;
+mod schema;
+mod tree;
+
+pub use diagnostic::{Diagnostic, Place, Severity};
+pub use load::{Loaded, parse};
+pub use schema::json_schema;
+pub use tree::{Entry, Node, Value};
+
+#[cfg(test)]
+mod tests;
