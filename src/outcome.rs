@@ -113,7 +113,7 @@ pub struct Failure {
     pub message: String,
     /// The parameter at fault, as a path in the caller's request.
     pub param: Option<String>,
-    /// The time to wait the provider asked for, unclamped.
+    /// The time to wait the provider asked for; the dialect has clamped it.
     pub retry_after: Option<Duration>,
     /// What may be done next.
     pub fate: Fate,

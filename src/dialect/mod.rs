@@ -11,6 +11,7 @@
 
 pub mod anthropic;
 pub mod bridge;
+pub mod fault;
 pub mod openai;
 pub mod sse;
 

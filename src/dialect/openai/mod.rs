@@ -1,4 +1,8 @@
 //! OpenAI's wire format.
+mod error;
+mod finish;
+mod usage;
+mod wire;
 
 use bytes::Bytes;
 use http::HeaderMap;
