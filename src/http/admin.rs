@@ -25,7 +25,14 @@ pub(super) async fn metrics(State(hall): State<Arc<Hall>>, headers: HeaderMap) -
         return refusal;
     }
     let text = hall.ledger.metrics().render();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
 }
 
 #[derive(Deserialize)]
@@ -40,7 +47,11 @@ fn fifty() -> usize {
 }
 
 /// `GET /admin/requests`: the most recent records, newest first.
-pub(super) async fn requests(State(hall): State<Arc<Hall>>, Query(page): Query<Page>, headers: HeaderMap) -> Response {
+pub(super) async fn requests(
+    State(hall): State<Arc<Hall>>,
+    Query(page): Query<Page>,
+    headers: HeaderMap,
+) -> Response {
     if let Some(refusal) = refuse(&hall, &headers) {
         return refusal;
     }
@@ -50,14 +61,20 @@ pub(super) async fn requests(State(hall): State<Arc<Hall>>, Query(page): Query<P
 }
 
 /// `GET /admin/requests/{id}`: the explain record of one request.
-pub(super) async fn request(State(hall): State<Arc<Hall>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+pub(super) async fn request(
+    State(hall): State<Arc<Hall>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     if let Some(refusal) = refuse(&hall, &headers) {
         return refusal;
     }
     match hall.ledger.find(&id) {
         Some(record) => answer(&record),
         None => {
-            let message = format!("There is no record of the request `{id}`: it still runs, or it is no longer among the recent ones");
+            let message = format!(
+                "There is no record of the request `{id}`: it still runs, or it is no longer among the recent ones"
+            );
             Reply::openai(404, "not_found", "request_not_found", &message).respond("")
         }
     }
@@ -82,7 +99,11 @@ struct Candidate {
 
 impl From<&Verdict> for Candidate {
     fn from(verdict: &Verdict) -> Self {
-        Self { target: verdict.candidate.name.clone(), kept: verdict.kept, reason: verdict.reason }
+        Self {
+            target: verdict.candidate.name.clone(),
+            kept: verdict.kept,
+            reason: verdict.reason,
+        }
     }
 }
 
@@ -92,12 +113,16 @@ pub(super) async fn explain(State(hall): State<Arc<Hall>>, request: Request) -> 
         return refusal;
     }
     let face = hall.face();
-    let bad = |message: &str| Reply::openai(400, "invalid_request_error", "invalid_request", message).respond("");
+    let bad = |message: &str| {
+        Reply::openai(400, "invalid_request_error", "invalid_request", message).respond("")
+    };
     let body = match body::read(request.into_body(), &face.settings).await {
         Ok(body) => body,
         Err(failure) => return bad(&failure.message),
     };
-    let read = json::Object::parse(&body).ok().and_then(|body| body.peek::<String>("model"));
+    let read = json::Object::parse(&body)
+        .ok()
+        .and_then(|body| body.peek::<String>("model"));
     let Some(model) = read else {
         return bad("expected a chat completion's body with a `model`");
     };
@@ -132,7 +157,11 @@ pub(super) async fn unknown(State(hall): State<Arc<Hall>>, request: Request) -> 
     if let Some(refusal) = refuse(&hall, request.headers()) {
         return refusal;
     }
-    let message = format!("Unknown request URL: {} {}", request.method(), request.uri().path());
+    let message = format!(
+        "Unknown request URL: {} {}",
+        request.method(),
+        request.uri().path()
+    );
     Reply::openai(404, "not_found", "unknown_url", &message).respond("")
 }
 
@@ -148,13 +177,24 @@ fn refuse(hall: &Hall, headers: &HeaderMap) -> Option<Response> {
     if key.matches(presented.trim()) {
         return None;
     }
-    hall.ledger.metrics().refused.with_label_values(&["admin_key"]).inc();
+    hall.ledger
+        .metrics()
+        .refused
+        .with_label_values(&["admin_key"])
+        .inc();
     let message = "The admin listener wants its key: `Authorization: Bearer KEY`.";
     Some(Reply::openai(401, "authentication_error", "invalid_api_key", message).respond(""))
 }
 
 fn answer(value: &impl Serialize) -> Response {
-    let mut response = (StatusCode::OK, serde_json::to_vec(value).unwrap_or_default()).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut response = (
+        StatusCode::OK,
+        serde_json::to_vec(value).unwrap_or_default(),
+    )
+        .into_response();
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }

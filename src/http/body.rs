@@ -11,7 +11,10 @@ use crate::outcome::{ErrorClass, Failure};
 const SLOWEST: u64 = 1024;
 
 /// Reads a whole body.
-pub(super) async fn read(mut body: axum::body::Body, settings: &Settings) -> Result<Bytes, Failure> {
+pub(super) async fn read(
+    mut body: axum::body::Body,
+    settings: &Settings,
+) -> Result<Bytes, Failure> {
     let limit = settings.max_body;
     if http_body::Body::size_hint(&body).lower() > limit as u64 {
         return Err(too_large(limit));
@@ -23,10 +26,15 @@ pub(super) async fn read(mut body: axum::body::Body, settings: &Settings) -> Res
         let read = first.as_ref().map_or(0, Bytes::len) + rest.len();
         // The longer it takes, the more must be there: the grace, and a second for each KiB read.
         let due = began + settings.body_grace.get() + Duration::from_secs(read as u64 / SLOWEST);
-        let frame = timeout_at(due, body.frame()).await.map_err(|_| too_slow())?;
+        let frame = timeout_at(due, body.frame())
+            .await
+            .map_err(|_| too_slow())?;
         let Some(frame) = frame else { break };
-        let frame = frame.map_err(|_| Failure::new(ErrorClass::Cancelled, "The request's body ended early"))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let frame = frame
+            .map_err(|_| Failure::new(ErrorClass::Cancelled, "The request's body ended early"))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         if read + data.len() > limit {
             return Err(too_large(limit));
         }
@@ -46,9 +54,16 @@ pub(super) async fn read(mut body: axum::body::Body, settings: &Settings) -> Res
 }
 
 fn too_large(limit: usize) -> Failure {
-    Failure::new(ErrorClass::TooLarge, format!("The request's body is larger than the limit of {limit} bytes."))
+    Failure::new(
+        ErrorClass::TooLarge,
+        format!("The request's body is larger than the limit of {limit} bytes."),
+    )
 }
 
 fn too_slow() -> Failure {
-    Failure::new(ErrorClass::InvalidRequest, "The request's body came too slowly.").with_status(408)
+    Failure::new(
+        ErrorClass::InvalidRequest,
+        "The request's body came too slowly.",
+    )
+    .with_status(408)
 }

@@ -88,7 +88,12 @@ fn errand(
 
 /// Waits for the answer; for a stream's first delta only so long, then the head goes out and comments keep
 /// the connection alive.
-async fn answer(hall: Arc<Hall>, entry: Entry, errand: Errand, dialect: &'static dyn Dialect) -> Response {
+async fn answer(
+    hall: Arc<Hall>,
+    entry: Entry,
+    errand: Errand,
+    dialect: &'static dyn Dialect,
+) -> Response {
     let stream = errand.ask.outline.stream;
     let style = sse::Style::of(&errand.ask);
     let mut completion = Box::pin(relay::complete(entry.face.desk.clone(), errand));
@@ -116,17 +121,26 @@ fn respond(
         Ok(Answered::Whole(body, summary)) => {
             let mut response = Body::from(body).into_response();
             let headers = response.headers_mut();
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
             identify(&entry.id, headers);
             summarise(&summary, headers);
             response
         }
-        Ok(Answered::Stream(flow, summary)) => {
-            event_stream(sse::flowing(flow, hall.closing.clone()), &entry.id, Some(&summary))
-        }
+        Ok(Answered::Stream(flow, summary)) => event_stream(
+            sse::flowing(flow, hall.closing.clone()),
+            &entry.id,
+            Some(&summary),
+        ),
         Err(refused) => {
             if let Refused::Limited(limited) = &refused {
-                hall.ledger.metrics().limited.with_label_values(&[limited.limit]).inc();
+                hall.ledger
+                    .metrics()
+                    .limited
+                    .with_label_values(&[limited.limit])
+                    .inc();
             }
             Reply::refused(dialect, &refused, &entry.id).respond(&entry.id)
         }
@@ -136,7 +150,10 @@ fn respond(
 fn event_stream(body: Body, id: &str, summary: Option<&Summary>) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Asks nginx not to collect the stream.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
@@ -160,7 +177,10 @@ pub(super) fn summarise(summary: &Summary, headers: &mut HeaderMap) {
             headers.insert(name, value);
         }
     };
-    put("x-waypost-route", summary.route.as_deref().unwrap_or("direct"));
+    put(
+        "x-waypost-route",
+        summary.route.as_deref().unwrap_or("direct"),
+    );
     if let Some(target) = &summary.target {
         put("x-waypost-target", target);
     }

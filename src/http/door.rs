@@ -45,12 +45,22 @@ pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> 
     let face = hall.face();
     let id = request_id(headers);
     let refuse = |id, reason: &str, failure| {
-        hall.ledger.metrics().refused.with_label_values(&[reason]).inc();
+        hall.ledger
+            .metrics()
+            .refused
+            .with_label_values(&[reason])
+            .inc();
         Refusal { id, failure }
     };
     let presented = match key(headers) {
         Ok(presented) => presented,
-        Err(message) => return Err(refuse(id, "ambiguous_key", Failure::new(ErrorClass::InvalidRequest, message))),
+        Err(message) => {
+            return Err(refuse(
+                id,
+                "ambiguous_key",
+                Failure::new(ErrorClass::InvalidRequest, message),
+            ));
+        }
     };
     match face.access.identify(presented) {
         Ok(caller) => Ok(Entry { id, caller, face }),
@@ -59,7 +69,11 @@ pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> 
                 Denied::NoKey => "no_key",
                 Denied::WrongKey => "wrong_key",
             };
-            Err(refuse(id, reason, Failure::new(ErrorClass::Auth, denied.to_string())))
+            Err(refuse(
+                id,
+                reason,
+                Failure::new(ErrorClass::Auth, denied.to_string()),
+            ))
         }
     }
 }
@@ -72,13 +86,22 @@ fn key(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
         let text = value.to_str().map_err(|_| UNREADABLE)?;
         let (scheme, key) = text.split_once(' ').unwrap_or((text, ""));
         // Another scheme is no key of ours; it counts as a wrong one.
-        Ok(if scheme.eq_ignore_ascii_case("bearer") { key.trim() } else { text })
+        Ok(if scheme.eq_ignore_ascii_case("bearer") {
+            key.trim()
+        } else {
+            text
+        })
     });
-    let plain = headers.get_all("x-api-key").iter().map(|value| value.to_str().map_err(|_| UNREADABLE));
+    let plain = headers
+        .get_all("x-api-key")
+        .iter()
+        .map(|value| value.to_str().map_err(|_| UNREADABLE));
     for key in bearer.chain(plain) {
         let key = key?;
         match found {
-            Some(other) if other != key => return Err("Two different API keys were sent; send one."),
+            Some(other) if other != key => {
+                return Err("Two different API keys were sent; send one.");
+            }
             _ => found = Some(key),
         }
     }
@@ -88,10 +111,14 @@ fn key(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
 /// The caller's id, if it is one that can stand in logs and headers; else a new one.
 fn request_id(headers: &HeaderMap) -> String {
     let sane = |id: &&str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+        let plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
         (1..=128).contains(&id.len()) && id.bytes().all(plain)
     };
-    let theirs = headers.get("x-request-id").and_then(|id| id.to_str().ok()).filter(sane);
+    let theirs = headers
+        .get("x-request-id")
+        .and_then(|id| id.to_str().ok())
+        .filter(sane);
     match theirs {
         Some(id) => id.to_owned(),
         None => format!("req_{}", uuid::Uuid::now_v7().simple()),
@@ -133,9 +160,18 @@ mod tests {
         check(&[("authorization", "bearer  k ")], Ok(Some("k")));
         check(&[("x-api-key", "k")], Ok(Some("k")));
         check(&[("authorization", "Basic k")], Ok(Some("Basic k")));
-        check(&[("authorization", "Bearer k"), ("x-api-key", "k")], Ok(Some("k")));
-        check(&[("authorization", "Bearer k"), ("x-api-key", "j")], Err(()));
-        check(&[("authorization", "Bearer k"), ("authorization", "Bearer j")], Err(()));
+        check(
+            &[("authorization", "Bearer k"), ("x-api-key", "k")],
+            Ok(Some("k")),
+        );
+        check(
+            &[("authorization", "Bearer k"), ("x-api-key", "j")],
+            Err(()),
+        );
+        check(
+            &[("authorization", "Bearer k"), ("authorization", "Bearer j")],
+            Err(()),
+        );
     }
 
     #[test]
@@ -150,9 +186,16 @@ mod tests {
     #[test]
     fn hostile_timeouts_are_no_timeouts() {
         for odd in ["NaN", "inf", "-1", "0", "1e300", "soon"] {
-            assert_eq!(patience(&headers(&[("x-stainless-read-timeout", odd)])), (None, None), "{odd}");
+            assert_eq!(
+                patience(&headers(&[("x-stainless-read-timeout", odd)])),
+                (None, None),
+                "{odd}"
+            );
         }
-        let both = headers(&[("x-stainless-read-timeout", "1.5"), ("x-request-timeout-ms", "250")]);
+        let both = headers(&[
+            ("x-stainless-read-timeout", "1.5"),
+            ("x-request-timeout-ms", "250"),
+        ]);
         let millis = |millis| Some(Duration::from_millis(millis));
         assert_eq!(patience(&both), (millis(1_500), millis(250)));
     }

@@ -15,5 +15,12 @@ use crate::{
 
 /// Embeds texts.
 pub(super) async fn embed(State(hall): State<Arc<Hall>>, request: Request) -> Response {
-    completion::serve(hall, request, &OpenAi, Surface::Embeddings, Ask::read_embeddings).await
+    completion::serve(
+        hall,
+        request,
+        &OpenAi,
+        Surface::Embeddings,
+        Ask::read_embeddings,
+    )
+    .await
 }

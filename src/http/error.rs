@@ -81,7 +81,10 @@ impl Reply {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Body::from(self.body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
         if let Ok(id) = HeaderValue::from_str(id)
             && !id.is_empty()
         {
@@ -90,7 +93,10 @@ impl Reply {
         if let Some(wait) = self.retry_after {
             let wait = wait.min(LONGEST_WAIT);
             // Seconds for everybody, rounded up; milliseconds for SDKs that read them.
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1_000) as u64));
+            headers.insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(wait.as_millis().div_ceil(1_000) as u64),
+            );
             headers.insert("retry-after-ms", HeaderValue::from(wait.as_millis() as u64));
         }
         if self.exhausted {
@@ -121,7 +127,10 @@ pub(super) fn failure(refused: &Refused) -> Failure {
 fn sentence(reason: &NoPlan) -> String {
     let text = reason.to_string();
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
 }
 
 /// The status of each class of failure.

@@ -42,7 +42,10 @@ pub struct Face {
 impl Face {
     /// The limits of a caller.
     pub(super) fn limits_of(&self, caller: &Caller) -> Arc<Limits> {
-        self.limits.get(&caller.name).unwrap_or(&self.unlimited).clone()
+        self.limits
+            .get(&caller.name)
+            .unwrap_or(&self.unlimited)
+            .clone()
     }
 }
 

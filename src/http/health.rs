@@ -13,5 +13,9 @@ pub(super) async fn alive() -> &'static str {
 
 /// New requests are welcome.
 pub(super) async fn ready(State(hall): State<Arc<Hall>>) -> (StatusCode, &'static str) {
-    if hall.is_draining() { (StatusCode::SERVICE_UNAVAILABLE, "draining") } else { (StatusCode::OK, "ready") }
+    if hall.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else {
+        (StatusCode::OK, "ready")
+    }
 }

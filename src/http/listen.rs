@@ -37,7 +37,6 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A bound listener.
-#[derive(Debug)]
 pub struct Listener {
     /// The listening socket.
     pub socket: TcpListener,
@@ -48,7 +47,10 @@ pub struct Listener {
 impl Listener {
     /// Binds `address` (`host:port`).
     pub async fn bind(address: &str, tls: Option<TlsAcceptor>) -> io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, tls })
+        Ok(Self {
+            socket: TcpListener::bind(address).await?,
+            tls,
+        })
     }
 
     /// Where it listens.
@@ -73,11 +75,15 @@ pub async fn serve(
         tracker: TaskTracker::new(),
         cut: CancellationToken::new(),
     };
-    let room = Arc::new(Semaphore::new(settings.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let room = Arc::new(Semaphore::new(
+        settings.max_connections.clamp(1, Semaphore::MAX_PERMITS),
+    ));
     let graceful = GracefulShutdown::new();
     let accept = async {
         loop {
-            let Ok(permit) = room.clone().acquire_owned().await else { return };
+            let Ok(permit) = room.clone().acquire_owned().await else {
+                return;
+            };
             match listener.socket.accept().await {
                 Ok((stream, _)) => {
                     connections.open(stream, listener.tls.clone(), graceful.watcher(), permit);
@@ -94,12 +100,21 @@ pub async fn serve(
         () = stop.cancelled() => {}
     }
     drop(listener);
-    if timeout(settings.drain.get(), graceful.shutdown()).await.is_err() {
+    if timeout(settings.drain.get(), graceful.shutdown())
+        .await
+        .is_err()
+    {
         hall.closing.cancel();
         connections.tracker.close();
-        if timeout(LAST_WORDS, connections.tracker.wait()).await.is_err() {
+        if timeout(LAST_WORDS, connections.tracker.wait())
+            .await
+            .is_err()
+        {
             let cut = connections.tracker.len();
-            tracing::warn!(connections = cut, "connections were cut at the end of the drain");
+            tracing::warn!(
+                connections = cut,
+                "connections were cut at the end of the drain"
+            );
         }
     }
     connections.cut.cancel();

@@ -25,7 +25,11 @@ pub(super) async fn list(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> R
         Ok(entry) => entry,
         Err(refusal) => return refusal.openai(),
     };
-    let data: Vec<Object<'_>> = names(&entry).iter().map(|(id, owner)| model(id, owner)).collect();
+    let names = names(&entry);
+    let data: Vec<Object<'_>> = names
+        .iter()
+        .map(|(id, owner)| model(id, owner))
+        .collect();
     let mut list = Object::new();
     list.set("object", "list");
     list.set("data", &data);
@@ -33,7 +37,11 @@ pub(super) async fn list(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> R
 }
 
 /// Shows one of them.
-pub(super) async fn show(State(hall): State<Arc<Hall>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+pub(super) async fn show(
+    State(hall): State<Arc<Hall>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let entry = match door::enter(&hall, &headers) {
         Ok(entry) => entry,
         Err(refusal) => return refusal.openai(),
@@ -42,7 +50,8 @@ pub(super) async fn show(State(hall): State<Arc<Hall>>, Path(id): Path<String>, 
         Some((id, owner)) => json(&model(&id, &owner)),
         None => {
             let message = format!("The model `{id}` does not exist, or this key may not use it");
-            Reply::openai(404, "invalid_request_error", "model_not_found", &message).respond(&entry.id)
+            Reply::openai(404, "invalid_request_error", "model_not_found", &message)
+                .respond(&entry.id)
         }
     }
 }
@@ -58,7 +67,9 @@ fn names(entry: &Entry) -> Vec<(String, String)> {
         let target = |model: &String| (format!("{}/{model}", card.name), card.name.to_string());
         card.models.keys().map(target)
     });
-    routes.chain(targets.filter(|(name, _)| entry.caller.may_name_target(name))).collect()
+    routes
+        .chain(targets.filter(|(name, _)| entry.caller.may_name_target(name)))
+        .collect()
 }
 
 fn model<'a>(id: &'a str, owner: &'a str) -> Object<'a> {
@@ -72,6 +83,9 @@ fn model<'a>(id: &'a str, owner: &'a str) -> Object<'a> {
 
 fn json(object: &Object<'_>) -> Response {
     let mut response = object.to_bytes().into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }

@@ -25,7 +25,9 @@ pub fn public_router(hall: Arc<Hall>) -> Router {
         .route("/readyz", get(health::ready))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
-        .layer(CatchPanicLayer::custom(move |panic| panicked(&panics, panic)))
+        .layer(CatchPanicLayer::custom(move |panic| {
+            panicked(&panics, panic)
+        }))
         .with_state(hall)
 }
 
@@ -40,22 +42,35 @@ pub fn admin_router(hall: Arc<Hall>) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(admin::unknown)
-        .layer(CatchPanicLayer::custom(move |panic| panicked(&panics, panic)))
+        .layer(CatchPanicLayer::custom(move |panic| {
+            panicked(&panics, panic)
+        }))
         .with_state(hall)
 }
 
 async fn unknown(State(hall): State<Arc<Hall>>, request: axum::extract::Request) -> Response {
-    let message = format!("Unknown request URL: {} {}", request.method(), request.uri().path());
+    let message = format!(
+        "Unknown request URL: {} {}",
+        request.method(),
+        request.uri().path()
+    );
     match door::enter(&hall, request.headers()) {
-        Ok(entry) => Reply::openai(404, "invalid_request_error", "unknown_url", &message).respond(&entry.id),
+        Ok(entry) => {
+            Reply::openai(404, "invalid_request_error", "unknown_url", &message).respond(&entry.id)
+        }
         Err(refusal) => refusal.openai(),
     }
 }
 
 async fn wrong_method(State(hall): State<Arc<Hall>>, request: axum::extract::Request) -> Response {
-    let message = format!("{} does not take {} requests", request.uri().path(), request.method());
+    let message = format!(
+        "{} does not take {} requests",
+        request.uri().path(),
+        request.method()
+    );
     match door::enter(&hall, request.headers()) {
-        Ok(entry) => Reply::openai(405, "invalid_request_error", "method_not_allowed", &message).respond(&entry.id),
+        Ok(entry) => Reply::openai(405, "invalid_request_error", "method_not_allowed", &message)
+            .respond(&entry.id),
         Err(refusal) => refusal.openai(),
     }
 }
@@ -69,6 +84,11 @@ fn panicked(hall: &Hall, panic: Box<dyn Any + Send>) -> Response {
         .unwrap_or("no message");
     hall.ledger.metrics().panics.inc();
     tracing::error!(panic = text, "a handler panicked; this is a bug in waypost");
-    Reply::openai(500, "server_error", "internal_error", "The gateway failed internally. The request was not completed.")
-        .respond("")
+    Reply::openai(
+        500,
+        "server_error",
+        "internal_error",
+        "The gateway failed internally. The request was not completed.",
+    )
+    .respond("")
 }

@@ -50,7 +50,13 @@ pub(super) fn waiting(
     style: Style,
     closing: CancellationToken,
 ) -> Body {
-    let stage = Stage::Greeting(Waiting { completion, every, dialect, style, closing });
+    let stage = Stage::Greeting(Waiting {
+        completion,
+        every,
+        dialect,
+        style,
+        closing,
+    });
     let stream = unfold(stage, |stage| async move {
         let (bytes, stage) = stage.next().await?;
         Some((Ok::<_, Infallible>(bytes), stage))

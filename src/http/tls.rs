@@ -22,8 +22,9 @@ pub enum BadTls {
 
 /// Makes a TLS acceptor that offers HTTP/2 and HTTP/1.1.
 pub fn acceptor(cert: &[u8], key: &[u8]) -> Result<TlsAcceptor, BadTls> {
-    let chain: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(cert).collect::<Result<_, _>>().map_err(|_| BadTls::NoCertificate)?;
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(cert)
+        .collect::<Result<_, _>>()
+        .map_err(|_| BadTls::NoCertificate)?;
     if chain.is_empty() {
         return Err(BadTls::NoCertificate);
     }

@@ -64,18 +64,29 @@ impl Attempt<'_> {
 
     /// Until when this attempt may take to its answer, or to the first delta of a stream.
     fn patience(&self) -> Instant {
-        let own = self.ask.outline.stream.then(|| Instant::now() + self.timeouts.first_token.get());
+        let own = self
+            .ask
+            .outline
+            .stream
+            .then(|| Instant::now() + self.timeouts.first_token.get());
         let until = [own, self.patient_until].into_iter().flatten();
         until.fold(self.deadline, Instant::min)
     }
 
     fn too_late(&self) -> Failure {
         let name = &self.step.candidate.name;
-        let what = if self.ask.outline.stream { "the first piece of its answer" } else { "its answer" };
+        let what = if self.ask.outline.stream {
+            "the first piece of its answer"
+        } else {
+            "its answer"
+        };
         // The provider may be at work all the same, so the same target is not asked again.
         Failure {
             fate: Fate::TryElsewhere,
-            ..Failure::new(ErrorClass::Timeout, format!("{name} took too long to send {what}"))
+            ..Failure::new(
+                ErrorClass::Timeout,
+                format!("{name} took too long to send {what}"),
+            )
         }
     }
 
@@ -110,13 +121,21 @@ impl Attempt<'_> {
                 }
             }
             if held.len() > MAX_HELD && !stream.notes().meaningful {
-                let message = format!("{} sent no answer in {MAX_HELD} bytes", self.step.candidate.name);
+                let message = format!(
+                    "{} sent no answer in {MAX_HELD} bytes",
+                    self.step.candidate.name
+                );
                 return Err(Failure::new(ErrorClass::ServerError, message));
             }
         }
         books.first_token();
         books.note(stream.notes().usage, stream.notes().answer_bytes);
-        Ok(Opened { stream, body, held, ended })
+        Ok(Opened {
+            stream,
+            body,
+            held,
+            ended,
+        })
     }
 
     /// What an answer with an error status says.

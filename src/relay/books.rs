@@ -49,14 +49,17 @@ impl Books {
     }
 
     pub(super) fn arrived(&self) -> Instant {
-        self.open.as_ref().map_or_else(Instant::now, |open| open.receipt.arrived())
+        self.open
+            .as_ref()
+            .map_or_else(Instant::now, |open| open.receipt.arrived())
     }
 
     pub(super) fn plan(&mut self, plan: &Plan) {
         let Some(open) = &mut self.open else { return };
         open.summary.route = plan.route.clone();
         let strategy = Some(plan.strategy.label());
-        open.receipt.plan(plan.route.clone(), strategy, plan.seed, candidates(plan));
+        open.receipt
+            .plan(plan.route.clone(), strategy, plan.seed, candidates(plan));
     }
 
     pub(super) fn hold(&mut self, hold: Hold) {
@@ -76,7 +79,13 @@ impl Books {
         open.summary.dropped = dropped.clone();
         open.receipt.dropped(dropped);
         let waited = (!step.wait.is_zero()).then_some(step.wait);
-        open.receipt.begin(target, &step.candidate.name, step.kind, waited, Instant::now());
+        open.receipt.begin(
+            target,
+            &step.candidate.name,
+            step.kind,
+            waited,
+            Instant::now(),
+        );
     }
 
     /// The first delta is here.
@@ -99,7 +108,9 @@ impl Books {
         let Some(open) = &mut self.open else { return };
         let produced = open.answer_bytes > 0 || open.usage.is_some();
         let usage = (open.working && produced).then(|| open.usage());
-        open.wasted = open.wasted.saturating_add(usage.map_or(0, |usage| usage.total()));
+        open.wasted = open
+            .wasted
+            .saturating_add(usage.map_or(0, |usage| usage.total()));
         open.working = false;
         open.receipt.failed(failure, usage, Instant::now());
     }
@@ -172,7 +183,9 @@ impl Open {
 
 impl Drop for Books {
     fn drop(&mut self) {
-        let Some(mut open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else {
+            return;
+        };
         let now = Instant::now();
         let usage = open.working.then(|| open.usage());
         open.receipt.abandoned(usage, now);

@@ -55,8 +55,16 @@ pub(super) struct Chain {
 impl Chain {
     /// At the start of a plan.
     pub(super) fn new(plan: &Plan) -> Self {
-        let order = plan.order().map(|verdict| (verdict.candidate.clone(), verdict.reason));
-        Self { order: order.collect(), retry: plan.retry, at: 0, made: 0, repeated: 0 }
+        let order = plan
+            .order()
+            .map(|verdict| (verdict.candidate.clone(), verdict.reason));
+        Self {
+            order: order.collect(),
+            retry: plan.retry,
+            at: 0,
+            made: 0,
+            repeated: 0,
+        }
     }
 
     /// The first attempt.
@@ -78,7 +86,11 @@ impl Chain {
         if let Some(next) = self.next_target(left) {
             self.at = next;
             self.repeated = 0;
-            let kind = if self.made == 0 { AttemptKind::Primary } else { AttemptKind::Fallback };
+            let kind = if self.made == 0 {
+                AttemptKind::Primary
+            } else {
+                AttemptKind::Fallback
+            };
             return Next::Try(self.step(kind, Duration::ZERO));
         }
         match self.wait_here(failure, chance, remaining) {
@@ -93,7 +105,10 @@ impl Chain {
     /// The position of the next target, if any: with one attempt left, the first fallback not yet reached.
     fn next_target(&self, left: u32) -> Option<usize> {
         let next = self.at + 1;
-        let fallback = self.order.iter().position(|(_, reason)| *reason == Reason::Fallback);
+        let fallback = self
+            .order
+            .iter()
+            .position(|(_, reason)| *reason == Reason::Fallback);
         match fallback {
             Some(fallback) if left == 1 && fallback > next => Some(fallback),
             _ => (next < self.order.len()).then_some(next),
@@ -129,7 +144,11 @@ impl Chain {
 
     fn step(&self, kind: AttemptKind, wait: Duration) -> Step {
         let (candidate, _) = self.order[self.at].clone();
-        Step { candidate, kind, wait }
+        Step {
+            candidate,
+            kind,
+            wait,
+        }
     }
 }
 

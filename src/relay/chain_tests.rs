@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    catalog::{Catalog, CardSettings, resolve},
+    catalog::{CardSettings, Catalog, resolve},
     route::{Rights, Router},
 };
 
@@ -64,7 +64,11 @@ const ONE: &str = "r: { targets: [p/a] }";
 #[test]
 fn goes_on_to_the_next_target_and_keeps_the_last_attempt_for_the_fallback() {
     let failures = [of(ServerError), of(Overloaded), of(Timeout)];
-    check(POOL, &failures, &["a primary", "b fallback", "z fallback", "stop"]);
+    check(
+        POOL,
+        &failures,
+        &["a primary", "b fallback", "z fallback", "stop"],
+    );
 }
 
 #[test]
@@ -76,15 +80,48 @@ fn what_would_fail_anywhere_stops_at_once() {
 
 #[test]
 fn a_target_that_cannot_do_it_costs_no_attempt() {
-    let failures = [of(Unsupported), of(Unsupported), of(Unsupported), of(Unsupported), of(Unsupported)];
-    check(POOL, &failures, &["a primary", "b primary", "c primary", "d primary", "z primary", "stop"]);
+    let failures = [
+        of(Unsupported),
+        of(Unsupported),
+        of(Unsupported),
+        of(Unsupported),
+        of(Unsupported),
+    ];
+    check(
+        POOL,
+        &failures,
+        &[
+            "a primary",
+            "b primary",
+            "c primary",
+            "d primary",
+            "z primary",
+            "stop",
+        ],
+    );
 }
 
 #[test]
 fn a_lone_target_is_tried_again_only_where_that_can_help() {
-    check(ONE, &[of(ServerError), of(ServerError)], &["a primary", "a retry", "stop"]);
-    check(ONE, &[of(Unreachable), of(Unreachable), of(Unreachable)], &["a primary", "a retry", "a retry", "stop"]);
-    for class in [Auth, Permission, NotFound, Quota, ContextLength, TooLarge, Overloaded] {
+    check(
+        ONE,
+        &[of(ServerError), of(ServerError)],
+        &["a primary", "a retry", "stop"],
+    );
+    check(
+        ONE,
+        &[of(Unreachable), of(Unreachable), of(Unreachable)],
+        &["a primary", "a retry", "a retry", "stop"],
+    );
+    for class in [
+        Auth,
+        Permission,
+        NotFound,
+        Quota,
+        ContextLength,
+        TooLarge,
+        Overloaded,
+    ] {
         check(ONE, &[of(class)], &["a primary", "stop"]);
     }
 }
@@ -110,7 +147,9 @@ fn backoff_is_jittered_within_its_bounds_and_never_beyond_the_deadline() {
         Next::Try(step) => Some(step.wait),
         Next::Stop => None,
     };
-    let waits: Vec<_> = (0..200).filter_map(|chance| wait(chance, Duration::from_secs(60))).collect();
+    let waits: Vec<_> = (0..200)
+        .filter_map(|chance| wait(chance, Duration::from_secs(60)))
+        .collect();
     assert_eq!(waits.len(), 200);
     assert!(waits.iter().all(|wait| *wait <= Duration::from_millis(50)));
     assert!(waits.iter().any(|wait| *wait < Duration::from_millis(10)));

@@ -37,7 +37,12 @@ enum State {
 }
 
 impl Flow {
-    pub(super) fn begin(opened: Opened, books: Books, idle: Duration, deadline: Instant) -> Answered {
+    pub(super) fn begin(
+        opened: Opened,
+        books: Books,
+        idle: Duration,
+        deadline: Instant,
+    ) -> Answered {
         let summary = books.summary();
         let mut flow = Self {
             stream: opened.stream,

@@ -98,7 +98,15 @@ pub fn plan(desk: &Desk, model: &str, caller: &Caller, seed: u64) -> Result<Plan
 
 /// Has one completion done.
 pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refused> {
-    let Errand { ask, caller, limits, patience, total, seed, receipt } = errand;
+    let Errand {
+        ask,
+        caller,
+        limits,
+        patience,
+        total,
+        seed,
+        receipt,
+    } = errand;
     let mut books = Books::open(receipt, &ask.outline);
     let plan = match plan(&desk, &ask.outline.model, &caller, seed) {
         Ok(plan) => plan,
@@ -111,7 +119,10 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
     }
 
     let arrived = books.arrived();
-    let deadline = arrived + total.unwrap_or(Duration::MAX).min(plan.timeouts.total.get());
+    let deadline = arrived
+        + total
+            .unwrap_or(Duration::MAX)
+            .min(plan.timeouts.total.get());
     let patient_until = patience.map(|patience| arrived + patience);
     let mut chain = Chain::new(&plan);
     let mut step = chain.first();
@@ -119,10 +130,24 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
         if !step.wait.is_zero() {
             tokio::time::sleep(step.wait).await;
         }
-        let attempt = Attempt { desk: &desk, ask: &ask, step: &step, timeouts: plan.timeouts, deadline, patient_until };
+        let attempt = Attempt {
+            desk: &desk,
+            ask: &ask,
+            step: &step,
+            timeouts: plan.timeouts,
+            deadline,
+            patient_until,
+        };
         let failure = match attempt.run(&mut books).await {
             Ok(attempt::Reached::Whole(tidy)) => return Ok(books.deliver_whole(tidy)),
-            Ok(attempt::Reached::Stream(opened)) => return Ok(Flow::begin(opened, books, plan.timeouts.idle.get(), deadline)),
+            Ok(attempt::Reached::Stream(opened)) => {
+                return Ok(Flow::begin(
+                    opened,
+                    books,
+                    plan.timeouts.idle.get(),
+                    deadline,
+                ));
+            }
             Err(failure) => failure,
         };
         let remaining = deadline.saturating_duration_since(Instant::now());

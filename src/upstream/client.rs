@@ -146,7 +146,10 @@ impl Upstream {
     }
 
     fn simulator(&self, card: &Card) -> Arc<Simulator> {
-        let simulators = self.simulators.read().unwrap_or_else(PoisonError::into_inner);
+        let simulators = self
+            .simulators
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some((settings, simulator)) = simulators.get(&card.name)
             && *settings == card.simulation
         {
@@ -175,11 +178,17 @@ fn headers(card: &Card, outgoing: &Outgoing) -> Result<HeaderMap, Failure> {
         Failure::new(ErrorClass::Auth, message)
     };
     let mut headers = HeaderMap::with_capacity(4 + card.headers.len() + outgoing.headers.len());
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     if let Some(key) = &card.credential {
         let (name, value) = match &card.auth {
-            Auth::Bearer => (header::AUTHORIZATION, HeaderValue::try_from(format!("Bearer {}", key.reveal()))),
+            Auth::Bearer => (
+                header::AUTHORIZATION,
+                HeaderValue::try_from(format!("Bearer {}", key.reveal())),
+            ),
             Auth::Header(name) => {
                 let name = HeaderName::try_from(name).map_err(|_| invalid("the auth header"))?;
                 (name, HeaderValue::from_str(key.reveal()))
@@ -210,7 +219,9 @@ fn unsent(provider: &str, error: &reqwest::Error) -> Failure {
         let message = format!("{provider} could not be reached: {}", cause(error));
         return Failure::new(ErrorClass::Unreachable, message);
     }
-    elsewhere(format!("{provider} broke the connection before it answered"))
+    elsewhere(format!(
+        "{provider} broke the connection before it answered"
+    ))
 }
 
 /// A failure after which the work may have been done: not repeated at the same target.

@@ -4,6 +4,8 @@ mod finish;
 mod usage;
 mod wire;
 
+pub mod embeddings;
+
 use bytes::Bytes;
 use http::HeaderMap;
 
