@@ -6,7 +6,9 @@
 mod check;
 mod diagnostic;
 mod load;
+mod mask;
 mod read;
+pub mod report;
 mod scalar;
 mod schema;
 mod tree;
