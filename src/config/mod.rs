@@ -11,6 +11,7 @@ mod read;
 pub mod report;
 mod scalar;
 mod schema;
+pub mod secrets;
 mod tree;
 
 pub use diagnostic::{Diagnostic, Place, Severity};
