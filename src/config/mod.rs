@@ -13,6 +13,7 @@ mod scalar;
 mod schema;
 pub mod secrets;
 mod tree;
+pub mod watch;
 
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use load::{Loaded, parse};
