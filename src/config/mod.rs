@@ -6,10 +6,14 @@
 mod check;
 mod diagnostic;
 mod load;
+mod mask;
 mod read;
+pub mod report;
 mod scalar;
 mod schema;
+pub mod secrets;
 mod tree;
+pub mod watch;
 
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use load::{Loaded, parse};
