@@ -41,4 +41,6 @@ pub mod relay;
 pub mod http;
 
 // Papers.
+pub mod app;
+pub mod cli;
 pub mod config;

@@ -103,6 +103,12 @@ impl Access {
         })
     }
 
+    /// Everyone there is.
+    pub fn callers(&self) -> impl Iterator<Item = &Arc<Caller>> {
+        let keyed = self.keys.iter().flat_map(HashMap::values);
+        keyed.chain([&self.anonymous])
+    }
+
     /// Whether callers must present a key.
     pub fn needs_key(&self) -> bool {
         self.keys.is_some()

@@ -5,6 +5,7 @@
 
 mod check;
 mod diagnostic;
+mod file;
 mod load;
 mod mask;
 mod read;
@@ -16,6 +17,7 @@ mod tree;
 pub mod watch;
 
 pub use diagnostic::{Diagnostic, Place, Severity};
+pub use file::{File, Read, Source};
 pub use load::{Loaded, parse};
 pub use schema::json_schema;
 pub use tree::{Entry, Node, Value};

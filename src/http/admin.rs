@@ -11,13 +11,7 @@ use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use super::{Hall, body, error::Reply};
-use crate::{
-    access::Access,
-    json,
-    outcome::Reason,
-    relay,
-    route::{NoPlan, Verdict},
-};
+use crate::{access::Access, json, relay};
 
 /// `GET /metrics`, in Prometheus' text format.
 pub(super) async fn metrics(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> Response {
@@ -80,33 +74,6 @@ pub(super) async fn request(
     }
 }
 
-/// A plan as `explain` shows it.
-#[derive(Serialize)]
-struct Explained {
-    model: String,
-    route: Option<Arc<str>>,
-    strategy: Option<&'static str>,
-    error: Option<String>,
-    candidates: Vec<Candidate>,
-}
-
-#[derive(Serialize)]
-struct Candidate {
-    target: Arc<str>,
-    kept: bool,
-    reason: Reason,
-}
-
-impl From<&Verdict> for Candidate {
-    fn from(verdict: &Verdict) -> Self {
-        Self {
-            target: verdict.candidate.name.clone(),
-            kept: verdict.kept,
-            reason: verdict.reason,
-        }
-    }
-}
-
 /// `POST /admin/explain`: the plan for a chat body, by the running configuration. Calls nobody.
 pub(super) async fn explain(State(hall): State<Arc<Hall>>, request: Request) -> Response {
     if let Some(refusal) = refuse(&hall, request.headers()) {
@@ -130,25 +97,7 @@ pub(super) async fn explain(State(hall): State<Arc<Hall>>, request: Request) -> 
     let Ok(operator) = Access::open().identify(None) else {
         return bad("nobody may ask");
     };
-    let explained = match relay::plan(&face.desk, &model, &operator, rand::random()) {
-        Ok(plan) => Explained {
-            model,
-            route: plan.route.clone(),
-            strategy: Some(plan.strategy.label()),
-            error: None,
-            candidates: plan.verdicts().iter().map(Candidate::from).collect(),
-        },
-        Err(reason) => Explained {
-            model,
-            route: None,
-            strategy: None,
-            error: Some(reason.to_string()),
-            candidates: match &reason {
-                NoPlan::NothingLeft(verdicts) => verdicts.iter().map(Candidate::from).collect(),
-                _ => Vec::new(),
-            },
-        },
-    };
+    let explained = relay::explain(&face.desk.router, &model, &operator, rand::random());
     answer(&explained)
 }
 

@@ -26,10 +26,7 @@ pub(super) async fn list(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> R
         Err(refusal) => return refusal.openai(),
     };
     let names = names(&entry);
-    let data: Vec<Object<'_>> = names
-        .iter()
-        .map(|(id, owner)| model(id, owner))
-        .collect();
+    let data: Vec<Object<'_>> = names.iter().map(|(id, owner)| model(id, owner)).collect();
     let mut list = Object::new();
     list.set("object", "list");
     list.set("data", &data);

@@ -8,6 +8,7 @@
 mod attempt;
 mod books;
 mod chain;
+mod explain;
 mod flow;
 
 use std::{sync::Arc, time::Duration};
@@ -28,6 +29,7 @@ use attempt::Attempt;
 use books::Books;
 use chain::{Chain, Next};
 
+pub use explain::{Explained, Shown, explain};
 pub use flow::Flow;
 
 /// What completions need, wired for one configuration.
@@ -91,9 +93,9 @@ pub enum Refused {
     Exhausted(Failure, Summary),
 }
 
-/// Plans without asking anybody: what `explain` shows.
-pub fn plan(desk: &Desk, model: &str, caller: &Caller, seed: u64) -> Result<Plan, NoPlan> {
-    desk.router.plan(model, &Of(caller), seed)
+/// Plans within a caller's rights, without asking anybody.
+fn plan(router: &Router, model: &str, caller: &Caller, seed: u64) -> Result<Plan, NoPlan> {
+    router.plan(model, &Of(caller), seed)
 }
 
 /// Has one completion done.
@@ -108,7 +110,7 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
         receipt,
     } = errand;
     let mut books = Books::open(receipt, &ask.outline);
-    let plan = match plan(&desk, &ask.outline.model, &caller, seed) {
+    let plan = match plan(&desk.router, &ask.outline.model, &caller, seed) {
         Ok(plan) => plan,
         Err(reason) => return Err(books.no_plan(reason)),
     };

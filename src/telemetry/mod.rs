@@ -8,8 +8,10 @@ pub mod log;
 pub mod metrics;
 mod receipt;
 pub mod record;
+mod settings;
 
 pub use ledger::Ledger;
 pub use metrics::Metrics;
 pub use receipt::{Opening, Receipt};
 pub use record::{Attempt, Cost, End, Record, Surface};
+pub use settings::{AccessLog, Level, Settings};
