@@ -12,7 +12,7 @@ const FRAMING: [&str; 4] = ["connection", "content-length", "host", "transfer-en
 pub(super) fn card(card: &CardSettings, credential: Option<&Secret>, problems: &mut Vec<Problem>) {
     credentials(card, credential, problems);
     headers(card, problems);
-    azure(card, problems);
+    path_parts(card, problems);
     simulation(card, problems);
     if let Some(checked) = &card.checked {
         date(["checked"], checked, problems);
@@ -77,7 +77,7 @@ fn headers(card: &CardSettings, problems: &mut Vec<Problem>) {
 }
 
 /// These two become parts of a path.
-fn azure(card: &CardSettings, problems: &mut Vec<Problem>) {
+fn path_parts(card: &CardSettings, problems: &mut Vec<Problem>) {
     for (key, value) in [
         ("deployment", &card.deployment),
         ("api_version", &card.api_version),

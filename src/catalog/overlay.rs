@@ -149,7 +149,7 @@ fn api(card: &CardSettings, problems: &mut Vec<Problem>) -> (String, Api) {
 fn default_auth(dialect: DialectName) -> Auth {
     match dialect {
         DialectName::Openai => Auth::Bearer,
-        // A bearer token is taken too, but older gateways that speak this dialect know the header only.
+        // The newest SDK sends a bearer token; this header works under both API versions.
         DialectName::Anthropic => Auth::Header("x-api-key".to_owned()),
         DialectName::Simulated => Auth::None,
     }

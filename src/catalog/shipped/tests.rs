@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    catalog::{Ability, Card, Mode, Model, Rate, resolve},
+    catalog::{Ability, Auth, Card, Mode, Model, Rate, resolve},
     chat::Effort,
 };
 
@@ -202,5 +202,57 @@ fn a_start_without_config_takes_the_cards_whose_key_is_set() {
             resolve(name, &CardSettings::default(), None).is_ok(),
             "{name}"
         );
+    }
+}
+
+/// The card, its address and its model name as the golden translations expect them.
+fn check_vector(file: &std::path::Path) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let vector: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let name = vector["config"]["provider"].as_str().unwrap();
+    let mut config = vector["config"].clone();
+    config.as_object_mut().unwrap().remove("provider");
+    let mut settings: CardSettings = serde_json::from_value(config).unwrap();
+    settings.base_url = match name {
+        "azure" => Some("https://r.openai.azure.com".to_owned()),
+        "generic" => Some("http://localhost/v1".to_owned()),
+        _ => None,
+    };
+    let card = resolve(name, &settings, None).unwrap();
+    let model = vector["openai_request"]["model"].as_str().unwrap();
+    assert!(
+        card.models.is_empty() || card.models.contains_key(model),
+        "{file:?}: {model} is unknown"
+    );
+
+    let expected = &vector["expected_upstream_request"];
+    if expected.is_null() {
+        return;
+    }
+    let url: http::Uri = format!("{}{}", card.base_url, card.paths.chat)
+        .parse()
+        .unwrap();
+    assert_eq!(url.path(), expected["path"].as_str().unwrap(), "{file:?}");
+    assert_eq!(url.query(), expected["query"].as_str(), "{file:?}");
+    let header = match &card.auth {
+        Auth::Bearer => "authorization",
+        Auth::Header(name) => name,
+        Auth::None => panic!("{file:?}: the key goes nowhere"),
+    };
+    assert!(expected["headers"][header].is_string(), "{file:?}");
+    let sent = card.model_override.as_deref().unwrap_or(model);
+    assert_eq!(expected["body"]["model"].as_str(), Some(sent), "{file:?}");
+}
+
+#[test]
+fn cards_agree_with_the_golden_translations() {
+    for dialect in ["anthropic", "openai_compat"] {
+        let vectors = format!("{}/tests/vectors/{dialect}", env!("CARGO_MANIFEST_DIR"));
+        let mut files = 0;
+        for entry in std::fs::read_dir(vectors).unwrap() {
+            check_vector(&entry.unwrap().path());
+            files += 1;
+        }
+        assert!(files > 10, "{dialect}: {files}");
     }
 }
