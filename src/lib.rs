@@ -24,3 +24,6 @@ pub mod span;
 
 // Languages.
 pub mod dialect;
+
+// Hands.
+pub mod upstream;

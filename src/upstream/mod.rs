@@ -1,0 +1,3 @@
+//! Moving bytes to and from providers.
+
+pub mod simulated;
