@@ -1,0 +1,1 @@
+//! As the face of callers: requests read.
