@@ -88,13 +88,15 @@ pub struct Notes {
 }
 
 impl Stream {
-    /// A stream at its start. `now` is seconds since the Unix epoch.
-    pub fn new(ask: &Ask, target: &Target, now: u64) -> Self {
+    /// A stream at its start. `id` names the answer where the provider gives it no name; `now` is seconds
+    /// since the Unix epoch.
+    pub fn new(ask: &Ask, target: &Target, id: &str, now: u64) -> Self {
         let provider = of(target.card.dialect);
         let style = StreamStyle {
             include_usage: ask.outline.include_usage,
             now,
             model: target.model.to_string(),
+            id: id.to_owned(),
         };
         Self {
             framer: sse::Framer::new(),
