@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{
     Ask, Cleanliness, Dialect, Outgoing, StreamReader, StreamStyle, StreamWriter, Tidy, Work, of,
-    openai, sse,
+    sse,
 };
 use crate::{
     catalog::Target,
@@ -36,7 +36,7 @@ pub fn request(ask: &Ask, target: &Target) -> Result<Outgoing, Failure> {
 pub fn reply(ask: &Ask, target: &Target, body: Bytes, now: u64) -> Result<Tidy, Failure> {
     let provider = of(target.card.dialect);
     if ask.work == Work::Embeddings {
-        return openai::embeddings::tidy(body);
+        return provider.tidy_embeddings(body);
     }
     if same(ask.dialect, provider) {
         return provider.tidy_reply(body);
@@ -95,13 +95,15 @@ pub struct Notes {
 }
 
 impl Stream {
-    /// A stream at its start. `now` is seconds since the Unix epoch.
-    pub fn new(ask: &Ask, target: &Target, now: u64) -> Self {
+    /// A stream at its start. `id` names the answer where the provider gives it no name; `now` is seconds
+    /// since the Unix epoch.
+    pub fn new(ask: &Ask, target: &Target, id: &str, now: u64) -> Self {
         let provider = of(target.card.dialect);
         let style = StreamStyle {
             include_usage: ask.outline.include_usage,
             now,
             model: target.model.to_string(),
+            id: id.to_owned(),
         };
         Self {
             framer: sse::Framer::new(),

@@ -23,7 +23,7 @@ use http::HeaderMap;
 use crate::{
     catalog::{DialectName, Target},
     chat::{Delta, Outline, Reply, Request, Usage},
-    outcome::Failure,
+    outcome::{ErrorClass, Failure},
 };
 
 /// Both directions of one wire format.
@@ -70,6 +70,13 @@ pub trait Dialect: Send + Sync + 'static {
     /// where nothing is wrong with them) and what the books need of it.
     fn tidy_reply(&self, body: Bytes) -> Result<Tidy, Failure>;
 
+    /// Tidies a whole reply of embeddings, as [`Dialect::tidy_reply`] does. Never asked of dialects that refuse
+    /// [`Dialect::forward_embeddings`].
+    fn tidy_embeddings(&self, _body: Bytes) -> Result<Tidy, Failure> {
+        let message = format!("{} has no embeddings", self.name());
+        Err(Failure::new(ErrorClass::Unsupported, message))
+    }
+
     /// Makes a reader for one streamed reply.
     fn stream_reader(&self) -> Box<dyn StreamReader>;
 
@@ -111,6 +118,8 @@ pub struct StreamStyle {
     pub now: u64,
     /// The model to name where the provider names none.
     pub model: String,
+    /// The id of the answer where the provider gives none.
+    pub id: String,
 }
 
 /// Reads one streamed reply, event by event.

@@ -109,7 +109,8 @@ impl Attempt<'_> {
     /// events can still fall over to another target unseen.
     async fn open(&self, mut body: Body, books: &mut Books) -> Result<Opened, Failure> {
         let target = &self.step.candidate.target;
-        let mut stream = bridge::Stream::new(self.ask, target, epoch_seconds());
+        let mut stream =
+            bridge::Stream::new(self.ask, target, &books.request_id(), epoch_seconds());
         let mut held = BytesMut::new();
         let mut ended = false;
         while !stream.notes().meaningful && !stream.is_done() && !ended {

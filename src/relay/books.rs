@@ -54,6 +54,12 @@ impl Books {
             .map_or_else(Instant::now, |open| open.receipt.arrived())
     }
 
+    /// The request's id: names an answer whose provider gave it no name.
+    pub(super) fn request_id(&self) -> String {
+        let record = self.open.as_ref().and_then(|open| open.receipt.record());
+        record.map(|record| record.id.clone()).unwrap_or_default()
+    }
+
     pub(super) fn plan(&mut self, plan: &Plan) {
         let Some(open) = &mut self.open else { return };
         open.summary.route = plan.route.clone();

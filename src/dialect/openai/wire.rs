@@ -82,7 +82,7 @@ pub(super) struct Message<'a> {
 }
 
 /// A tool call, or what a chunk adds to it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Call<'a> {
     #[serde(default)]
     pub(super) index: Count,
