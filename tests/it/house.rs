@@ -8,7 +8,12 @@ use std::{
 
 /// Rooms by height. Rooms of one height do not see each other, words and papers excepted.
 const HEIGHTS: &[(&str, &[&str])] = &[
-    ("words", &["json", "secret", "span", "problem", "outcome", "chat", "catalog"]),
+    (
+        "words",
+        &[
+            "json", "secret", "span", "problem", "outcome", "chat", "catalog",
+        ],
+    ),
     ("languages and ledger", &["dialect", "telemetry"]),
     ("judgement", &["access", "limit", "route"]),
     ("hands", &["upstream"]),
@@ -19,7 +24,9 @@ const HEIGHTS: &[(&str, &[&str])] = &[
 
 fn height(room: &str) -> usize {
     let at = HEIGHTS.iter().position(|(_, rooms)| rooms.contains(&room));
-    at.unwrap_or_else(|| panic!("the room `{room}` has no height: give it one in tests/it/house.rs"))
+    at.unwrap_or_else(|| {
+        panic!("the room `{room}` has no height: give it one in tests/it/house.rs")
+    })
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -44,11 +51,18 @@ fn files() -> Vec<(String, PathBuf, String)> {
         if inner.to_string_lossy().contains("tests") {
             continue;
         }
-        let room = inner.components().next().unwrap().as_os_str().to_string_lossy();
+        let room = inner
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_string_lossy();
         let room = room.trim_end_matches(".rs").to_owned();
         let text = fs::read_to_string(&path).unwrap();
         let product = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-        let code = product.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = product
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
         files.push((room, inner.to_owned(), code.collect::<Vec<_>>().join("\n")));
     }
     files
@@ -104,7 +118,10 @@ fn a_room_imports_rooms_on_lower_lines_only() {
             let (mine, theirs) = (height(&room), height(&other));
             let peers = mine == theirs && (mine == 0 || mine == HEIGHTS.len() - 1);
             if theirs >= mine && !peers {
-                wrong.push(format!("{room} ({}) imports {other} ({})", HEIGHTS[mine].0, HEIGHTS[theirs].0));
+                wrong.push(format!(
+                    "{room} ({}) imports {other} ({})",
+                    HEIGHTS[mine].0, HEIGHTS[theirs].0
+                ));
             }
         }
     }
@@ -121,7 +138,11 @@ fn there_is_no_circle() {
             .filter(|(_, seen)| seen.iter().all(|other| !left.contains_key(other)))
             .map(|(room, _)| room.clone())
             .collect();
-        assert!(!free.is_empty(), "these rooms import each other in a circle: {:#?}", left);
+        assert!(
+            !free.is_empty(),
+            "these rooms import each other in a circle: {:#?}",
+            left
+        );
         free.iter().for_each(|room| {
             left.remove(room);
         });
@@ -133,21 +154,41 @@ fn only_one_room_knows_each_outside_thing() {
     let rule = |what: &str, rooms: &[&str]| {
         for (room, path, code) in files() {
             let known = rooms.contains(&room.as_str());
-            assert!(known || !code.contains(what), "{} mentions {what}", path.display());
+            assert!(
+                known || !code.contains(what),
+                "{} mentions {what}",
+                path.display()
+            );
         }
     };
     rule("axum::", &["http"]);
     rule("reqwest::", &["upstream", "cli"]);
     rule("std::fs", &["config", "app", "cli"]);
     rule("std::env::var", &["app", "cli"]);
-    rule("Instant::now()", &["telemetry", "limit", "relay", "upstream", "http", "app", "cli", "config"]);
+    rule(
+        "Instant::now()",
+        &[
+            "telemetry",
+            "limit",
+            "relay",
+            "upstream",
+            "http",
+            "app",
+            "cli",
+            "config",
+        ],
+    );
 }
 
 #[test]
 fn pure_rooms_do_not_await() {
     for (room, path, code) in files() {
         if ["chat", "catalog", "dialect", "route", "json", "outcome"].contains(&room.as_str()) {
-            assert!(!code.contains(".await") && !code.contains("async "), "{} awaits", path.display());
+            assert!(
+                !code.contains(".await") && !code.contains("async "),
+                "{} awaits",
+                path.display()
+            );
         }
     }
 }
@@ -174,6 +215,10 @@ fn providers_are_data() {
 fn files_are_small() {
     for (_, path, code) in files() {
         let lines = code.lines().count();
-        assert!(lines <= 500, "{} has {lines} lines: which second subject has moved in?", path.display());
+        assert!(
+            lines <= 500,
+            "{} has {lines} lines: which second subject has moved in?",
+            path.display()
+        );
     }
 }

@@ -79,28 +79,36 @@ impl Gateway {
     /// Posts JSON to a path of the public listener.
     pub fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
         let request = self.client.post(format!("{}{path}", self.url));
-        request.header("content-type", "application/json").body(body)
+        request
+            .header("content-type", "application/json")
+            .body(body)
     }
 
     /// Posts a chat to the model `model`, and reads the answer.
     pub async fn chat(&self, model: &str) -> Answer {
-        self.send(self.post("/v1/chat/completions", chat(model, false))).await
+        self.send(self.post("/v1/chat/completions", chat(model, false)))
+            .await
     }
 
     /// Posts a streamed chat to the model `model`, and reads the answer.
     pub async fn stream(&self, model: &str) -> Answer {
-        self.send(self.post("/v1/chat/completions", chat(model, true))).await
+        self.send(self.post("/v1/chat/completions", chat(model, true)))
+            .await
     }
 
     /// Sends a request and reads the answer.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        let response = timeout(PATIENCE, request.send()).await.expect("an answer in time").unwrap();
+        let response = timeout(PATIENCE, request.send())
+            .await
+            .expect("an answer in time")
+            .unwrap();
         Answer::read(response).await
     }
 
     /// Gets a path of the admin listener.
     pub async fn admin(&self, path: &str) -> Answer {
-        self.send(self.client.get(format!("{}{path}", self.admin))).await
+        self.send(self.client.get(format!("{}{path}", self.admin)))
+            .await
     }
 
     /// The record of a request, once it is closed.
@@ -113,7 +121,9 @@ impl Gateway {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("no record of {id}"))
+        timeout(PATIENCE, found)
+            .await
+            .unwrap_or_else(|_| panic!("no record of {id}"))
     }
 
     /// Waits until `happened`.
@@ -123,7 +133,9 @@ impl Gateway {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(PATIENCE, happened).await.unwrap_or_else(|_| panic!("waited for: {what}"));
+        timeout(PATIENCE, happened)
+            .await
+            .unwrap_or_else(|_| panic!("waited for: {what}"));
     }
 
     /// Asks the gateway to end, as SIGTERM does.
@@ -134,7 +146,11 @@ impl Gateway {
     /// Waits for its end and gives everything it logged.
     pub async fn ended(mut self) -> String {
         let task = self.task.take().unwrap();
-        timeout(PATIENCE, task).await.expect("an end in time").unwrap().unwrap();
+        timeout(PATIENCE, task)
+            .await
+            .expect("an end in time")
+            .unwrap()
+            .unwrap();
         self.log.text()
     }
 
@@ -155,7 +171,9 @@ impl Drop for Gateway {
 
 /// A chat's body.
 pub fn chat(model: &str, stream: bool) -> String {
-    format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello?"}}],"stream":{stream}}}"#)
+    format!(
+        r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello?"}}],"stream":{stream}}}"#
+    )
 }
 
 /// A whole answer.
@@ -175,15 +193,24 @@ impl Answer {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let mut body = Vec::new();
-        while let Ok(Some(bytes)) = timeout(PATIENCE, response.chunk()).await.expect("bytes in time") {
+        while let Ok(Some(bytes)) = timeout(PATIENCE, response.chunk())
+            .await
+            .expect("bytes in time")
+        {
             body.extend_from_slice(&bytes);
         }
-        Self { status, headers, body: String::from_utf8(body).unwrap() }
+        Self {
+            status,
+            headers,
+            body: String::from_utf8(body).unwrap(),
+        }
     }
 
     /// A header's text; empty when it is missing.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// The body as JSON.
@@ -193,7 +220,10 @@ impl Answer {
 
     /// The `data` of each event.
     pub fn events(&self) -> Vec<&str> {
-        self.body.lines().filter_map(|line| line.strip_prefix("data: ")).collect()
+        self.body
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: "))
+            .collect()
     }
 
     /// The text of all deltas.

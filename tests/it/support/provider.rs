@@ -90,12 +90,18 @@ impl Provider {
 
     /// Waits until it was asked `count` times.
     pub async fn asked_times(&self, count: usize) {
-        self.wait("requests", |stage| stage.asked.lock().unwrap().len() >= count).await;
+        self.wait("requests", |stage| {
+            stage.asked.lock().unwrap().len() >= count
+        })
+        .await;
     }
 
     /// Waits until a client left it before the end of an answer.
     pub async fn left(&self) {
-        self.wait("the client to leave", |stage| *stage.left.lock().unwrap() > 0).await;
+        self.wait("the client to leave", |stage| {
+            *stage.left.lock().unwrap() > 0
+        })
+        .await;
     }
 
     async fn wait(&self, what: &str, done: impl Fn(&Stage) -> bool) {
@@ -108,7 +114,9 @@ impl Provider {
                 let _ = timeout(Duration::from_millis(50), changed).await;
             }
         };
-        timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited for {what}"));
+        timeout(PATIENCE, waiting)
+            .await
+            .unwrap_or_else(|_| panic!("waited for {what}"));
     }
 }
 
@@ -120,16 +128,35 @@ impl Drop for Provider {
 
 async fn play(State(stage): State<Arc<Stage>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let path = head.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
-    let asked = Asked { path, headers: head.headers, body: String::from_utf8_lossy(&body).into_owned() };
+    let body = body
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
+    let path = head
+        .uri
+        .path_and_query()
+        .map_or("", |path| path.as_str())
+        .to_owned();
+    let asked = Asked {
+        path,
+        headers: head.headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    };
     let act = {
         let mut acts = stage.acts.lock().unwrap();
-        if acts.len() > 1 { acts.pop_front() } else { acts.front().cloned() }
+        if acts.len() > 1 {
+            acts.pop_front()
+        } else {
+            acts.front().cloned()
+        }
     };
     stage.asked.lock().unwrap().push(asked);
     stage.changed.notify_waiters();
-    let watch = Watch { stage: stage.clone(), over: false };
+    let watch = Watch {
+        stage: stage.clone(),
+        over: false,
+    };
     perform(act.unwrap_or(Act::Hang), watch).await
 }
 
@@ -148,7 +175,10 @@ async fn perform(act: Act, mut watch: Watch) -> Response {
                 watch.over = true;
                 None
             });
-            event_stream(pieces, end.filter_map(|none: Option<Result<Bytes, Infallible>>| async { none }))
+            event_stream(
+                pieces,
+                end.filter_map(|none: Option<Result<Bytes, Infallible>>| async { none }),
+            )
         }
         Act::Cut(pieces) => {
             let cut = stream::once(async move {
@@ -217,8 +247,14 @@ pub fn completion(text: &str) -> Act {
 
 /// An error with this status, in OpenAI's envelope.
 pub fn error(status: u16, code: &str) -> Act {
-    let body = format!(r#"{{"error":{{"message":"it is {code}","type":"t","param":null,"code":"{code}"}}}}"#);
-    Act::Answer(status, vec![("content-type", "application/json".into())], body)
+    let body = format!(
+        r#"{{"error":{{"message":"it is {code}","type":"t","param":null,"code":"{code}"}}}}"#
+    );
+    Act::Answer(
+        status,
+        vec![("content-type", "application/json".into())],
+        body,
+    )
 }
 
 /// A chunk with this delta and finish.
@@ -251,5 +287,11 @@ pub fn done() -> String {
 
 /// A whole stream with this text.
 pub fn streamed(words: &str) -> Act {
-    Act::Stream(vec![role(), text(words), chunk("{}", Some("stop")), usage(), done()])
+    Act::Stream(vec![
+        role(),
+        text(words),
+        chunk("{}", Some("stop")),
+        usage(),
+        done(),
+    ])
 }
