@@ -82,10 +82,6 @@ impl Dialect for OpenAi {
         embeddings::forward(body, target)
     }
 
-    fn tidy_embeddings(&self, body: Bytes) -> Result<Tidy, Failure> {
-        embeddings::tidy(body)
-    }
-
     fn read_reply(&self, body: &[u8]) -> Result<Reply, Failure> {
         read_reply::read(body)
     }
