@@ -17,7 +17,11 @@ mod read_reply;
 mod read_request;
 mod reply;
 mod rewrite;
+#[cfg(test)]
+mod rewrite_tests;
 mod stream_reader;
+#[cfg(test)]
+mod stream_tests;
 mod stream_writer;
 mod thinking;
 mod usage;
