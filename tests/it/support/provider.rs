@@ -27,8 +27,14 @@ pub enum Act {
     Answer(u16, Vec<(&'static str, String)>, String),
     /// Answers an event stream of these pieces, to its proper end.
     Stream(Vec<String>),
-    /// Answers an event stream of these pieces, then breaks the connection.
-    Cut(Vec<String>),
+    /// Answers an event stream of the first pieces; once the gate is opened, of the rest, and then ends it
+    /// properly or breaks the connection.
+    Paused {
+        first: Vec<String>,
+        gate: Arc<Notify>,
+        rest: Vec<String>,
+        cut: bool,
+    },
     /// Answers an event stream of these pieces, then says nothing more.
     Stall(Vec<String>),
     /// Never answers.
@@ -180,12 +186,20 @@ async fn perform(act: Act, mut watch: Watch) -> Response {
                 end.filter_map(|none: Option<Result<Bytes, Infallible>>| async { none }),
             )
         }
-        Act::Cut(pieces) => {
-            let cut = stream::once(async move {
+        Act::Paused {
+            first,
+            gate,
+            rest,
+            cut,
+        } => {
+            let opened = stream::once(async move {
+                gate.notified().await;
                 watch.over = true;
-                Err::<Bytes, _>(std::io::Error::other("cut"))
+                let rest = rest.concat();
+                let end = cut.then(|| Err(std::io::Error::other("cut")));
+                stream::iter([Ok(Bytes::from(rest))].into_iter().chain(end))
             });
-            event_stream(pieces, cut)
+            event_stream(first, opened.flatten())
         }
         Act::Stall(pieces) => {
             let silence = stream::once(async move {
@@ -210,7 +224,7 @@ fn event_stream<E>(
     end: impl futures_util::Stream<Item = Result<Bytes, E>> + Send + 'static,
 ) -> Response
 where
-    E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
 {
     let pieces = stream::iter(pieces).map(|piece| Ok(Bytes::from(piece)));
     // A breath between pieces, so that they travel apart.
