@@ -88,15 +88,14 @@ pub struct Notes {
 }
 
 impl Stream {
-    /// A stream at its start. `id` names the answer where the provider gives it no name; `now` is seconds
-    /// since the Unix epoch.
-    pub fn new(ask: &Ask, target: &Target, id: &str, now: u64) -> Self {
+    /// A stream at its start. `now` is seconds since the Unix epoch.
+    pub fn new(ask: &Ask, target: &Target, now: u64) -> Self {
         let provider = of(target.card.dialect);
         let style = StreamStyle {
             include_usage: ask.outline.include_usage,
             now,
             model: target.model.to_string(),
-            id: id.to_owned(),
+            id: own_id(ask, now),
         };
         Self {
             framer: sse::Framer::new(),
@@ -176,6 +175,16 @@ impl Notes {
             }
         }
     }
+}
+
+/// An id for an answer whose provider gives it none: made of what tells this request from others, so that the
+/// same request at the same time always gets the same.
+fn own_id(ask: &Ask, now: u64) -> String {
+    const ENOUGH: usize = 1024;
+    let end = &ask.body[ask.body.len().saturating_sub(ENOUGH)..];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&now.to_le_bytes()).update(end);
+    format!("chatcmpl-{}", &hasher.finalize().to_hex()[..24])
 }
 
 fn broken(error: sse::Broken) -> Failure {
