@@ -5,17 +5,17 @@ use waypost::dialect::sse::Framer;
 
 /// What a stream came to.
 #[derive(Debug, Default)]
-pub struct Accumulated {
+pub(crate) struct Accumulated {
     /// `{"choices": […], "usage"?: …, "error"?: …}`.
-    pub answer: Value,
+    pub(crate) answer: Value,
     /// Whether `[DONE]` came, last.
-    pub done: bool,
+    pub(crate) done: bool,
 }
 
 /// Reads the bytes a client got. Panics where a rule is broken: the first chunk has the role assistant and no
 /// chunk repeats it; id and model stay the same; id, type and name of a call come once; a choice finishes once
 /// and nothing follows; a usage stands in a chunk without choices.
-pub fn accumulate(name: &str, bytes: &[u8]) -> Accumulated {
+pub(crate) fn accumulate(name: &str, bytes: &[u8]) -> Accumulated {
     let mut framer = Framer::new();
     framer.push(bytes);
     let mut choices: Vec<Value> = Vec::new();

@@ -1,9 +1,9 @@
 //! What tests share.
 
-pub mod accumulate;
-pub mod gateway;
-pub mod provider;
-pub mod vector;
+pub(crate) mod accumulate;
+pub(crate) mod gateway;
+pub(crate) mod provider;
+pub(crate) mod vector;
 
-pub use gateway::{Answer, Gateway, PATIENCE, chat};
-pub use provider::{Act, Provider, completion, done, error, role, streamed, text};
+pub(crate) use gateway::{Answer, Gateway, PATIENCE, chat};
+pub(crate) use provider::{Act, Provider, completion, done, error, role, streamed, text};
