@@ -119,7 +119,7 @@ impl Stream {
     /// may be pushed.
     pub fn push(&mut self, bytes: &[u8], out: &mut BytesMut) -> Result<(), Failure> {
         self.framer.push(bytes);
-        while let Some(event) = self.framer.next().map_err(broken)? {
+        while let Some(event) = self.framer.next_event().map_err(broken)? {
             if self.reader.is_done() {
                 continue;
             }

@@ -25,7 +25,7 @@ pub(crate) fn accumulate(name: &str, bytes: &[u8]) -> Accumulated {
     let mut head: Option<(Value, Value)> = None;
     let mut done = false;
     let mut order = Vec::new();
-    while let Some(event) = framer.next().unwrap() {
+    while let Some(event) = framer.next_event().unwrap() {
         assert!(!done, "{name}: an event after [DONE]");
         assert!(
             !out.contains_key("error"),

@@ -86,7 +86,7 @@ fn chunks(stream: &[u8]) -> (Vec<Value>, bool) {
     let mut framer = sse::Framer::new();
     framer.push(stream);
     let (mut chunks, mut done) = (Vec::new(), false);
-    while let Some(event) = framer.next().unwrap() {
+    while let Some(event) = framer.next_event().unwrap() {
         assert!(!done);
         done = event.data == "[DONE]";
         if !done {
@@ -237,7 +237,9 @@ fn messages_request(stream: bool) -> Ask {
         "stream": stream,
     });
     // `json!` sorts keys; a caller need not.
-    let body = body.to_string().replace(r#"{"a":2,"z":1}"#, r#"{"z":1,"a":2}"#);
+    let body = body
+        .to_string()
+        .replace(r#"{"a":2,"z":1}"#, r#"{"z":1,"a":2}"#);
     Ask::read(&Anthropic, Bytes::from(body)).unwrap()
 }
 
