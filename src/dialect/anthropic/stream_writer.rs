@@ -7,12 +7,14 @@
 
 use std::{borrow::Cow, collections::VecDeque};
 
-use bytes::{BufMut, BytesMut};
-use serde::{Serialize, de::IgnoredAny};
+use bytes::BytesMut;
+use serde::de::IgnoredAny;
 
 use super::{
     arguments::to_input,
-    error, replay,
+    error,
+    events::{End, Event, Piece, Start},
+    replay,
     usage::Written,
     wire::Block,
     write_reply::{message_id, stop_reason},
@@ -60,84 +62,6 @@ impl Call {
     fn is_whole(&self) -> bool {
         self.arguments.trim_end().ends_with('}')
             && serde_json::from_str::<IgnoredAny>(&self.arguments).is_ok()
-    }
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Event<'a> {
-    MessageStart {
-        message: Start<'a>,
-    },
-    ContentBlockStart {
-        index: u64,
-        content_block: Block<'a>,
-    },
-    ContentBlockDelta {
-        index: u64,
-        delta: Piece<'a>,
-    },
-    ContentBlockStop {
-        index: u64,
-    },
-    MessageDelta {
-        delta: End,
-        usage: Written,
-    },
-    MessageStop,
-}
-
-#[derive(Serialize)]
-struct Start<'a> {
-    id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    role: &'static str,
-    model: &'a str,
-    content: [Block<'a>; 0],
-    stop_reason: Option<&'static str>,
-    stop_sequence: Option<&'static str>,
-    usage: Written,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type")]
-enum Piece<'a> {
-    #[serde(rename = "text_delta")]
-    Text { text: &'a str },
-    #[serde(rename = "thinking_delta")]
-    Thinking { thinking: &'a str },
-    #[serde(rename = "signature_delta")]
-    Signature { signature: &'a str },
-    #[serde(rename = "input_json_delta")]
-    Input { partial_json: &'a str },
-}
-
-#[derive(Serialize)]
-struct End {
-    stop_reason: &'static str,
-    stop_sequence: Option<&'static str>,
-}
-
-impl Event<'_> {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::MessageStart { .. } => "message_start",
-            Self::ContentBlockStart { .. } => "content_block_start",
-            Self::ContentBlockDelta { .. } => "content_block_delta",
-            Self::ContentBlockStop { .. } => "content_block_stop",
-            Self::MessageDelta { .. } => "message_delta",
-            Self::MessageStop => "message_stop",
-        }
-    }
-
-    fn write(&self, out: &mut BytesMut) {
-        out.extend_from_slice(b"event: ");
-        out.extend_from_slice(self.name().as_bytes());
-        out.extend_from_slice(b"\ndata: ");
-        // Cannot fail: the buffer grows, and these types have nothing JSON could not hold.
-        let _ = serde_json::to_writer(out.writer(), self);
-        out.extend_from_slice(b"\n\n");
     }
 }
 

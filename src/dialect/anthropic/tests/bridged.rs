@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     catalog::{CardSettings, DialectName, Target, resolve},
-    dialect::{Ask, Dialect, anthropic::Anthropic, bridge, sse},
+    dialect::{Ask, anthropic::Anthropic, bridge, sse},
     secret::Secret,
 };
 
