@@ -5,23 +5,26 @@ use waypost::dialect::sse::Framer;
 
 /// What a stream came to.
 #[derive(Debug, Default)]
-pub struct Accumulated {
+pub(crate) struct Accumulated {
     /// `{"choices": […], "usage"?: …, "error"?: …}`.
-    pub answer: Value,
+    pub(crate) answer: Value,
     /// Whether `[DONE]` came, last.
-    pub done: bool,
+    pub(crate) done: bool,
+    /// The kinds of what came, in order, neighbours of one kind as one: `content`, `tool_calls 0`, …
+    pub(crate) order: Vec<String>,
 }
 
 /// Reads the bytes a client got. Panics where a rule is broken: the first chunk has the role assistant and no
 /// chunk repeats it; id and model stay the same; id, type and name of a call come once; a choice finishes once
 /// and nothing follows; a usage stands in a chunk without choices.
-pub fn accumulate(name: &str, bytes: &[u8]) -> Accumulated {
+pub(crate) fn accumulate(name: &str, bytes: &[u8]) -> Accumulated {
     let mut framer = Framer::new();
     framer.push(bytes);
     let mut choices: Vec<Value> = Vec::new();
     let mut out = Map::new();
     let mut head: Option<(Value, Value)> = None;
     let mut done = false;
+    let mut order = Vec::new();
     while let Some(event) = framer.next().unwrap() {
         assert!(!done, "{name}: an event after [DONE]");
         assert!(
@@ -72,13 +75,32 @@ pub fn accumulate(name: &str, bytes: &[u8]) -> Accumulated {
                 choices.push(json!({"index": choices.len(), "message": {}, "finish_reason": null}));
             }
             take(name, &mut choices[index], piece);
+            order.extend(kinds(piece));
         }
     }
+    order.dedup();
     out.insert("choices".into(), choices.into());
     Accumulated {
         answer: out.into(),
         done,
+        order,
     }
+}
+
+/// What a piece of a choice adds to.
+fn kinds(piece: &Value) -> Vec<String> {
+    let mut kinds = Vec::new();
+    for (key, value) in piece["delta"].as_object().unwrap() {
+        let says = !value.is_null() && value != "" && key != "role";
+        match value.as_array() {
+            Some(calls) if key == "tool_calls" => {
+                kinds.extend(calls.iter().map(|call| format!("{key} {}", call["index"])));
+            }
+            _ if says => kinds.push(key.clone()),
+            _ => {}
+        }
+    }
+    kinds
 }
 
 fn take(name: &str, choice: &mut Value, piece: &Value) {

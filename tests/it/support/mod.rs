@@ -1,4 +1,4 @@
 //! What several tests share.
 
-pub mod accumulate;
-pub mod vector;
+pub(crate) mod accumulate;
+pub(crate) mod vector;

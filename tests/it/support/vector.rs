@@ -19,15 +19,15 @@ use waypost::{
 
 /// One case.
 #[derive(Debug)]
-pub struct Vector {
+pub(crate) struct Vector {
     /// Where it is, below `tests/vectors`.
-    pub name: String,
+    pub(crate) name: String,
     /// All of it.
-    pub json: Value,
+    pub(crate) json: Value,
 }
 
 /// All vectors of a folder, in order of their names.
-pub fn load(folder: &str) -> Vec<Vector> {
+pub(crate) fn load(folder: &str) -> Vec<Vector> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     let mut files: Vec<_> = std::fs::read_dir(root.join(folder))
         .unwrap()
@@ -43,17 +43,17 @@ pub fn load(folder: &str) -> Vec<Vector> {
 
 impl Vector {
     /// A member, if it is there and not null.
-    pub fn get(&self, key: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
         self.json.get(key).filter(|value| !value.is_null())
     }
 
     /// The caller's body.
-    pub fn request(&self) -> Vec<u8> {
+    pub(crate) fn request(&self) -> Vec<u8> {
         serde_json::to_vec(&self.json["openai_request"]).unwrap()
     }
 
     /// The target that its config describes, and the path of the card's base URL.
-    pub fn target(&self) -> (Target, String) {
+    pub(crate) fn target(&self) -> (Target, String) {
         let mut config = self.json["config"].clone();
         let provider = config["provider"].as_str().unwrap().to_owned();
         config.as_object_mut().unwrap().remove("provider");
@@ -85,7 +85,7 @@ impl Vector {
     }
 
     /// Whether `failure` is what the vector expects: class, what may be done, and the time to wait.
-    pub fn check_classification(&self, failure: &Failure) {
+    pub(crate) fn check_classification(&self, failure: &Failure) {
         let Some(expected) = self.get("expected_classification") else {
             return;
         };
@@ -115,22 +115,22 @@ impl Vector {
 
 /// Compares values; remembers what stood for numbered placeholders.
 #[derive(Debug, Default)]
-pub struct Matcher {
+pub(crate) struct Matcher {
     known: HashMap<String, String>,
     /// Members of answers that may stand there though nobody expects them, by their name.
-    pub extras: Vec<&'static str>,
+    pub(crate) extras: Vec<&'static str>,
     /// Whether null and absent are the same, and empty content and null: in answers.
-    pub answers: bool,
+    pub(crate) answers: bool,
 }
 
 impl Matcher {
     /// A matcher of requests: members must be the same.
-    pub fn requests() -> Self {
+    pub(crate) fn requests() -> Self {
         Self::default()
     }
 
     /// A matcher of answers.
-    pub fn answers() -> Self {
+    pub(crate) fn answers() -> Self {
         Self {
             answers: true,
             ..Self::default()
@@ -138,7 +138,7 @@ impl Matcher {
     }
 
     /// Fails with the path of the first difference.
-    pub fn check(&mut self, name: &str, expected: &Value, actual: &Value) {
+    pub(crate) fn check(&mut self, name: &str, expected: &Value, actual: &Value) {
         if let Err(difference) = self.compare("$", expected, actual) {
             panic!("{name}: {difference}\nexpected {expected}\n  actual {actual}");
         }
@@ -228,5 +228,59 @@ impl Matcher {
         }
         self.known.insert(pattern.to_owned(), text.to_owned());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_matcher_sees_every_difference() {
+        let check = |answers: bool, expected: Value, actual: Value, same: bool| {
+            let mut matcher = Matcher {
+                answers,
+                ..Matcher::default()
+            };
+            let compared = matcher.compare("$", &expected, &actual);
+            assert_eq!(compared.is_ok(), same, "{expected} {actual} {compared:?}");
+        };
+        check(false, json!({"a": 1}), json!({"a": 1, "b": null}), false);
+        check(true, json!({"a": 1}), json!({"a": 1, "b": null}), true);
+        check(true, json!({"a": 1}), json!({"a": 1, "b": 2}), false);
+        check(true, json!({"a": 1, "b": 2}), json!({"a": 1}), false);
+        check(true, json!({"content": null}), json!({"content": ""}), true);
+        check(
+            false,
+            json!({"content": null}),
+            json!({"content": ""}),
+            false,
+        );
+        check(false, json!([1]), json!([1, 2]), false);
+        check(false, json!(1), json!(1.0), true);
+        check(false, json!("$ID"), json!(""), false);
+        check(false, json!("$INT"), json!("1"), false);
+        check(
+            false,
+            json!(["$TOOL_ID_1", "$TOOL_ID_2"]),
+            json!(["a", "a"]),
+            false,
+        );
+        check(
+            false,
+            json!(["$TOOL_ID_1", "$TOOL_ID_1"]),
+            json!(["a", "b"]),
+            false,
+        );
+        check(
+            false,
+            json!(["$TC_1", "$TC_1"]),
+            json!(["abcdef012", "abcdef012"]),
+            true,
+        );
+        check(false, json!("$TC_1"), json!("call_1234"), false);
+        check(false, json!("$OTHER"), json!("x"), false);
     }
 }
