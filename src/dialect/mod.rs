@@ -202,10 +202,21 @@ pub fn of(name: DialectName) -> &'static dyn Dialect {
     }
 }
 
+/// What a caller wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// The next turn of a conversation.
+    Completion,
+    /// Vectors for texts.
+    Embeddings,
+}
+
 /// What a caller asked: the body as it came, its outline, and the conversation for who needs it.
 pub struct Ask {
     /// The dialect the caller speaks.
     pub dialect: &'static dyn Dialect,
+    /// What is to be done.
+    pub work: Work,
     /// The body as it came.
     pub body: Bytes,
     /// What must be known before anything is planned.
@@ -214,11 +225,24 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// Reads a caller's body.
+    /// Reads the body of an embeddings request, in OpenAI's spelling.
+    pub fn read_embeddings(dialect: &'static dyn Dialect, body: Bytes) -> Result<Self, Malformed> {
+        let outline = openai::embeddings::outline(&body)?;
+        Ok(Self {
+            dialect,
+            work: Work::Embeddings,
+            body,
+            outline,
+            conversation: OnceLock::new(),
+        })
+    }
+
+    /// Reads the body of a completion request.
     pub fn read(dialect: &'static dyn Dialect, body: Bytes) -> Result<Self, Malformed> {
         let outline = dialect.read_outline(&body)?;
         Ok(Self {
             dialect,
+            work: Work::Completion,
             body,
             outline,
             conversation: OnceLock::new(),

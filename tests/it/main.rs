@@ -1,10 +1,7 @@
-//! The tests of the whole: what no single room can show.
+//! One test binary: journeys through a real gateway, golden vectors, and the rules of the house.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot read its own case has failed"
-)]
-
+mod house;
 mod support;
 mod vectors;
+
+mod chat;

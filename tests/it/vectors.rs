@@ -182,7 +182,7 @@ fn check_reply(vector: &Vector, ask: &Ask, target: &Target, body: Bytes) {
 /// Feeds the stream in pieces of `size` bytes.
 fn check_stream(vector: &Vector, ask: &Ask, target: &Target, bytes: &[u8], size: usize) {
     let name = &format!("{} in pieces of {size}", vector.name);
-    let mut stream = bridge::Stream::new(ask, target, NOW);
+    let mut stream = bridge::Stream::new(ask, target, "chatcmpl-own", NOW);
     let mut out = BytesMut::new();
     let read = bytes
         .chunks(size)

@@ -1,4 +1,9 @@
-//! What several tests share.
+//! What tests share.
 
 pub(crate) mod accumulate;
+pub(crate) mod gateway;
+pub(crate) mod provider;
 pub(crate) mod vector;
+
+pub(crate) use gateway::{Answer, Gateway, PATIENCE, chat};
+pub(crate) use provider::{Act, Provider, completion, done, error, role, streamed, text};

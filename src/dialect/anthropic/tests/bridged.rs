@@ -166,7 +166,7 @@ fn an_openai_stream_becomes_events() {
         ),
         "data: [DONE]\n\n".to_owned(),
     ];
-    let mut stream = bridge::Stream::new(&messages_request(true), &openai(), 1);
+    let mut stream = bridge::Stream::new(&messages_request(true), &openai(), "r", 1);
     let mut out = BytesMut::new();
     for frame in &frames {
         stream.push(frame.as_bytes(), &mut out).unwrap();
