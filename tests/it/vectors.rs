@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use waypost::{
     catalog::Target,
-    dialect::{Ask, Dialect, bridge, of, openai::OpenAi},
+    dialect::{Ask, Dialect, Work, bridge, of, openai::OpenAi},
     outcome::{ErrorClass, Failure},
 };
 
@@ -67,7 +67,7 @@ fn run_all(folder: &str, wanted: impl Fn(&Vector) -> bool) -> usize {
 
 fn run(vector: &Vector) {
     let (target, base_path) = vector.target();
-    let ask = Ask::read(&OpenAi, Bytes::from(vector.request())).unwrap();
+    let ask = Ask::read(&OpenAi, Work::Completion, &vector.request()).unwrap();
     let outgoing = match bridge::request(&ask, &target) {
         Ok(outgoing) => outgoing,
         Err(failure) => {

@@ -1,7 +1,7 @@
 //! A caller's whole request into the canonical conversation, with the path of whatever is wrong.
 
 use super::{
-    outline::{is_null, parse, typed, whole, wrong_type},
+    outline::{is_null, typed, whole, wrong_type},
     read_message::message,
 };
 use crate::{
@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// Reads a request that passed the outline.
-pub(super) fn read(body: &[u8]) -> Result<Request, Malformed> {
-    let outline = super::outline::read(body)?;
-    let mut object = parse(body)?.into_owned();
+pub(super) fn read(request: &Object<'_>) -> Result<Request, Malformed> {
+    let outline = super::outline::read(request)?;
+    let mut object = request.borrowed().into_owned();
     let messages: Vec<Raw> = typed(&object, "messages", "an array of objects")?.unwrap_or_default();
     let messages = messages
         .iter()

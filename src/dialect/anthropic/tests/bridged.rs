@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     catalog::{CardSettings, DialectName, Target, resolve},
-    dialect::{Ask, anthropic::Anthropic, bridge, sse},
+    dialect::{Ask, Work, anthropic::Anthropic, bridge, sse},
     secret::Secret,
 };
 
@@ -68,7 +68,7 @@ fn messages_request(stream: bool) -> Ask {
     let body = body
         .to_string()
         .replace(r#"{"a":2,"z":1}"#, r#"{"z":1,"a":2}"#);
-    Ask::read(&Anthropic, Bytes::from(body)).unwrap()
+    Ask::read(&Anthropic, Work::Completion, body.as_bytes()).unwrap()
 }
 
 #[test]

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use crate::{
     catalog::{CardSettings, Quirks, Target, resolve},
     chat::{Content, Media, Part, Request, ToolChoice},
-    dialect::{
-        Dialect, Malformed,
-        openai::{OpenAi, read_request::read},
-    },
+    dialect::{Dialect, Malformed, openai::OpenAi},
 };
 
 fn request(fields: &str, message: &str) -> Result<Request, Malformed> {
     read(format!(r#"{{"model":"m","messages":[{message}]{fields}}}"#).as_bytes())
+}
+
+fn read(body: &[u8]) -> Result<Request, Malformed> {
+    OpenAi.read_request(&OpenAi.parse(body)?)
 }
 
 #[test]
