@@ -22,5 +22,25 @@ pub mod problem;
 pub mod secret;
 pub mod span;
 
-// Languages.
+// Languages, ledger.
 pub mod dialect;
+pub mod telemetry;
+
+// Judgement: pure, or with the time as an argument.
+pub mod access;
+pub mod limit;
+pub mod route;
+
+// Hands.
+pub mod upstream;
+
+// Will.
+pub mod relay;
+
+// Face.
+pub mod http;
+
+// Papers.
+pub mod app;
+pub mod cli;
+pub mod config;

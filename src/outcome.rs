@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What went wrong with one try, in classes that decide what happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -113,7 +113,7 @@ pub struct Failure {
     pub message: String,
     /// The parameter at fault, as a path in the caller's request.
     pub param: Option<String>,
-    /// The time to wait the provider asked for, unclamped.
+    /// The time to wait the provider asked for; the dialect has clamped it.
     pub retry_after: Option<Duration>,
     /// What may be done next.
     pub fate: Fate,
@@ -181,7 +181,7 @@ impl AttemptKind {
 }
 
 /// Why a candidate stands where it stands in a plan, or why it was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Its place in the route's list.

@@ -67,7 +67,8 @@ pub enum Auth {
     None,
 }
 
-/// Where endpoints are, below the base URL. A query string may follow.
+/// Where endpoints are, below the base URL. A query string may follow. The dialect puts the model's name, encoded
+/// for a path, in place of `{model}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
     /// Chat completions, or messages.

@@ -3,7 +3,9 @@
 //! A provider is a [`Card`]: data, read from `providers/*.yaml` or from the operator's `providers:`, in the
 //! same shape. Nothing here knows how any API is spelled, reads a file or looks at the clock.
 
+mod address;
 mod card;
+mod check;
 mod model;
 mod overlay;
 mod price;
@@ -18,5 +20,5 @@ pub use overlay::resolve;
 pub use price::{NanoDollars, Price, Rate, Tier};
 pub use quirks::{EffortStyle, MaxTokensField, Quirks, ReasoningHistory, StreamUsage, ToolIds};
 pub use settings::{Api, CardSettings, Fault, Simulation};
-pub use shipped::{shipped, shipped_names};
+pub use shipped::{enabled_by, shipped, shipped_names};
 pub use target::{Catalog, NoTarget, Target};

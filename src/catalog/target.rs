@@ -97,3 +97,59 @@ impl Catalog {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{CardSettings, resolve};
+
+    fn catalog() -> Catalog {
+        let card = |name: &str, yaml: &str| {
+            let settings: CardSettings = serde_saphyr::from_str(yaml).unwrap();
+            resolve(name, &settings, None).unwrap()
+        };
+        Catalog::new([
+            card(
+                "open",
+                "{base_url: http://localhost, models: {known: {}, a/b: {}}}",
+            ),
+            card(
+                "closed",
+                "{base_url: http://localhost, unknown_models: reject, models: {known: {}}}",
+            ),
+            card(
+                "azure",
+                "{base_url: https://r.openai.azure.com, deployment: mine}",
+            ),
+        ])
+    }
+
+    #[test]
+    fn what_is_no_target_says_why() {
+        let check = |name: &str, expected: &str| {
+            assert_eq!(catalog().target(name).unwrap_err().to_string(), expected);
+        };
+        check("", "`` is no target: write `provider/model`");
+        check("known", "`known` is no target: write `provider/model`");
+        check("nobody/known", "there is no provider `nobody`");
+        check("/known", "there is no provider ``");
+        check("open/", "the provider `open` has no model ``");
+        check("closed/other", "the provider `closed` has no model `other`");
+    }
+
+    #[test]
+    fn a_target_has_the_facts_of_listed_models() {
+        let check = |name: &str, wire_model: &str, listed: bool| {
+            let target = catalog().target(name).unwrap();
+            assert_eq!(target.to_string(), name);
+            assert_eq!(target.wire_model(), wire_model, "{name}");
+            assert_eq!(target.facts.is_some(), listed, "{name}");
+        };
+        check("open/known", "known", true);
+        check("open/a/b", "a/b", true);
+        check("open/other", "other", false);
+        check("closed/known", "known", true);
+        check("azure/gpt-6-sol", "mine", true);
+        check("azure/gpt-7", "mine", false);
+    }
+}

@@ -7,7 +7,8 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    Ask, Cleanliness, Dialect, Outgoing, StreamReader, StreamStyle, StreamWriter, Tidy, of, sse,
+    Ask, Cleanliness, Dialect, Outgoing, StreamReader, StreamStyle, StreamWriter, Tidy, Work, of,
+    sse,
 };
 use crate::{
     catalog::Target,
@@ -18,6 +19,9 @@ use crate::{
 /// Writes what the caller asked as a request to `target`.
 pub fn request(ask: &Ask, target: &Target) -> Result<Outgoing, Failure> {
     let provider = of(target.card.dialect);
+    if ask.work == Work::Embeddings {
+        return provider.forward_embeddings(&ask.body, target);
+    }
     if same(ask.dialect, provider) {
         return provider.forward_request(&ask.body, target);
     }
@@ -31,6 +35,9 @@ pub fn request(ask: &Ask, target: &Target) -> Result<Outgoing, Failure> {
 /// Reads a whole reply of `target` and writes it for the caller. `now` is seconds since the Unix epoch.
 pub fn reply(ask: &Ask, target: &Target, body: Bytes, now: u64) -> Result<Tidy, Failure> {
     let provider = of(target.card.dialect);
+    if ask.work == Work::Embeddings {
+        return provider.tidy_embeddings(body);
+    }
     if same(ask.dialect, provider) {
         return provider.tidy_reply(body);
     }
@@ -88,13 +95,15 @@ pub struct Notes {
 }
 
 impl Stream {
-    /// A stream at its start. `now` is seconds since the Unix epoch.
-    pub fn new(ask: &Ask, target: &Target, now: u64) -> Self {
+    /// A stream at its start. `id` names the answer where the provider gives it no name; `now` is seconds
+    /// since the Unix epoch.
+    pub fn new(ask: &Ask, target: &Target, id: &str, now: u64) -> Self {
         let provider = of(target.card.dialect);
         let style = StreamStyle {
             include_usage: ask.outline.include_usage,
             now,
             model: target.model.to_string(),
+            id: id.to_owned(),
         };
         Self {
             framer: sse::Framer::new(),

@@ -11,6 +11,7 @@
 
 pub mod anthropic;
 pub mod bridge;
+pub mod fault;
 pub mod openai;
 pub mod sse;
 
@@ -22,7 +23,7 @@ use http::HeaderMap;
 use crate::{
     catalog::{DialectName, Target},
     chat::{Delta, Outline, Reply, Request, Usage},
-    outcome::Failure,
+    outcome::{ErrorClass, Failure},
 };
 
 /// Both directions of one wire format.
@@ -69,6 +70,13 @@ pub trait Dialect: Send + Sync + 'static {
     /// where nothing is wrong with them) and what the books need of it.
     fn tidy_reply(&self, body: Bytes) -> Result<Tidy, Failure>;
 
+    /// Tidies a whole reply of embeddings, as [`Dialect::tidy_reply`] does. Never asked of dialects that refuse
+    /// [`Dialect::forward_embeddings`].
+    fn tidy_embeddings(&self, _body: Bytes) -> Result<Tidy, Failure> {
+        let message = format!("{} has no embeddings", self.name());
+        Err(Failure::new(ErrorClass::Unsupported, message))
+    }
+
     /// Makes a reader for one streamed reply.
     fn stream_reader(&self) -> Box<dyn StreamReader>;
 
@@ -110,6 +118,8 @@ pub struct StreamStyle {
     pub now: u64,
     /// The model to name where the provider names none.
     pub model: String,
+    /// The id of the answer where the provider gives none.
+    pub id: String,
 }
 
 /// Reads one streamed reply, event by event.
@@ -199,10 +209,21 @@ pub fn of(name: DialectName) -> &'static dyn Dialect {
     }
 }
 
+/// What a caller wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// The next turn of a conversation.
+    Completion,
+    /// Vectors for texts.
+    Embeddings,
+}
+
 /// What a caller asked: the body as it came, its outline, and the conversation for who needs it.
 pub struct Ask {
     /// The dialect the caller speaks.
     pub dialect: &'static dyn Dialect,
+    /// What is to be done.
+    pub work: Work,
     /// The body as it came.
     pub body: Bytes,
     /// What must be known before anything is planned.
@@ -211,11 +232,24 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// Reads a caller's body.
+    /// Reads the body of an embeddings request, in OpenAI's spelling.
+    pub fn read_embeddings(dialect: &'static dyn Dialect, body: Bytes) -> Result<Self, Malformed> {
+        let outline = openai::embeddings::outline(&body)?;
+        Ok(Self {
+            dialect,
+            work: Work::Embeddings,
+            body,
+            outline,
+            conversation: OnceLock::new(),
+        })
+    }
+
+    /// Reads the body of a completion request.
     pub fn read(dialect: &'static dyn Dialect, body: Bytes) -> Result<Self, Malformed> {
         let outline = dialect.read_outline(&body)?;
         Ok(Self {
             dialect,
+            work: Work::Completion,
             body,
             outline,
             conversation: OnceLock::new(),

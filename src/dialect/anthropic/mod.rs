@@ -1,4 +1,34 @@
-//! Anthropic's wire format.
+//! Anthropic's Messages API, as the language of providers and as a face for callers.
+//!
+//! What must stay true: a body forwarded between two ends of this dialect keeps its bytes except for what the
+//! model would refuse; what a translation leaves out is reported; nothing a peer sends makes it panic. Facts
+//! about models come from their cards, never from their names.
+
+mod arguments;
+mod blocks;
+mod error;
+mod forward;
+mod ids;
+mod notes;
+mod outline;
+mod read_blocks;
+mod replay;
+mod reply;
+mod request;
+mod schema;
+mod stream_reader;
+mod stream_writer;
+mod thinking;
+mod tools;
+mod turns;
+mod usage;
+mod version;
+mod wire;
+mod write;
+mod write_reply;
+
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -18,47 +48,47 @@ impl Dialect for Anthropic {
         "anthropic"
     }
 
-    fn read_outline(&self, _body: &[u8]) -> Result<Outline, Malformed> {
-        unimplemented!()
+    fn read_outline(&self, body: &[u8]) -> Result<Outline, Malformed> {
+        outline::read(body)
     }
 
-    fn read_request(&self, _body: &[u8]) -> Result<Request, Malformed> {
-        unimplemented!()
+    fn read_request(&self, body: &[u8]) -> Result<Request, Malformed> {
+        request::read(body)
     }
 
-    fn write_reply(&self, _reply: &Reply, _now: u64) -> Bytes {
-        unimplemented!()
+    fn write_reply(&self, reply: &Reply, now: u64) -> Bytes {
+        write_reply::write(reply, now)
     }
 
-    fn write_error(&self, _failure: &Failure, _request_id: &str) -> Bytes {
-        unimplemented!()
+    fn write_error(&self, failure: &Failure, request_id: &str) -> Bytes {
+        error::write(failure, Some(request_id))
     }
 
-    fn stream_writer(&self, _style: StreamStyle) -> Box<dyn StreamWriter> {
-        unimplemented!()
+    fn stream_writer(&self, style: StreamStyle) -> Box<dyn StreamWriter> {
+        Box::new(stream_writer::Writer::new(style))
     }
 
-    fn write_request(&self, _request: &Request, _target: &Target) -> Result<Outgoing, Failure> {
-        unimplemented!()
+    fn write_request(&self, request: &Request, target: &Target) -> Result<Outgoing, Failure> {
+        write::write(request, target)
     }
 
-    fn forward_request(&self, _body: &[u8], _target: &Target) -> Result<Outgoing, Failure> {
-        unimplemented!()
+    fn forward_request(&self, body: &[u8], target: &Target) -> Result<Outgoing, Failure> {
+        forward::forward(body, target)
     }
 
-    fn read_reply(&self, _body: &[u8]) -> Result<Reply, Failure> {
-        unimplemented!()
+    fn read_reply(&self, body: &[u8]) -> Result<Reply, Failure> {
+        reply::read(body)
     }
 
-    fn tidy_reply(&self, _body: Bytes) -> Result<Tidy, Failure> {
-        unimplemented!()
+    fn tidy_reply(&self, body: Bytes) -> Result<Tidy, Failure> {
+        reply::tidy(body)
     }
 
     fn stream_reader(&self) -> Box<dyn StreamReader> {
-        unimplemented!()
+        Box::new(stream_reader::Reader::default())
     }
 
-    fn read_error(&self, _status: u16, _headers: &HeaderMap, _body: &[u8]) -> Failure {
-        unimplemented!()
+    fn read_error(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
+        error::read(status, headers, body)
     }
 }

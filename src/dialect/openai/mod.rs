@@ -1,4 +1,29 @@
-//! OpenAI's wire format.
+//! OpenAI's wire format: chat completions and embeddings, and whoever copies them.
+//!
+//! Between two ends that both speak it, requests are edited at the top level ([`rewrite`]), whole replies are
+//! judged and usually forwarded as they came ([`reply`]), and so are the events of streams
+//! ([`stream_reader`]). Where a provider departs from OpenAI, its card says so in data; where answers do, it
+//! is put right here for everybody, because no card knows all the ways.
+
+mod calls;
+mod citations;
+pub mod embeddings;
+mod error;
+mod finish;
+mod messages;
+mod outline;
+mod read_part;
+mod read_reply;
+mod read_request;
+mod reply;
+mod rewrite;
+mod stream_reader;
+mod stream_writer;
+mod thinking;
+mod usage;
+mod wire;
+mod write_reply;
+mod write_request;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -7,7 +32,8 @@ use super::{Dialect, Malformed, Outgoing, StreamReader, StreamStyle, StreamWrite
 use crate::{
     catalog::Target,
     chat::{Outline, Reply, Request},
-    outcome::Failure,
+    json::Object,
+    outcome::{ErrorClass, Failure},
 };
 
 /// The dialect.
@@ -18,47 +44,83 @@ impl Dialect for OpenAi {
         "openai"
     }
 
-    fn read_outline(&self, _body: &[u8]) -> Result<Outline, Malformed> {
-        unimplemented!()
+    fn read_outline(&self, body: &[u8]) -> Result<Outline, Malformed> {
+        outline::read(body)
     }
 
-    fn read_request(&self, _body: &[u8]) -> Result<Request, Malformed> {
-        unimplemented!()
+    fn read_request(&self, body: &[u8]) -> Result<Request, Malformed> {
+        read_request::read(body)
     }
 
-    fn write_reply(&self, _reply: &Reply, _now: u64) -> Bytes {
-        unimplemented!()
+    fn write_reply(&self, reply: &Reply, now: u64) -> Bytes {
+        write_reply::write(reply, now)
     }
 
-    fn write_error(&self, _failure: &Failure, _request_id: &str) -> Bytes {
-        unimplemented!()
+    fn write_error(&self, failure: &Failure, _request_id: &str) -> Bytes {
+        error::write(failure)
     }
 
-    fn stream_writer(&self, _style: StreamStyle) -> Box<dyn StreamWriter> {
-        unimplemented!()
+    fn stream_writer(&self, style: StreamStyle) -> Box<dyn StreamWriter> {
+        Box::new(stream_writer::Writer::new(style))
     }
 
-    fn write_request(&self, _request: &Request, _target: &Target) -> Result<Outgoing, Failure> {
-        unimplemented!()
+    fn write_request(&self, request: &Request, target: &Target) -> Result<Outgoing, Failure> {
+        let (object, lost) = write_request::write(request, target)?;
+        let outgoing = ask(object, target)?;
+        let dropped = lost.into_iter().chain(outgoing.dropped).collect();
+        Ok(Outgoing {
+            dropped,
+            ..outgoing
+        })
     }
 
-    fn forward_request(&self, _body: &[u8], _target: &Target) -> Result<Outgoing, Failure> {
-        unimplemented!()
+    fn forward_request(&self, body: &[u8], target: &Target) -> Result<Outgoing, Failure> {
+        ask(Object::parse(body).map_err(unreadable)?, target)
     }
 
-    fn read_reply(&self, _body: &[u8]) -> Result<Reply, Failure> {
-        unimplemented!()
+    fn forward_embeddings(&self, body: &[u8], target: &Target) -> Result<Outgoing, Failure> {
+        embeddings::forward(body, target)
     }
 
-    fn tidy_reply(&self, _body: Bytes) -> Result<Tidy, Failure> {
-        unimplemented!()
+    fn tidy_embeddings(&self, body: Bytes) -> Result<Tidy, Failure> {
+        embeddings::tidy(body)
+    }
+
+    fn read_reply(&self, body: &[u8]) -> Result<Reply, Failure> {
+        read_reply::read(body)
+    }
+
+    fn tidy_reply(&self, body: Bytes) -> Result<Tidy, Failure> {
+        reply::tidy(body)
     }
 
     fn stream_reader(&self) -> Box<dyn StreamReader> {
-        unimplemented!()
+        Box::new(stream_reader::Reader::default())
     }
 
-    fn read_error(&self, _status: u16, _headers: &HeaderMap, _body: &[u8]) -> Failure {
-        unimplemented!()
+    fn read_error(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
+        error::read(status, headers, body)
     }
+}
+
+/// The request for `target`, from a body in OpenAI's spelling.
+fn ask(mut object: Object<'_>, target: &Target) -> Result<Outgoing, Failure> {
+    let dropped = rewrite::rewrite(&mut object, target)?;
+    Ok(Outgoing {
+        path: path(&target.card.paths.chat, target),
+        headers: Vec::new(),
+        body: object.to_bytes(),
+        dropped,
+    })
+}
+
+/// A card's path with the model filled in.
+fn path(path: &str, target: &Target) -> String {
+    path.replace("{model}", target.wire_model())
+}
+
+/// A body that was read before and now cannot be: the caller's, whatever it is.
+fn unreadable(error: serde_json::Error) -> Failure {
+    let message = format!("We could not parse the JSON body of your request: {error}.");
+    Failure::new(ErrorClass::InvalidRequest, message)
 }

@@ -1,0 +1,211 @@
+//! Who is calling, and what they may use.
+//!
+//! Keys are kept as BLAKE3 digests: a presented key is hashed, looked up by its digest and compared in
+//! constant time, so neither memory nor timing gives a key away. Keys are random and long (checked at load),
+//! which is why a fast hash is right here and a password hash would be wrong.
+
+mod rights;
+mod settings;
+
+pub use settings::{KeySettings, Keys, Open, Settings};
+
+use std::{collections::HashMap, sync::Arc};
+
+use subtle::ConstantTimeEq;
+
+use crate::{problem::Problem, secret::Secret};
+
+/// The name of callers where no keys are configured.
+const ANONYMOUS: &str = "anonymous";
+
+/// Someone who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The key's name; never the key.
+    pub name: Arc<str>,
+    routes: Option<Vec<String>>,
+    models: Option<Vec<String>>,
+    /// Requests per minute.
+    pub rpm: Option<u32>,
+    /// Tokens per minute.
+    pub tpm: Option<u64>,
+}
+
+/// The callers of one configuration.
+#[derive(Debug)]
+pub struct Access {
+    keys: Option<HashMap<[u8; blake3::OUT_LEN], Arc<Caller>>>,
+    anonymous: Arc<Caller>,
+}
+
+/// Why a call is refused at the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// No key was presented.
+    #[error(
+        "You didn't provide an API key. Send it as `Authorization: Bearer KEY` or `x-api-key: KEY`."
+    )]
+    NoKey,
+    /// The key is unknown.
+    #[error("Incorrect API key provided.")]
+    WrongKey,
+}
+
+impl Access {
+    /// Everybody may call, everything is allowed.
+    pub fn open() -> Self {
+        let caller = Caller {
+            name: ANONYMOUS.into(),
+            routes: None,
+            models: None,
+            rpm: None,
+            tpm: None,
+        };
+        Self {
+            keys: None,
+            anonymous: Arc::new(caller),
+        }
+    }
+
+    /// Only these keys may call. Problems' paths start at the position in the list.
+    pub fn with_keys(keys: Vec<(KeySettings, Secret)>) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut known: HashMap<_, Arc<Caller>> = HashMap::with_capacity(keys.len());
+        for (at, (settings, secret)) in keys.into_iter().enumerate() {
+            problems.extend(
+                settings
+                    .problems(&secret)
+                    .map(|problem| problem.under([at.to_string()])),
+            );
+            let same_name = known.values().any(|caller| *caller.name == *settings.name);
+            let caller = Caller {
+                name: settings.name.as_str().into(),
+                routes: settings.routes,
+                models: settings.models,
+                rpm: settings.rpm,
+                tpm: settings.tpm,
+            };
+            let same_key = known
+                .insert(digest(secret.reveal()), Arc::new(caller))
+                .is_some();
+            if same_name || same_key {
+                let what = if same_key { "key" } else { "name" };
+                let message = format!("another key has the same {what} as `{}`", settings.name);
+                problems.push(Problem::new([at.to_string()], message));
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            keys: Some(known),
+            ..Self::open()
+        })
+    }
+
+    /// Everyone there is.
+    pub fn callers(&self) -> impl Iterator<Item = &Arc<Caller>> {
+        let keyed = self.keys.iter().flat_map(HashMap::values);
+        keyed.chain([&self.anonymous])
+    }
+
+    /// Whether callers must present a key.
+    pub fn needs_key(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// Who presents this key.
+    pub fn identify(&self, presented: Option<&str>) -> Result<Arc<Caller>, Denied> {
+        let Some(keys) = &self.keys else {
+            return Ok(self.anonymous.clone());
+        };
+        let presented = presented
+            .map(str::trim)
+            .filter(|key| !key.is_empty())
+            .ok_or(Denied::NoKey)?;
+        let digest = digest(presented);
+        let (known, caller) = keys.get_key_value(&digest).ok_or(Denied::WrongKey)?;
+        if bool::from(known.ct_eq(&digest)) {
+            Ok(caller.clone())
+        } else {
+            Err(Denied::WrongKey)
+        }
+    }
+}
+
+fn digest(key: &str) -> [u8; blake3::OUT_LEN] {
+    *blake3::hash(key.as_bytes()).as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str, secret: &str) -> (KeySettings, Secret) {
+        let settings = KeySettings {
+            name: name.into(),
+            ..KeySettings::default()
+        };
+        (settings, Secret::new(secret))
+    }
+
+    #[test]
+    fn only_the_whole_key_opens() {
+        let access = Access::with_keys(vec![key("ci", "wp-0123456789abcdef")]).unwrap();
+        assert_eq!(
+            &*access.identify(Some("wp-0123456789abcdef")).unwrap().name,
+            "ci"
+        );
+        for wrong in [
+            "wp-0123456789abcde",
+            "wp-0123456789abcdef0",
+            "WP-0123456789abcdef",
+            "' OR 1=1; --",
+        ] {
+            assert_eq!(
+                access.identify(Some(wrong)),
+                Err(Denied::WrongKey),
+                "{wrong}"
+            );
+        }
+        for none in [None, Some(""), Some("  ")] {
+            assert_eq!(access.identify(none), Err(Denied::NoKey));
+        }
+    }
+
+    #[test]
+    fn the_digest_of_a_key_is_no_key() {
+        let access = Access::with_keys(vec![key("ci", "wp-0123456789abcdef")]).unwrap();
+        let digest = blake3::hash(b"wp-0123456789abcdef").to_hex();
+        assert_eq!(access.identify(Some(&digest)), Err(Denied::WrongKey));
+    }
+
+    #[test]
+    fn without_keys_everybody_is_anonymous() {
+        let access = Access::open();
+        assert_eq!(
+            &*access.identify(Some("anything")).unwrap().name,
+            "anonymous"
+        );
+        assert!(!access.needs_key());
+    }
+
+    #[test]
+    fn short_and_repeated_keys_are_problems() {
+        let keys = vec![
+            key("a", "wp-0123456789abcdef"),
+            key("b", "wp-0123456789abcdef"),
+            key("", "short"),
+        ];
+        let problems = Access::with_keys(keys).unwrap_err();
+        let texts: Vec<_> = problems.iter().map(Problem::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "1: another key has the same key as `b`",
+                "2.name: a key needs a name, to be told apart in logs",
+                "2.key: the key is only 5 characters long; expected at least 16, and random",
+            ]
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! What a caller may use.
+
+use super::Caller;
+
+impl Caller {
+    /// Whether this route may be named.
+    pub fn may_use_route(&self, route: &str) -> bool {
+        self.routes
+            .as_ref()
+            .is_none_or(|routes| routes.iter().any(|allowed| allowed == route))
+    }
+
+    /// Whether this target may be named directly. A key that lists routes and no models is meant for its
+    /// routes alone.
+    pub fn may_name_target(&self, target: &str) -> bool {
+        match (&self.routes, &self.models) {
+            (Some(_), None) => false,
+            _ => self.may_use_target(target),
+        }
+    }
+
+    /// Whether this target may answer on a route.
+    pub fn may_use_target(&self, target: &str) -> bool {
+        self.models
+            .as_ref()
+            .is_none_or(|models| models.iter().any(|pattern| matches(pattern, target)))
+    }
+}
+
+/// `provider/model` itself, `provider/*`, or `*`.
+fn matches(pattern: &str, target: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => target.starts_with(prefix),
+        None => pattern == target,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(routes: Option<&[&str]>, models: Option<&[&str]>) -> Caller {
+        let own =
+            |list: Option<&[&str]>| list.map(|list| list.iter().map(|&name| name.into()).collect());
+        Caller {
+            name: "k".into(),
+            routes: own(routes),
+            models: own(models),
+            rpm: None,
+            tpm: None,
+        }
+    }
+
+    #[test]
+    fn lists_narrow_and_never_widen() {
+        let all = caller(None, None);
+        assert!(all.may_use_route("r") && all.may_name_target("a/1") && all.may_use_target("a/1"));
+
+        let routes_only = caller(Some(&["r"]), None);
+        assert!(routes_only.may_use_route("r") && !routes_only.may_use_route("s"));
+        assert!(!routes_only.may_name_target("a/1") && routes_only.may_use_target("a/1"));
+
+        let models_only = caller(None, Some(&["a/*", "b/1"]));
+        assert!(models_only.may_name_target("a/x/y") && models_only.may_name_target("b/1"));
+        assert!(!models_only.may_name_target("b/12") && !models_only.may_use_target("ab/1"));
+    }
+}

@@ -1,0 +1,78 @@
+//! Wires the rooms: from a configuration to a face that serves, and from one configuration to the next.
+//!
+//! [`Memory`] is what outlives a reload: connections, limits, metrics, recent records. It is made once and lent
+//! to each configuration.
+
+mod run;
+mod wire;
+
+pub use run::{Failed, Options, run};
+pub use wire::{Wired, wire};
+
+use std::{collections::HashMap, io::Write, sync::Arc};
+
+use tokio::time::Instant;
+
+use crate::{
+    config::File,
+    http::Face,
+    limit::{self, Limits},
+    relay::Desk,
+    telemetry::{AccessLog, Ledger},
+    upstream::Upstream,
+};
+
+/// What outlives a reload.
+#[derive(Debug)]
+pub struct Memory {
+    /// Where receipts go.
+    pub ledger: Arc<Ledger>,
+    upstream: Arc<Upstream>,
+    limits: limit::Registry,
+}
+
+impl Memory {
+    /// An empty memory. Log lines go to `output` where the configuration wants them.
+    pub fn new(file: &File, output: Box<dyn Write + Send>) -> Self {
+        let output = (file.telemetry.log == AccessLog::Json).then_some(output);
+        Self {
+            ledger: Ledger::start(output),
+            upstream: Arc::new(Upstream::new(file.upstream.clone())),
+            limits: limit::Registry::default(),
+        }
+    }
+
+    /// A face of this configuration on this memory. `generation` counts configurations from 1.
+    pub fn face(&self, wired: Wired, generation: u64) -> Face {
+        let now = Instant::now();
+        let limits: HashMap<_, _> = wired
+            .access
+            .callers()
+            .filter(|caller| caller.rpm.is_some() || caller.tpm.is_some())
+            .map(|caller| {
+                let limits = self
+                    .limits
+                    .limits(&caller.name, caller.rpm, caller.tpm, now);
+                (caller.name.clone(), limits)
+            })
+            .collect();
+        let desk = Desk {
+            router: wired.router,
+            upstream: self.upstream.clone(),
+        };
+        Face {
+            access: wired.access,
+            limits,
+            desk: Arc::new(desk),
+            settings: wired.server,
+            admin_key: wired.admin_key,
+            generation,
+            unlimited: Arc::new(Limits::new(None, None, now)),
+        }
+    }
+
+    /// Forgets what no configuration uses any more.
+    pub fn forget_unused(&self) {
+        self.limits.forget_unused();
+    }
+}

@@ -1,0 +1,270 @@
+//! Serving: listeners, reloads, signals, the end.
+
+use std::{
+    io::{self, Write},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc::Receiver,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Memory, wire};
+use crate::{
+    config::{Diagnostic, File, Source, report, watch},
+    http::{Hall, Listener, admin_router, public_router, serve},
+};
+
+/// How long the access log may take to be written to its end.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is served, and how it is told.
+pub struct Options {
+    /// Where the configuration comes from.
+    pub source: Source,
+    /// Instead of the configuration's public listener.
+    pub listen: Option<String>,
+    /// Instead of the configuration's admin listener.
+    pub admin_listen: Option<String>,
+    /// Where the access log goes.
+    pub output: Box<dyn Write + Send>,
+    /// Whether diagnostics may be coloured.
+    pub colour: bool,
+    /// Called once both listeners are bound, with the hall.
+    pub ready: Box<dyn FnOnce(Started) + Send>,
+    /// Ends the serving, as SIGTERM does.
+    pub stop: CancellationToken,
+}
+
+/// A gateway that serves.
+pub struct Started {
+    /// What handlers share.
+    pub hall: Arc<Hall>,
+    /// Where callers are served.
+    pub public: std::net::SocketAddr,
+    /// Where operators are served.
+    pub admin: std::net::SocketAddr,
+}
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// The configuration is bad. The text is the whole report.
+    #[error("{0}")]
+    Config(String),
+    /// There is no configuration and no key in the environment.
+    #[error(
+        "no configuration found: no --config, no $WAYPOST_CONFIG, no ./waypost.yaml, and no provider's key in the environment (like OPENAI_API_KEY).\nTo look around without any key: waypost demo"
+    )]
+    Nothing,
+    /// The file cannot be read.
+    #[error("{0}: {1}")]
+    Unreadable(String, io::Error),
+    /// A listener cannot be bound.
+    #[error("cannot listen on {0}: {1}")]
+    Bind(String, io::Error),
+    /// Signals cannot be heard.
+    #[error("cannot hear signals: {0}")]
+    Signals(io::Error),
+}
+
+/// Serves until SIGTERM, SIGINT or `stop`, and drains.
+pub async fn run(options: Options) -> Result<(), Failed> {
+    // Before reading, so that no change is lost in between.
+    let changes = match options.source.path() {
+        Some(path) => Some(watch::watch(path).map_err(Failed::Signals)?),
+        None => None,
+    };
+    let overrides = (options.listen, options.admin_listen);
+    let papers = Papers {
+        source: options.source,
+        overrides,
+        colour: options.colour,
+    };
+    let (file, wired) = papers.read()?;
+    let memory = Memory::new(&file, options.output);
+    let tls = wired.tls.clone();
+    let hall = Arc::new(Hall::new(memory.face(wired, 1), memory.ledger.clone()));
+
+    let bound = |address: &str, error| Failed::Bind(address.to_owned(), error);
+    let server = &file.server;
+    let public = Listener::bind(&server.listen, tls)
+        .await
+        .map_err(|error| bound(&server.listen, error))?;
+    let admin = Listener::bind(&server.admin_listen, None)
+        .await
+        .map_err(|error| bound(&server.admin_listen, error))?;
+    let address = |listener: &Listener| {
+        listener
+            .address()
+            .map_err(|error| bound("the bound socket", error))
+    };
+    let started = Started {
+        hall: hall.clone(),
+        public: address(&public)?,
+        admin: address(&admin)?,
+    };
+    tracing::info!(public = %started.public, admin = %started.admin, config = papers.source.name(), "waypost serves");
+    (options.ready)(started);
+
+    let stop = options.stop;
+    let admin_stop = CancellationToken::new();
+    let public = serve(
+        public,
+        public_router(hall.clone()),
+        hall.clone(),
+        file.server.clone(),
+        stop.clone(),
+    );
+    let admin = tokio::spawn(serve(
+        admin,
+        admin_router(hall.clone()),
+        hall.clone(),
+        file.server.clone(),
+        admin_stop.clone(),
+    ));
+    let signals = {
+        let hall = hall.clone();
+        async move {
+            let asked = terminated(&stop).await;
+            // Readiness goes first: load balancers should look elsewhere before the listener is gone.
+            hall.drain();
+            stop.cancel();
+            asked
+        }
+    };
+    let reloads = reload(&papers, &memory, &hall, &file, changes);
+    tokio::select! {
+        (asked, ()) = async { tokio::join!(signals, public) } => asked.map_err(Failed::Signals)?,
+        never = reloads => match never {},
+    }
+    admin_stop.cancel();
+    let _ = admin.await;
+    hall.ledger.finish(LOG_PATIENCE);
+    tracing::info!("waypost has drained and ends");
+    Ok(())
+}
+
+async fn terminated(stop: &CancellationToken) -> io::Result<()> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = term.recv() => tracing::info!("SIGTERM: draining"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+        () = stop.cancelled() => {}
+    }
+    Ok(())
+}
+
+/// Reads the configuration again whenever it changes. A good one takes over for new requests; a bad one is
+/// reported and changes nothing.
+async fn reload(
+    papers: &Papers,
+    memory: &Memory,
+    hall: &Hall,
+    first: &File,
+    changes: Option<(Receiver<()>, watch::Guard)>,
+) -> std::convert::Infallible {
+    let Some((mut changes, _guard)) = changes else {
+        return std::future::pending().await;
+    };
+    let mut generation = 1;
+    while changes.recv().await.is_some() {
+        let reloads = &hall.ledger.metrics().config_reloads;
+        match papers.read() {
+            Ok((file, wired)) => {
+                generation += 1;
+                needs_restart(first, &file);
+                hall.put(memory.face(wired, generation));
+                memory.forget_unused();
+                reloads.with_label_values(&["ok"]).inc();
+                tracing::info!(generation, "the configuration was reloaded");
+            }
+            Err(failed) => {
+                reloads.with_label_values(&["refused"]).inc();
+                tracing::error!(problems = %failed, "the changed configuration is refused; the old one stays");
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+/// Says which changes wait for a restart.
+fn needs_restart(first: &File, now: &File) {
+    let changed = [
+        ("server.listen", first.server.listen != now.server.listen),
+        (
+            "server.admin_listen",
+            first.server.admin_listen != now.server.admin_listen,
+        ),
+        ("server.tls", first.server.tls != now.server.tls),
+        (
+            "server.header_timeout",
+            first.server.header_timeout != now.server.header_timeout,
+        ),
+        (
+            "server.max_connections",
+            first.server.max_connections != now.server.max_connections,
+        ),
+        ("upstream", first.upstream != now.upstream),
+        ("telemetry", first.telemetry != now.telemetry),
+    ];
+    for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
+        tracing::warn!(key, "this change needs a restart");
+    }
+}
+
+/// A configuration's source, and how it is read.
+struct Papers {
+    source: Source,
+    overrides: (Option<String>, Option<String>),
+    colour: bool,
+}
+
+impl Papers {
+    fn read(&self) -> Result<(File, super::Wired), Failed> {
+        let environment = |name: &str| std::env::var(name).ok();
+        let unreadable = |error| Failed::Unreadable(self.source.name(), error);
+        let read = self.source.read(environment).map_err(unreadable)?;
+        let bad = |diagnostics: &[Diagnostic]| {
+            Failed::Config(report::render(diagnostics, &read.text, self.colour))
+        };
+        let mut loaded = read
+            .loaded
+            .as_ref()
+            .map_err(|diagnostics| bad(diagnostics))?
+            .clone();
+        if self.source == Source::Environment && loaded.value.providers.is_empty() {
+            return Err(Failed::Nothing);
+        }
+        let server = &mut loaded.value.server;
+        server.listen = self
+            .overrides
+            .0
+            .clone()
+            .unwrap_or_else(|| server.listen.clone());
+        server.admin_listen = self
+            .overrides
+            .1
+            .clone()
+            .unwrap_or_else(|| server.admin_listen.clone());
+        match wire(&loaded.value, &environment) {
+            Ok(wired) => {
+                for warning in &wired.warnings {
+                    tracing::warn!("{}", loaded.place(warning));
+                }
+                Ok((loaded.value, wired))
+            }
+            Err(problems) => {
+                let diagnostics: Vec<_> = problems
+                    .iter()
+                    .map(|problem| loaded.place(problem))
+                    .collect();
+                Err(bad(&diagnostics))
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! From a configuration as written to its wired rooms, or to everything that is wrong with it.
+
+use std::{net::IpAddr, sync::Arc};
+
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    access::{self, Access},
+    catalog::{Card, Catalog, resolve, shipped},
+    config::{File, secrets},
+    http,
+    problem::Problem,
+    route::Router,
+    secret::Secret,
+};
+
+/// The rooms of one configuration that need no memory.
+pub struct Wired {
+    /// The routes and providers.
+    pub router: Router,
+    /// Who may call.
+    pub access: Access,
+    /// How callers are served.
+    pub server: http::Settings,
+    /// The key of the admin listener.
+    pub admin_key: Option<Secret>,
+    /// TLS on the public listener.
+    pub tls: Option<TlsAcceptor>,
+    /// What the operator should know, though it works.
+    pub warnings: Vec<Problem>,
+}
+
+/// Wires a configuration. Reads the secrets and certificates it names; calls nobody.
+pub fn wire(
+    file: &File,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Wired, Vec<Problem>> {
+    let mut wiring = Wiring {
+        environment,
+        problems: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let catalog = wiring.catalog(file);
+    let router = wiring.under("routes", Router::new(Arc::new(catalog), &file.routes));
+    let access = wiring.access(file);
+    let admin_key =
+        wiring.optional_secret(file.server.admin_key.as_deref(), &["server", "admin_key"]);
+    let tls = wiring.tls(file);
+    wiring.addresses(file);
+    match (router, access) {
+        (Some(router), Some(access)) if wiring.problems.is_empty() => Ok(Wired {
+            router,
+            access,
+            server: file.server.clone(),
+            admin_key,
+            tls,
+            warnings: wiring.warnings,
+        }),
+        _ => Err(wiring.problems),
+    }
+}
+
+struct Wiring<'a> {
+    environment: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Wiring<'_> {
+    fn catalog(&mut self, file: &File) -> Catalog {
+        let mut cards: Vec<Card> = Vec::with_capacity(file.providers.len());
+        for (name, settings) in &file.providers {
+            let key = self.provider_key(name, settings);
+            match resolve(name, settings, key) {
+                Ok(card) => cards.push(card),
+                Err(problems) => {
+                    let under = problems
+                        .into_iter()
+                        .map(|problem| problem.under(["providers", name]));
+                    self.problems.extend(under);
+                }
+            }
+        }
+        Catalog::new(cards)
+    }
+
+    /// A provider's key: as written, else from the environment variable its card names, if that is set.
+    fn provider_key(
+        &mut self,
+        name: &str,
+        settings: &crate::catalog::CardSettings,
+    ) -> Option<Secret> {
+        if let Some(written) = &settings.api_key {
+            return self.secret(written, &["providers", name, "api_key"]);
+        }
+        let from_card = || shipped(settings.card.as_deref().unwrap_or(name))?.key_env;
+        let variable = settings.key_env.clone().or_else(from_card)?;
+        (self.environment)(&variable)
+            .filter(|key| !key.trim().is_empty())
+            .map(Secret::new)
+    }
+
+    fn access(&mut self, file: &File) -> Option<Access> {
+        let keys = match &file.access {
+            None | Some(access::Settings::Open(_)) => return Some(Access::open()),
+            Some(access::Settings::Keys(keys)) => &keys.keys,
+        };
+        if keys.is_empty() {
+            let problem = Problem::new(
+                ["access", "keys"],
+                "there are no keys, so nobody could call",
+            );
+            self.problems
+                .push(problem.expected("at least one key, or `access: open`"));
+            return None;
+        }
+        let mut found = Vec::with_capacity(keys.len());
+        for (at, key) in keys.iter().enumerate() {
+            self.known_routes(file, key, at);
+            let at = at.to_string();
+            if let Some(secret) = self.secret(&key.key, &["access", "keys", &at, "key"]) {
+                found.push((key.clone(), secret));
+            }
+        }
+        let access = Access::with_keys(found);
+        let access = access.map_err(|problems| {
+            problems
+                .into_iter()
+                .map(|problem| problem.under(["keys"]))
+                .collect()
+        });
+        self.under("access", access)
+    }
+
+    fn known_routes(&mut self, file: &File, key: &access::KeySettings, at: usize) {
+        for (place, route) in key.routes.iter().flatten().enumerate() {
+            if !file.routes.contains_key(route) {
+                let path = [
+                    "access",
+                    "keys",
+                    &at.to_string(),
+                    "routes",
+                    &place.to_string(),
+                ]
+                .map(str::to_owned);
+                let problem = Problem::new(path, format!("there is no route `{route}`"));
+                self.problems
+                    .push(problem.suggest(route, file.routes.keys().map(String::as_str)));
+            }
+        }
+    }
+
+    fn tls(&mut self, file: &File) -> Option<TlsAcceptor> {
+        let tls = file.server.tls.as_ref()?;
+        let cert = self.pem("cert", &tls.cert);
+        let key = self.pem("key", &tls.key);
+        let made = http::acceptor(&cert?, &key?);
+        let problem = |error: http::BadTls| {
+            let which = match error {
+                http::BadTls::NoKey => "key",
+                http::BadTls::NoCertificate | http::BadTls::Unusable(_) => "cert",
+            };
+            Problem::new(["server", "tls", which], error.to_string())
+        };
+        made.map_err(|error| self.problems.push(problem(error)))
+            .ok()
+    }
+
+    fn pem(&mut self, which: &str, path: &str) -> Option<Vec<u8>> {
+        let read = std::fs::read(path);
+        let problem = |error| {
+            Problem::new(
+                ["server", "tls", which],
+                format!("the file {path} cannot be read: {error}"),
+            )
+        };
+        read.map_err(|error| self.problems.push(problem(error)))
+            .ok()
+    }
+
+    /// Off loopback, strangers may call: then there must be keys, or the word `open`.
+    fn addresses(&mut self, file: &File) {
+        let public = self.is_loopback("listen", &file.server.listen);
+        let admin = self.is_loopback("admin_listen", &file.server.admin_listen);
+        if public == Some(false) && file.access.is_none() {
+            let message = format!(
+                "{} is no loopback address, and there is no `access`: anybody could spend your keys",
+                file.server.listen
+            );
+            let problem = Problem::new(["server", "listen"], message);
+            self.problems.push(
+                problem.expected("`access: {keys: […]}`, or `access: open` if that is meant"),
+            );
+        }
+        if admin == Some(false) && file.server.admin_key.is_none() {
+            let message = format!(
+                "{} is no loopback address, and there is no `admin_key`",
+                file.server.admin_listen
+            );
+            let problem = Problem::new(["server", "admin_listen"], message);
+            self.problems
+                .push(problem.expected("`server.admin_key: env:NAME`"));
+        }
+    }
+
+    /// Whether `address` is reachable from this machine only; a problem if it is no address.
+    fn is_loopback(&mut self, key: &str, address: &str) -> Option<bool> {
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+        if port.parse::<u16>().is_err() || host.is_empty() {
+            let problem = Problem::new(["server", key], format!("`{address}` is no address"));
+            self.problems
+                .push(problem.expected("`host:port`, like `127.0.0.1:8080`"));
+            return None;
+        }
+        let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        Some(ip.map_or(host == "localhost", |ip| ip.to_canonical().is_loopback()))
+    }
+
+    fn secret(&mut self, written: &str, path: &[&str]) -> Option<Secret> {
+        let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+        match secrets::resolve(written, &path, self.environment) {
+            Ok(found) => {
+                self.warnings.extend(found.warning);
+                Some(found.secret)
+            }
+            Err(problem) => {
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
+    fn optional_secret(&mut self, written: Option<&str>, path: &[&str]) -> Option<Secret> {
+        self.secret(written?, path)
+    }
+
+    fn under<T>(&mut self, key: &str, made: Result<T, Vec<Problem>>) -> Option<T> {
+        let problems = match made {
+            Ok(made) => return Some(made),
+            Err(problems) => problems,
+        };
+        self.problems
+            .extend(problems.into_iter().map(|problem| problem.under([key])));
+        None
+    }
+}

@@ -1,0 +1,173 @@
+//! `waypost explain`.
+
+use std::{io::Read, time::Duration};
+
+use clap::Args;
+
+use super::{ConfigOption, Outcome, serve::block_on, source};
+use crate::{
+    access::Access,
+    json::Object,
+    relay::{self, Explained},
+};
+
+/// How long a running gateway may take to explain.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    config: ConfigOption,
+    /// The request: a file with a chat completion's body, or `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    request: String,
+    /// Ask a running gateway at its admin listener, like http://127.0.0.1:9090.
+    #[arg(long, value_name = "ADMIN", conflicts_with = "config")]
+    url: Option<String>,
+    /// The admin listener's key.
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "WAYPOST_ADMIN_KEY",
+        hide_env_values = true,
+        requires = "url"
+    )]
+    admin_key: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// The chance to draw with: the same seed gives the same plan.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Explains one request.
+pub(super) fn run(options: &Options) -> Outcome {
+    let body = match request(&options.request) {
+        Ok(body) => body,
+        Err(reason) => return Outcome::Bad(reason),
+    };
+    let explained = match &options.url {
+        Some(url) => ask(url, options.admin_key.as_deref(), body),
+        None => plan(options, &body),
+    };
+    match explained {
+        Ok(explained) => show(&explained, options.json),
+        Err(outcome) => outcome,
+    }
+}
+
+fn request(name: &str) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    let read = match name {
+        "-" => std::io::stdin().read_to_end(&mut body).map(|_| body),
+        path => std::fs::read(path),
+    };
+    read.map_err(|error| format!("the request {name} cannot be read: {error}"))
+}
+
+fn plan(options: &Options, body: &[u8]) -> Result<Explained, Outcome> {
+    let checked = source::read(&options.config)?;
+    let Some(wired) = &checked.wired else {
+        return Err(Outcome::Bad(checked.report()));
+    };
+    let body = Object::parse(body)
+        .map_err(|error| Outcome::Bad(format!("the request is no JSON object: {error}")))?;
+    let model: String = body
+        .peek("model")
+        .ok_or_else(|| Outcome::Bad("the request names no `model`".into()))?;
+    // The operator asks, who may use everything.
+    let operator = Access::open()
+        .identify(None)
+        .map_err(|denied| Outcome::Failed(denied.to_string()))?;
+    Ok(relay::explain(
+        &wired.router,
+        &model,
+        &operator,
+        options.seed,
+    ))
+}
+
+fn ask(url: &str, key: Option<&str>, body: Vec<u8>) -> Result<Explained, Outcome> {
+    let failed = |error: String| Outcome::Failed(format!("{url}: {error}"));
+    let asked = async {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(PATIENCE)
+            .build()?;
+        let request = client
+            .post(format!("{}/admin/explain", url.trim_end_matches('/')))
+            .body(body);
+        let request = match key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        };
+        let response = request.send().await?;
+        Ok::<_, reqwest::Error>((response.status(), response.bytes().await?))
+    };
+    let answered = block_on(asked).map_err(|error| failed(error.to_string()))?;
+    let (status, body) = answered.map_err(|error| failed(error.to_string()))?;
+    if !status.is_success() {
+        return Err(failed(format!(
+            "HTTP {status}: {}",
+            String::from_utf8_lossy(&body)
+        )));
+    }
+    serde_json::from_slice(&body)
+        .map_err(|error| failed(format!("no explanation came back: {error}")))
+}
+
+fn show(explained: &Explained, json: bool) -> Outcome {
+    if json {
+        return match serde_json::to_string_pretty(explained) {
+            Ok(json) => {
+                println!("{json}");
+                verdict(explained)
+            }
+            Err(error) => Outcome::Failed(error.to_string()),
+        };
+    }
+    let route = explained.route.as_deref().unwrap_or("(one target)");
+    let strategy = explained.strategy.as_deref().unwrap_or("none");
+    println!(
+        "model {} → route {route}, strategy {strategy}, seed {}",
+        explained.model, explained.seed
+    );
+    let width = explained
+        .candidates
+        .iter()
+        .map(|shown| shown.target.len())
+        .max()
+        .unwrap_or(0);
+    let mut place = 0;
+    for shown in &explained.candidates {
+        place += usize::from(shown.kept);
+        let place = if shown.kept {
+            place.to_string()
+        } else {
+            "-".into()
+        };
+        let price = |price: Option<f64>| price.map_or("?".to_owned(), |price| format!("${price}"));
+        println!(
+            "{place:>3}  {:width$}  {:14}  weight {}  context {}  in {} out {}",
+            shown.target,
+            shown.reason.label(),
+            shown.facts.weight,
+            shown
+                .facts
+                .context
+                .map_or("?".to_owned(), |context| context.to_string()),
+            price(shown.facts.input_price),
+            price(shown.facts.output_price),
+        );
+    }
+    verdict(explained)
+}
+
+fn verdict(explained: &Explained) -> Outcome {
+    match &explained.error {
+        None => Outcome::Good,
+        Some(error) => Outcome::Bad(format!("nobody would be asked: {error}")),
+    }
+}

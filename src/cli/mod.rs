@@ -1,0 +1,100 @@
+//! The command line: one file for each subcommand.
+//!
+//! Exit codes: 0 when all is well, 1 on failure, 2 on a bad configuration or bad usage.
+
+mod check;
+mod demo;
+mod explain;
+mod models;
+mod schema;
+mod serve;
+mod source;
+mod style;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+/// A multi-provider model gateway: OpenAI-compatible HTTP in, any provider out.
+#[derive(Debug, Parser)]
+#[command(
+    name = "waypost",
+    version,
+    about,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+#[command(after_help = "Try it without any key:  waypost demo")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway.
+    #[command(
+        after_help = "Example:  waypost serve --config waypost.yaml\n\nWithout --config: $WAYPOST_CONFIG, then ./waypost.yaml, then every shipped provider whose\nkey (OPENAI_API_KEY, ANTHROPIC_API_KEY, …) is in the environment."
+    )]
+    Serve(serve::Options),
+    /// Run on simulated providers, with sample traffic and a live table of where it goes and why.
+    #[command(
+        after_help = "Example:  waypost demo --listen 127.0.0.1:8080\n\nNeeds no key and no network. Keeps serving: point an OpenAI SDK at http://127.0.0.1:8080/v1."
+    )]
+    Demo(demo::Options),
+    /// Check a configuration: every problem at once, with file, line and column. Calls nobody.
+    #[command(after_help = "Example:  waypost check --config waypost.yaml")]
+    Check(check::Options),
+    /// Show where a request would go, and why. Calls no provider.
+    #[command(
+        after_help = "Example:  echo '{\"model\":\"chat\",\"messages\":[]}' | waypost explain --request -"
+    )]
+    Explain(explain::Options),
+    /// List the catalogue: models, limits, prices.
+    #[command(after_help = "Example:  waypost models anthropic")]
+    Models(models::Options),
+    /// Print the JSON Schema of the configuration.
+    #[command(after_help = "Example:  waypost schema > config/schema.json")]
+    Schema,
+}
+
+/// Where the configuration is.
+#[derive(Clone, Debug, Args)]
+struct ConfigOption {
+    /// The configuration file.
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// How a subcommand ended.
+enum Outcome {
+    /// As wished.
+    Good,
+    /// Not; the reason is on standard error.
+    Failed(String),
+    /// The configuration or the usage is bad; the reason is on standard error.
+    Bad(String),
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve(options) => serve::run(options),
+        Command::Demo(options) => demo::run(options),
+        Command::Check(options) => check::run(options),
+        Command::Explain(options) => explain::run(&options),
+        Command::Models(options) => models::run(&options),
+        Command::Schema => schema::run(),
+    };
+    match outcome {
+        Outcome::Good => ExitCode::SUCCESS,
+        Outcome::Failed(reason) => {
+            eprintln!("waypost: {}", reason.trim_end());
+            ExitCode::FAILURE
+        }
+        Outcome::Bad(reason) => {
+            eprintln!("{}", reason.trim_end());
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! `waypost schema`.
+
+use super::Outcome;
+use crate::config::{File, json_schema};
+
+/// Prints the JSON Schema of the configuration.
+pub(super) fn run() -> Outcome {
+    print!("{}", json_schema::<File>());
+    Outcome::Good
+}

@@ -1,0 +1,80 @@
+//! `waypost serve`.
+
+use std::io::{self, IsTerminal};
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::{ConfigOption, Outcome, source::environment, style};
+use crate::{
+    app::{self, Failed},
+    config::Source,
+};
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    config: ConfigOption,
+    /// The public listener, instead of the configuration's.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// The admin listener, instead of the configuration's.
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<String>,
+}
+
+/// Serves until SIGTERM.
+pub(super) fn run(options: Options) -> Outcome {
+    let source = Source::find(options.config.config, environment);
+    log_to_stderr("info");
+    let options = app::Options {
+        source,
+        listen: options.listen,
+        admin_listen: options.admin_listen,
+        output: Box::new(io::stdout()),
+        colour: style::colour_errors(),
+        ready: Box::new(|_| ()),
+        stop: CancellationToken::new(),
+    };
+    finish(block_on(app::run(options)))
+}
+
+/// Runs on all cores the process may use.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(future))
+}
+
+/// How serving ended, as an outcome.
+pub(super) fn finish(result: io::Result<Result<(), Failed>>) -> Outcome {
+    match result {
+        Ok(Ok(())) => Outcome::Good,
+        Ok(Err(failed @ (Failed::Config(_) | Failed::Nothing | Failed::Unreadable(..)))) => {
+            Outcome::Bad(failed.to_string())
+        }
+        Ok(Err(failed)) => Outcome::Failed(failed.to_string()),
+        Err(error) => Outcome::Failed(format!("the runtime cannot start: {error}")),
+    }
+}
+
+/// The gateway's own messages, on standard error. `WAYPOST_LOG` chooses others, in `tracing`'s syntax.
+pub(super) fn log_to_stderr(level: &str) {
+    let filter = EnvFilter::try_from_env("WAYPOST_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false);
+    // A second call, in tests, changes nothing.
+    let _ = if io::stderr().is_terminal() {
+        builder
+            .with_ansi(style::colour_errors())
+            .compact()
+            .try_init()
+    } else {
+        builder.json().try_init()
+    };
+}

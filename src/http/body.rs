@@ -1,0 +1,69 @@
+//! Reading a request's body within its limits: size, and speed.
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use tokio::time::{Duration, Instant, timeout_at};
+
+use super::Settings;
+use crate::outcome::{ErrorClass, Failure};
+
+/// The least a client must send after its grace, in bytes per second. Slower is an attack or a dead link.
+const SLOWEST: u64 = 1024;
+
+/// Reads a whole body.
+pub(super) async fn read(
+    mut body: axum::body::Body,
+    settings: &Settings,
+) -> Result<Bytes, Failure> {
+    let limit = settings.max_body;
+    if http_body::Body::size_hint(&body).lower() > limit as u64 {
+        return Err(too_large(limit));
+    }
+    let began = Instant::now();
+    let mut first: Option<Bytes> = None;
+    let mut rest = BytesMut::new();
+    loop {
+        let read = first.as_ref().map_or(0, Bytes::len) + rest.len();
+        // The longer it takes, the more must be there: the grace, and a second for each KiB read.
+        let due = began + settings.body_grace.get() + Duration::from_secs(read as u64 / SLOWEST);
+        let frame = timeout_at(due, body.frame())
+            .await
+            .map_err(|_| too_slow())?;
+        let Some(frame) = frame else { break };
+        let frame = frame
+            .map_err(|_| Failure::new(ErrorClass::Cancelled, "The request's body ended early"))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if read + data.len() > limit {
+            return Err(too_large(limit));
+        }
+        match &first {
+            None => first = Some(data),
+            Some(_) => rest.extend_from_slice(&data),
+        }
+    }
+    let first = first.unwrap_or_default();
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let mut all = BytesMut::with_capacity(first.len() + rest.len());
+    all.extend_from_slice(&first);
+    all.extend_from_slice(&rest);
+    Ok(all.freeze())
+}
+
+fn too_large(limit: usize) -> Failure {
+    Failure::new(
+        ErrorClass::TooLarge,
+        format!("The request's body is larger than the limit of {limit} bytes."),
+    )
+}
+
+fn too_slow() -> Failure {
+    Failure::new(
+        ErrorClass::InvalidRequest,
+        "The request's body came too slowly.",
+    )
+    .with_status(408)
+}

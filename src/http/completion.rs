@@ -1,0 +1,194 @@
+//! What chat completions and messages have in common: from the body to the response.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, header};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Hall, body,
+    door::{self, Entry},
+    error::Reply,
+    sse,
+};
+use crate::{
+    dialect::{Ask, Dialect, Malformed},
+    outcome::{ErrorClass, Failure},
+    relay::{self, Answered, Errand, Refused, Summary},
+    telemetry::{Opening, Receipt, Surface},
+};
+
+/// Serves one completion in the caller's dialect.
+pub(super) async fn serve(
+    hall: Arc<Hall>,
+    request: Request,
+    dialect: &'static dyn Dialect,
+    surface: Surface,
+    read: fn(&'static dyn Dialect, bytes::Bytes) -> Result<Ask, Malformed>,
+) -> Response {
+    let arrived = Instant::now();
+    let (head, body) = request.into_parts();
+    let entry = match door::enter(&hall, &head.headers) {
+        Ok(entry) => entry,
+        Err(refusal) => return refusal.respond(dialect),
+    };
+    let refuse = |failure: &Failure| Reply::failure(dialect, failure, &entry.id).respond(&entry.id);
+    let body = match body::read(body, &entry.face.settings).await {
+        Ok(body) => body,
+        Err(failure) => return refuse(&failure),
+    };
+    let ask = match read(dialect, body) {
+        Ok(ask) => ask,
+        Err(malformed) => return refuse(&invalid(malformed)),
+    };
+    let errand = errand(&hall, &entry, ask, &head.headers, surface, arrived);
+    answer(hall, entry, errand, dialect).await
+}
+
+fn invalid(malformed: Malformed) -> Failure {
+    Failure {
+        param: malformed.param,
+        ..Failure::new(ErrorClass::InvalidRequest, malformed.message)
+    }
+}
+
+fn errand(
+    hall: &Hall,
+    entry: &Entry,
+    ask: Ask,
+    headers: &HeaderMap,
+    surface: Surface,
+    arrived: Instant,
+) -> Errand {
+    let opening = Opening {
+        id: entry.id.clone(),
+        surface,
+        caller: entry.caller.name.clone(),
+        model: ask.outline.model.clone(),
+        stream: ask.outline.stream,
+        at: jiff::Timestamp::now(),
+        arrived,
+    };
+    let (patience, total) = door::patience(headers);
+    Errand {
+        ask,
+        caller: entry.caller.clone(),
+        limits: entry.face.limits_of(&entry.caller),
+        patience,
+        total,
+        seed: rand::random(),
+        receipt: Receipt::open(hall.ledger.clone(), opening),
+    }
+}
+
+/// Waits for the answer; for a stream's first delta only so long, then the head goes out and comments keep
+/// the connection alive.
+async fn answer(
+    hall: Arc<Hall>,
+    entry: Entry,
+    errand: Errand,
+    dialect: &'static dyn Dialect,
+) -> Response {
+    let stream = errand.ask.outline.stream;
+    let style = sse::Style::of(&errand.ask);
+    let mut completion = Box::pin(relay::complete(entry.face.desk.clone(), errand));
+    if !stream {
+        return respond(hall, &entry, dialect, completion.await);
+    }
+    let keepalive = entry.face.settings.keepalive_after.get();
+    tokio::select! {
+        biased;
+        result = &mut completion => respond(hall, &entry, dialect, result),
+        () = sleep(keepalive) => {
+            let waiting = sse::waiting(completion, keepalive, dialect, style, hall.closing.clone());
+            event_stream(waiting, &entry.id, None)
+        }
+    }
+}
+
+fn respond(
+    hall: Arc<Hall>,
+    entry: &Entry,
+    dialect: &'static dyn Dialect,
+    result: Result<Answered, Refused>,
+) -> Response {
+    match result {
+        Ok(Answered::Whole(body, summary)) => {
+            let mut response = Body::from(body).into_response();
+            let headers = response.headers_mut();
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
+            identify(&entry.id, headers);
+            summarise(&summary, headers);
+            response
+        }
+        Ok(Answered::Stream(flow, summary)) => event_stream(
+            sse::flowing(flow, hall.closing.clone()),
+            &entry.id,
+            Some(&summary),
+        ),
+        Err(refused) => {
+            if let Refused::Limited(limited) = &refused {
+                hall.ledger
+                    .metrics()
+                    .limited
+                    .with_label_values(&[limited.limit])
+                    .inc();
+            }
+            Reply::refused(dialect, &refused, &entry.id).respond(&entry.id)
+        }
+    }
+}
+
+fn event_stream(body: Body, id: &str, summary: Option<&Summary>) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Asks nginx not to collect the stream.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    identify(id, headers);
+    if let Some(summary) = summary {
+        summarise(summary, headers);
+    }
+    response
+}
+
+fn identify(id: &str, headers: &mut HeaderMap) {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert("x-request-id", id);
+    }
+}
+
+/// Tells in headers how an answer came about.
+pub(super) fn summarise(summary: &Summary, headers: &mut HeaderMap) {
+    let mut put = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    put(
+        "x-waypost-route",
+        summary.route.as_deref().unwrap_or("direct"),
+    );
+    if let Some(target) = &summary.target {
+        put("x-waypost-target", target);
+    }
+    if let Some(dollars) = summary.dollars() {
+        put("x-waypost-cost-usd", &dollars);
+    }
+    if !summary.dropped.is_empty() {
+        put("x-waypost-dropped", &summary.dropped.join(","));
+    }
+    headers.insert("x-waypost-attempts", HeaderValue::from(summary.attempts));
+}

@@ -1,0 +1,202 @@
+//! The door: under which id a request runs and who is calling. Nothing else is read before that.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::response::Response;
+use http::{HeaderMap, header};
+
+use super::{Face, Hall, error::Reply};
+use crate::{
+    access::{Caller, Denied},
+    dialect::{Dialect, openai::OpenAi},
+    outcome::{ErrorClass, Failure},
+};
+
+/// A caller that was let in.
+pub(super) struct Entry {
+    /// The request's id.
+    pub(super) id: String,
+    /// Who is calling.
+    pub(super) caller: Arc<Caller>,
+    /// The configuration the request runs on.
+    pub(super) face: Arc<Face>,
+}
+
+/// A caller that was not.
+pub(super) struct Refusal {
+    id: String,
+    failure: Failure,
+}
+
+impl Refusal {
+    /// The refusal in a dialect.
+    pub(super) fn respond(self, dialect: &dyn Dialect) -> Response {
+        Reply::failure(dialect, &self.failure, &self.id).respond(&self.id)
+    }
+
+    /// The refusal in OpenAI's dialect.
+    pub(super) fn openai(self) -> Response {
+        self.respond(&OpenAi)
+    }
+}
+
+/// Lets a caller in.
+pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> {
+    let face = hall.face();
+    let id = request_id(headers);
+    let refuse = |id, reason: &str, failure| {
+        hall.ledger
+            .metrics()
+            .refused
+            .with_label_values(&[reason])
+            .inc();
+        Refusal { id, failure }
+    };
+    let presented = match key(headers) {
+        Ok(presented) => presented,
+        Err(message) => {
+            return Err(refuse(
+                id,
+                "ambiguous_key",
+                Failure::new(ErrorClass::InvalidRequest, message),
+            ));
+        }
+    };
+    match face.access.identify(presented) {
+        Ok(caller) => Ok(Entry { id, caller, face }),
+        Err(denied) => {
+            let reason = match denied {
+                Denied::NoKey => "no_key",
+                Denied::WrongKey => "wrong_key",
+            };
+            Err(refuse(
+                id,
+                reason,
+                Failure::new(ErrorClass::Auth, denied.to_string()),
+            ))
+        }
+    }
+}
+
+/// The key a caller presents. Two different ones are refused: which one counts must not be a guess.
+fn key(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
+    const UNREADABLE: &str = "The API key holds characters that no header may hold.";
+    let mut found: Option<&str> = None;
+    let bearer = headers.get_all(header::AUTHORIZATION).iter().map(|value| {
+        let text = value.to_str().map_err(|_| UNREADABLE)?;
+        let (scheme, key) = text.split_once(' ').unwrap_or((text, ""));
+        // Another scheme is no key of ours; it counts as a wrong one.
+        Ok(if scheme.eq_ignore_ascii_case("bearer") {
+            key.trim()
+        } else {
+            text
+        })
+    });
+    let plain = headers
+        .get_all("x-api-key")
+        .iter()
+        .map(|value| value.to_str().map_err(|_| UNREADABLE));
+    for key in bearer.chain(plain) {
+        let key = key?;
+        match found {
+            Some(other) if other != key => {
+                return Err("Two different API keys were sent; send one.");
+            }
+            _ => found = Some(key),
+        }
+    }
+    Ok(found)
+}
+
+/// The caller's id, if it is one that can stand in logs and headers; else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let sane = |id: &&str| {
+        let plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+        (1..=128).contains(&id.len()) && id.bytes().all(plain)
+    };
+    let theirs = headers
+        .get("x-request-id")
+        .and_then(|id| id.to_str().ok())
+        .filter(sane);
+    match theirs {
+        Some(id) => id.to_owned(),
+        None => format!("req_{}", uuid::Uuid::now_v7().simple()),
+    }
+}
+
+/// How long the caller waits: for a plain answer or the first byte of a stream, and in all. SDKs say so in
+/// their own headers (OpenAI's and Anthropic's Python in seconds, their Node in whole seconds).
+pub(super) fn patience(headers: &HeaderMap) -> (Option<Duration>, Option<Duration>) {
+    let number = |name: &str| {
+        let value: f64 = headers.get(name)?.to_str().ok()?.trim().parse().ok()?;
+        (value > 0.0).then_some(value)
+    };
+    let seconds = |value: f64| Duration::try_from_secs_f64(value).ok();
+    let patience = number("x-stainless-read-timeout").or_else(|| number("x-stainless-timeout"));
+    let total = number("x-request-timeout-ms").map(|millis| millis / 1_000.0);
+    (patience.and_then(seconds), total.and_then(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in list {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn finds_the_one_key_and_refuses_two() {
+        let check = |list: &[(&'static str, &str)], expected: Result<Option<&str>, ()>| {
+            assert_eq!(key(&headers(list)).map_err(|_| ()), expected, "{list:?}");
+        };
+        check(&[], Ok(None));
+        check(&[("authorization", "Bearer k")], Ok(Some("k")));
+        check(&[("authorization", "bearer  k ")], Ok(Some("k")));
+        check(&[("x-api-key", "k")], Ok(Some("k")));
+        check(&[("authorization", "Basic k")], Ok(Some("Basic k")));
+        check(
+            &[("authorization", "Bearer k"), ("x-api-key", "k")],
+            Ok(Some("k")),
+        );
+        check(
+            &[("authorization", "Bearer k"), ("x-api-key", "j")],
+            Err(()),
+        );
+        check(
+            &[("authorization", "Bearer k"), ("authorization", "Bearer j")],
+            Err(()),
+        );
+    }
+
+    #[test]
+    fn keeps_a_sane_request_id_and_replaces_any_other() {
+        let id = |value: &str| request_id(&headers(&[("x-request-id", value)]));
+        assert_eq!(id("trace-1.a_b:c"), "trace-1.a_b:c");
+        for odd in ["", "a b", "a\"b", &"x".repeat(129)] {
+            assert!(id(odd).starts_with("req_"), "{odd}");
+        }
+    }
+
+    #[test]
+    fn hostile_timeouts_are_no_timeouts() {
+        for odd in ["NaN", "inf", "-1", "0", "1e300", "soon"] {
+            assert_eq!(
+                patience(&headers(&[("x-stainless-read-timeout", odd)])),
+                (None, None),
+                "{odd}"
+            );
+        }
+        let both = headers(&[
+            ("x-stainless-read-timeout", "1.5"),
+            ("x-request-timeout-ms", "250"),
+        ]);
+        let millis = |millis| Some(Duration::from_millis(millis));
+        assert_eq!(patience(&both), (millis(1_500), millis(250)));
+    }
+}

@@ -1,0 +1,26 @@
+//! `POST /v1/embeddings`.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    response::Response,
+};
+
+use super::{Hall, completion};
+use crate::{
+    dialect::{Ask, openai::OpenAi},
+    telemetry::Surface,
+};
+
+/// Embeds texts.
+pub(super) async fn embed(State(hall): State<Arc<Hall>>, request: Request) -> Response {
+    completion::serve(
+        hall,
+        request,
+        &OpenAi,
+        Surface::Embeddings,
+        Ask::read_embeddings,
+    )
+    .await
+}

@@ -1,0 +1,19 @@
+//! `POST /v1/messages`: Anthropic clients in, any provider out.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    response::Response,
+};
+
+use super::{Hall, completion};
+use crate::{
+    dialect::{Ask, anthropic::Anthropic},
+    telemetry::Surface,
+};
+
+/// Completes one conversation.
+pub(super) async fn complete(State(hall): State<Arc<Hall>>, request: Request) -> Response {
+    completion::serve(hall, request, &Anthropic, Surface::Messages, Ask::read).await
+}

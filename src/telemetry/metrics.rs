@@ -1,0 +1,284 @@
+//! Every metric, in one table.
+//!
+//! OpenTelemetry's names in Prometheus spelling where it has a convention, `waypost_*` where it has none.
+//! Labels come from closed sets: configured routes, configured providers, models on cards, our own words.
+//! Nothing a caller or a model writes becomes a label; what is not in a set is `other`.
+
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder, core::Collector,
+};
+
+use super::{Cost, End, Record};
+
+/// OpenTelemetry's buckets for durations of model calls, in seconds.
+const SECONDS: &[f64] = &[
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+
+/// OpenTelemetry's buckets for token counts.
+const TOKENS: &[f64] = &[
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1_024.0,
+    4_096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+
+/// Our own share of a request is tens of microseconds when all is well.
+const OVERHEAD: &[f64] = &[
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0,
+];
+
+macro_rules! table {
+    ($($(#[doc = $help:literal])+ $field:ident: $kind:ident = $name:literal $([$($label:literal),*])? $(@ $buckets:ident)?;)*) => {
+        /// The metrics of one process.
+        #[derive(Debug)]
+        pub struct Metrics {
+            registry: Registry,
+            $($(#[doc = $help])+ pub $field: $kind,)*
+        }
+
+        impl Metrics {
+            /// All metrics, at zero.
+            pub fn new() -> Self {
+                let registry = Registry::new();
+                $(let $field = register(
+                    &registry,
+                    <$kind as Make>::make($name, concat!($($help),+).trim(), &[$($($label),*)?], make_buckets!($($buckets)?)),
+                );)*
+                Self { registry, $($field,)* }
+            }
+
+            /// The names of all metrics, for the documentation's test.
+            pub fn names() -> &'static [&'static str] {
+                &[$($name),*]
+            }
+        }
+    };
+}
+
+macro_rules! make_buckets {
+    () => {
+        &[]
+    };
+    ($buckets:ident) => {
+        $buckets
+    };
+}
+
+table! {
+    /// Time from a request's arrival to its end, in seconds.
+    operation_duration: HistogramVec = "gen_ai_client_operation_duration_seconds"
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"] @ SECONDS;
+    /// Tokens of an answer.
+    token_usage: HistogramVec = "gen_ai_client_token_usage"
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"] @ TOKENS;
+    /// Time from an attempt's start to the first piece of a streamed answer, in seconds.
+    time_to_first_chunk: HistogramVec = "gen_ai_client_operation_time_to_first_chunk_seconds"
+        ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"] @ SECONDS;
+    /// Requests by how they ended.
+    requests: IntCounterVec = "waypost_requests_total" ["surface", "route", "outcome"];
+    /// Attempts by outcome and why they were made.
+    attempts: IntCounterVec = "waypost_attempts_total" ["route", "provider", "model", "kind", "outcome"];
+    /// Candidates of plans by why they stand where they stand.
+    decisions: IntCounterVec = "waypost_decisions_total" ["route", "strategy", "reason"];
+    /// Cost in nano-dollars: delivered in answers, or wasted in attempts that gave none.
+    cost: IntCounterVec = "waypost_cost_nanodollars_total" ["provider", "model", "billable"];
+    /// Attempts that cost something nobody knows the price of.
+    cost_unknown: IntCounterVec = "waypost_cost_unknown_total" ["provider", "model", "billable"];
+    /// Answers without usage from the provider, whose tokens were estimated.
+    usage_estimated: IntCounterVec = "waypost_usage_estimated_total" ["provider", "model"];
+    /// Requests refused by a limit of their key.
+    limited: IntCounterVec = "waypost_limited_total" ["limit"];
+    /// Requests refused at the door, by reason.
+    refused: IntCounterVec = "waypost_refused_total" ["reason"];
+    /// Our own share of a request's time before its first byte went out, in seconds.
+    overhead: HistogramVec = "waypost_overhead_seconds" ["surface"] @ OVERHEAD;
+    /// Requests being served.
+    in_flight: IntGauge = "waypost_requests_in_flight";
+    /// Open client connections.
+    connections: IntGauge = "waypost_connections";
+    /// The configuration in use, counted from 1.
+    config_generation: IntGauge = "waypost_config_generation";
+    /// Reloads of the configuration by result.
+    config_reloads: IntCounterVec = "waypost_config_reloads_total" ["result"];
+    /// Records that found the ledger's queue full and are in no log.
+    records_lost: IntCounter = "waypost_records_lost_total";
+    /// Batches of the access log that could not be written.
+    log_failures: IntCounter = "waypost_log_failures_total";
+    /// Handlers that panicked.
+    panics: IntCounter = "waypost_panics_total";
+}
+
+impl Metrics {
+    /// Everything in Prometheus' text format.
+    pub fn render(&self) -> String {
+        let mut out = Vec::new();
+        // The encoder fails only when the writer does, and a Vec does not.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut out);
+        String::from_utf8(out).unwrap_or_default()
+    }
+
+    /// Counts a closed record.
+    pub(super) fn observe(&self, record: &Record) {
+        let route = route_label(record);
+        let surface = record.surface.label();
+        let operation = record.surface.operation();
+        self.requests
+            .with_label_values(&[surface, route, record.end.label()])
+            .inc();
+        let strategy = record.strategy.unwrap_or("none");
+        for candidate in &record.candidates {
+            let reason = candidate.reason.label();
+            self.decisions
+                .with_label_values(&[route, strategy, reason])
+                .inc();
+        }
+        let mut upstream = std::time::Duration::ZERO;
+        for attempt in &record.attempts {
+            let (provider, model) = (&*attempt.provider, &*attempt.model_label);
+            let outcome = attempt.end.label();
+            self.attempts
+                .with_label_values(&[route, provider, model, attempt.kind.label(), outcome])
+                .inc();
+            let delivered = attempt.end == End::Delivered;
+            let billable = if delivered { "delivered" } else { "wasted" };
+            match attempt.cost {
+                Cost::Known(amount) => self
+                    .cost
+                    .with_label_values(&[provider, model, billable])
+                    .inc_by(amount.0),
+                Cost::Unknown => self
+                    .cost_unknown
+                    .with_label_values(&[provider, model, billable])
+                    .inc(),
+                Cost::Nothing => {}
+            }
+            if let Some(usage) = &attempt.usage {
+                let tokens = |kind| {
+                    self.token_usage
+                        .with_label_values(&[operation, provider, model, kind])
+                };
+                tokens("input").observe(usage.input as f64);
+                tokens("output").observe(usage.output as f64);
+                if usage.estimated {
+                    self.usage_estimated
+                        .with_label_values(&[provider, model])
+                        .inc();
+                }
+            }
+            if let Some(first) = attempt.first_token
+                && record.stream
+            {
+                self.time_to_first_chunk
+                    .with_label_values(&[operation, provider, model])
+                    .observe(first.as_secs_f64());
+            }
+            upstream += attempt.first_token.or(attempt.total).unwrap_or_default();
+            upstream += attempt.waited.unwrap_or_default();
+        }
+        self.observe_times(record, operation, upstream);
+    }
+
+    fn observe_times(&self, record: &Record, operation: &str, upstream: std::time::Duration) {
+        let Some(total) = record.total else { return };
+        let last = record.attempts.last();
+        let (provider, model) = last.map_or(("none", "none"), |attempt| {
+            (&*attempt.provider, &*attempt.model_label)
+        });
+        let error = match record.end {
+            End::Delivered => "",
+            end => end.label(),
+        };
+        self.operation_duration
+            .with_label_values(&[operation, provider, model, error])
+            .observe(total.as_secs_f64());
+        let ours = record.first_token.unwrap_or(total).saturating_sub(upstream);
+        self.overhead
+            .with_label_values(&[record.surface.label()])
+            .observe(ours.as_secs_f64());
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A route of the configuration, `direct` for a target named by the caller, `none` where no plan was made.
+fn route_label(record: &Record) -> &str {
+    match (&record.route, record.strategy) {
+        (Some(route), _) => route,
+        (None, Some(_)) => "direct",
+        (None, None) => "none",
+    }
+}
+
+/// How each kind of metric is made from a row of the table.
+trait Make: Sized {
+    fn make(name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> prometheus::Result<Self>;
+}
+
+impl Make for IntCounter {
+    fn make(name: &str, help: &str, _: &[&str], _: &[f64]) -> prometheus::Result<Self> {
+        Self::new(name, help)
+    }
+}
+
+impl Make for IntGauge {
+    fn make(name: &str, help: &str, _: &[&str], _: &[f64]) -> prometheus::Result<Self> {
+        Self::new(name, help)
+    }
+}
+
+impl Make for IntCounterVec {
+    fn make(name: &str, help: &str, labels: &[&str], _: &[f64]) -> prometheus::Result<Self> {
+        Self::new(Opts::new(name, help), labels)
+    }
+}
+
+impl Make for HistogramVec {
+    fn make(name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> prometheus::Result<Self> {
+        Self::new(
+            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
+            labels,
+        )
+    }
+}
+
+/// Registers one metric of the table.
+#[expect(
+    clippy::expect_used,
+    reason = "the table is constant: a test makes every metric once"
+)]
+fn register<M: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<M>) -> M {
+    let metric = made.expect("a row of the table is no valid metric");
+    registry
+        .register(Box::new(metric.clone()))
+        .expect("a row of the table has the name of another");
+    metric
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_table_makes_a_metric() {
+        let metrics = Metrics::new();
+        metrics.panics.inc();
+        assert!(metrics.render().contains("waypost_panics_total 1"));
+        assert!(Metrics::names().len() > 15);
+    }
+}

@@ -1,0 +1,17 @@
+//! What happened: one receipt for each request, and its readings.
+//!
+//! A [`Receipt`] is opened at the door, carried by value and closed once. The log line, the metrics, the
+//! response headers and the explain record are all readings of it; there is no second bookkeeping.
+
+pub mod ledger;
+pub mod log;
+pub mod metrics;
+mod receipt;
+pub mod record;
+mod settings;
+
+pub use ledger::Ledger;
+pub use metrics::Metrics;
+pub use receipt::{Opening, Receipt};
+pub use record::{Attempt, Cost, End, Record, Surface};
+pub use settings::{AccessLog, Level, Settings};

@@ -1,0 +1,258 @@
+//! A real gateway in the test's process, on ports of its own.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+use waypost::{
+    app::{self, Failed},
+    config::Source,
+    http::Hall,
+    telemetry::Record,
+};
+
+/// How long anything a test waits for may take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A gateway that serves. Stopped when dropped.
+pub struct Gateway {
+    /// Base URL of the public listener.
+    pub url: String,
+    /// Base URL of the admin listener.
+    pub admin: String,
+    /// What its handlers share.
+    pub hall: Arc<Hall>,
+    /// Its configuration file.
+    pub config: PathBuf,
+    /// A client that obeys no proxy.
+    pub client: reqwest::Client,
+    log: Log,
+    stop: CancellationToken,
+    task: Option<JoinHandle<Result<(), Failed>>>,
+    _folder: TempDir,
+}
+
+impl Gateway {
+    /// Starts a gateway with this configuration; listeners are put on free ports.
+    pub async fn start(yaml: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("waypost.yaml");
+        std::fs::write(&config, yaml).unwrap();
+        let log = Log::default();
+        let stop = CancellationToken::new();
+        let (ready, started) = oneshot::channel();
+        let options = app::Options {
+            source: Source::File(config.clone()),
+            listen: Some("127.0.0.1:0".into()),
+            admin_listen: Some("127.0.0.1:0".into()),
+            output: Box::new(log.clone()),
+            colour: false,
+            ready: Box::new(move |started| {
+                let _ = ready.send(started);
+            }),
+            stop: stop.clone(),
+        };
+        let mut task = tokio::spawn(app::run(options));
+        let started = tokio::select! {
+            started = started => started.unwrap(),
+            ended = &mut task => panic!("the gateway did not start: {}", ended.unwrap().unwrap_err()),
+        };
+        Self {
+            url: format!("http://{}", started.public),
+            admin: format!("http://{}", started.admin),
+            hall: started.hall,
+            config,
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            log,
+            stop,
+            task: Some(task),
+            _folder: folder,
+        }
+    }
+
+    /// Posts JSON to a path of the public listener.
+    pub fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
+        let request = self.client.post(format!("{}{path}", self.url));
+        request
+            .header("content-type", "application/json")
+            .body(body)
+    }
+
+    /// Posts a chat to the model `model`, and reads the answer.
+    pub async fn chat(&self, model: &str) -> Answer {
+        self.send(self.post("/v1/chat/completions", chat(model, false)))
+            .await
+    }
+
+    /// Posts a streamed chat to the model `model`, and reads the answer.
+    pub async fn stream(&self, model: &str) -> Answer {
+        self.send(self.post("/v1/chat/completions", chat(model, true)))
+            .await
+    }
+
+    /// Sends a request and reads the answer.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = timeout(PATIENCE, request.send())
+            .await
+            .expect("an answer in time")
+            .unwrap();
+        Answer::read(response).await
+    }
+
+    /// Gets a path of the admin listener.
+    pub async fn admin(&self, path: &str) -> Answer {
+        self.send(self.client.get(format!("{}{path}", self.admin)))
+            .await
+    }
+
+    /// The record of a request, once it is closed.
+    pub async fn record(&self, id: &str) -> Arc<Record> {
+        let found = async {
+            loop {
+                if let Some(record) = self.hall.ledger.find(id) {
+                    return record;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, found)
+            .await
+            .unwrap_or_else(|_| panic!("no record of {id}"))
+    }
+
+    /// Waits until `happened`.
+    pub async fn until(&self, what: &str, mut happened: impl FnMut(&Hall) -> bool) {
+        let happened = async {
+            while !happened(&self.hall) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, happened)
+            .await
+            .unwrap_or_else(|_| panic!("waited for: {what}"));
+    }
+
+    /// Asks the gateway to end, as SIGTERM does.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits for its end and gives everything it logged.
+    pub async fn ended(mut self) -> String {
+        let task = self.task.take().unwrap();
+        timeout(PATIENCE, task)
+            .await
+            .expect("an end in time")
+            .unwrap()
+            .unwrap();
+        self.log.text()
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// A chat's body.
+pub fn chat(model: &str, stream: bool) -> String {
+    format!(
+        r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello?"}}],"stream":{stream}}}"#
+    )
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// Its body; what came of it, if the connection broke.
+    pub body: String,
+}
+
+impl Answer {
+    /// Reads a response to its end.
+    pub async fn read(mut response: reqwest::Response) -> Self {
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let mut body = Vec::new();
+        while let Ok(Some(bytes)) = timeout(PATIENCE, response.chunk())
+            .await
+            .expect("bytes in time")
+        {
+            body.extend_from_slice(&bytes);
+        }
+        Self {
+            status,
+            headers,
+            body: String::from_utf8(body).unwrap(),
+        }
+    }
+
+    /// A header's text; empty when it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// The `data` of each event.
+    pub fn events(&self) -> Vec<&str> {
+        self.body
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: "))
+            .collect()
+    }
+
+    /// The text of all deltas.
+    pub fn text(&self) -> String {
+        let content = |event: &str| {
+            let chunk: serde_json::Value = serde_json::from_str(event).ok()?;
+            Some(chunk["choices"][0]["delta"]["content"].as_str()?.to_owned())
+        };
+        self.events().into_iter().filter_map(content).collect()
+    }
+}
+
+/// A log that can be read while it is written.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
