@@ -12,11 +12,17 @@ from processes import Gateway, Program
 HERE = pathlib.Path(__file__).parent
 
 
+def pytest_runtest_setup(item):
+    for program in Program.running:
+        program.mark()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
+    """Shows beside a failure what each process wrote since the test began."""
     report = yield
     if report.failed:
-        report.sections += [(f"end of {program.log}", program.tail()) for program in Program.running]
+        report.sections += [(f"log of {program.name}", program.tail()) for program in Program.running]
     return report
 
 

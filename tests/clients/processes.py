@@ -58,6 +58,7 @@ class Program:
     def __init__(self, name: str, command: list, folder: pathlib.Path, env: dict, ready: str, patience: float):
         self.name = name
         self.log = folder / f"{name}.log"
+        self.read_from = 0
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=folder, env=QUIET | env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -79,8 +80,12 @@ class Program:
             return False
         return True
 
-    def tail(self, size: int = 8_000) -> str:
-        return self.log.read_bytes()[-size:].decode(errors="replace")
+    def mark(self):
+        """What is written from here on is what `tail` shows."""
+        self.read_from = self.log.stat().st_size
+
+    def tail(self, size: int = 4_000) -> str:
+        return self.log.read_bytes()[self.read_from :][-size:].decode(errors="replace")
 
     def stop(self, patience: float = 15.0) -> int:
         """Asks it to end, then makes it; gives its exit code (negative: the signal that killed it)."""

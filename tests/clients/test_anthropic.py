@@ -49,6 +49,12 @@ def test_headers_say_who_answered(claude, gateway, request_id):
     assert gateway.record(request_id)["surface"] == "messages"
 
 
+def test_the_sdk_knows_the_requests_id(claude, request_id):
+    """Anthropic's SDK reads `request-id`; it is what its users quote when they complain."""
+    message = claude.messages.create(**ask(), extra_headers={"x-request-id": request_id})
+    assert message._request_id == request_id
+
+
 def test_the_key_may_come_in_either_header(gateway):
     lone = {"Authorization": anthropic.Omit(), "x-api-key": keys.CI}
     with anthropic_client(gateway, key=None, default_headers=lone) as client:
