@@ -1,6 +1,13 @@
-//! One test binary: journeys through a real gateway, and the rules of the house.
+//! One test binary: journeys through a real gateway, golden vectors, and the rules of the house.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot read its own case has failed"
+)]
 
 mod house;
 mod support;
+mod vectors;
 
 mod chat;

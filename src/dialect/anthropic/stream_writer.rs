@@ -101,12 +101,16 @@ struct Start<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 enum Piece<'a> {
-    TextDelta { text: &'a str },
-    ThinkingDelta { thinking: &'a str },
-    SignatureDelta { signature: &'a str },
-    InputJsonDelta { partial_json: &'a str },
+    #[serde(rename = "text_delta")]
+    Text { text: &'a str },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: &'a str },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: &'a str },
+    #[serde(rename = "input_json_delta")]
+    InputJson { partial_json: &'a str },
 }
 
 #[derive(Serialize)]
@@ -222,9 +226,11 @@ impl Writer {
         if std::mem::replace(&mut self.started, true) {
             return;
         }
-        let model = match model {
-            "" => &self.style.model,
-            named => named,
+        let id = if id.is_empty() { &self.style.id } else { id };
+        let model = if model.is_empty() {
+            &self.style.model
+        } else {
+            model
         };
         let message = Start {
             id: message_id(id, self.style.now),
@@ -246,7 +252,7 @@ impl Writer {
         if !matches!(self.open, Some(Open::Text)) {
             self.start_block(Block::text(Cow::Borrowed("")), Open::Text, out);
         }
-        self.piece(Piece::TextDelta { text }, out);
+        self.piece(Piece::Text { text }, out);
     }
 
     fn think(&mut self, thinking: &str, out: &mut BytesMut) {
@@ -254,7 +260,7 @@ impl Writer {
             return;
         }
         self.open_thinking(out);
-        self.piece(Piece::ThinkingDelta { thinking }, out);
+        self.piece(Piece::Thinking { thinking }, out);
     }
 
     fn open_thinking(&mut self, out: &mut BytesMut) {
@@ -274,7 +280,7 @@ impl Writer {
         }
         if let Some(signature) = detail.signature.as_deref() {
             self.open_thinking(out);
-            self.piece(Piece::SignatureDelta { signature }, out);
+            self.piece(Piece::Signature { signature }, out);
             self.stop_block(out);
         }
         if let Some(data) = detail.data.as_deref() {
@@ -301,7 +307,7 @@ impl Writer {
         {
             call.arguments.push_str(fragment);
             let partial_json = fragment;
-            self.piece(Piece::InputJsonDelta { partial_json }, out);
+            self.piece(Piece::InputJson { partial_json }, out);
             self.next_call(out);
         }
     }
@@ -332,7 +338,7 @@ impl Writer {
         .write(out);
         if !call.arguments.is_empty() {
             let partial_json = &call.arguments;
-            self.piece(Piece::InputJsonDelta { partial_json }, out);
+            self.piece(Piece::InputJson { partial_json }, out);
         }
         self.open = Some(Open::Call(call));
     }

@@ -75,7 +75,8 @@ pub(super) fn base_resp(raw: Option<&RawValue>) -> Option<Failure> {
     let message = value["status_msg"]
         .as_str()
         .unwrap_or("The provider answered with an error");
-    Some(fault::failure(class, message, 200, &HeaderMap::new(), None)).map(without_status)
+    let failure = fault::failure(class, message, 200, &HeaderMap::new(), None);
+    Some(without_status(failure))
 }
 
 /// Writes the envelope.

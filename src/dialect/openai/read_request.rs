@@ -47,12 +47,9 @@ pub(super) fn read(body: &[u8]) -> Result<Request, Malformed> {
         request.user = typed(&object, "safety_identifier", "a string")?;
         object.remove("safety_identifier");
     }
-    match format(&object)? {
-        Some(format) => {
-            request.format = format;
-            object.remove("response_format");
-        }
-        None => {}
+    if let Some(format) = format(&object)? {
+        request.format = format;
+        object.remove("response_format");
     }
     const READ: [&str; 18] = [
         "model",

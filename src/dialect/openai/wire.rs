@@ -268,7 +268,7 @@ impl<'de, T: Lenient<'de>> Visitor<'de> for Any<T> {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<T, E> {
-        let whole = number >= 0.0 && number < 9e15 && number.fract() == 0.0;
+        let whole = (0.0..9e15).contains(&number) && number.fract() == 0.0;
         Ok(if whole {
             T::number(number as u64)
         } else {
