@@ -13,7 +13,7 @@ import pytest
 import keys
 from clients import anthropic_client, openai_client
 from conftest import HERE
-from processes import LITELLM, Gateway, Program, free_ports
+from processes import LITELLM, Gateway, Program, free_ports, until
 from test_openai_tools import ASK, TOOLS, check_calls
 
 LITELLM_KEY = "sk-litellm-upstream"
@@ -192,6 +192,22 @@ def test_a_stream_torn_behind_litellm_is_no_clean_end(gpt, target):
     with pytest.raises(openai.APIError):
         for _ in gpt.chat.completions.create(model=target, messages=messages, stream=True):
             pass
+
+
+@FORMATS
+def test_a_client_that_leaves_stops_the_provider_behind_litellm(gateway, gpt, provider):
+    """The closed connection is seen at the far end, so Waypost closed its own to LiteLLM."""
+
+    def left() -> int:
+        return gateway.count("waypost_requests_total", route="slow", outcome="cancelled")
+
+    before = left()
+    messages = user("[[sim tokens=400]] tell me a long story")
+    stream = gpt.chat.completions.create(model=f"{provider}/via-slow", messages=messages, stream=True)
+    for _ in range(2):
+        next(stream)
+    stream.close()
+    until("the far provider is left", lambda: left() == before + 1, seconds=10.0)
 
 
 @FORMATS
