@@ -7,6 +7,7 @@
 mod arguments;
 mod blocks;
 mod error;
+mod events;
 mod forward;
 mod ids;
 mod notes;

@@ -74,9 +74,8 @@ pub(super) fn read(body: &[u8]) -> Result<Request, Malformed> {
         let metadata = self::object(metadata, "metadata")?;
         request.user = metadata.read("user_id")?;
     }
-    let mut rest = object.into_owned();
-    rest.retain(|key, _| !KNOWN.contains(&key));
-    for (key, raw) in rest.iter() {
+    let rest = object.iter().filter(|(key, _)| !KNOWN.contains(key));
+    for (key, raw) in rest {
         request.extra.set_raw(key.to_owned(), raw.to_owned());
     }
     Ok(request)

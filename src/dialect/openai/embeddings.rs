@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{error, outline, usage, wire::Text};
+use super::{error, lenient::Text, outline, usage};
 use crate::{
     catalog::Target,
     chat::{Outline, Usage},

@@ -10,22 +10,27 @@ mod citations;
 pub mod embeddings;
 mod error;
 mod finish;
+mod lenient;
 mod messages;
 mod outline;
+mod put_right;
+mod read_message;
 mod read_part;
 mod read_reply;
 mod read_request;
 mod reply;
 mod rewrite;
-#[cfg(test)]
-mod rewrite_tests;
+mod stream_choice;
 mod stream_reader;
-#[cfg(test)]
-mod stream_tests;
 mod stream_writer;
+#[cfg(test)]
+mod tests;
 mod thinking;
+mod tool_ids;
 mod usage;
 mod wire;
+mod words;
+mod write_message;
 mod write_reply;
 mod write_request;
 
