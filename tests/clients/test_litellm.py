@@ -18,24 +18,6 @@ from test_openai_tools import ASK, TOOLS, check_calls
 
 LITELLM_KEY = "sk-litellm-upstream"
 
-FRONT = """
-providers:
-  open: { dialect: openai, base_url: '$LITELLM/v1', api_key: env:LITELLM_KEY }
-  claude: { dialect: anthropic, base_url: '$LITELLM', api_key: env:LITELLM_KEY }
-  sim: { dialect: simulated, first_token: 5ms, tokens_per_second: 4000 }
-routes:
-  open-limited: { targets: [open/limited], retry: { attempts: 1 } }
-  open-limited-helped: { targets: [open/limited], fallback: [sim/fast], retry: { attempts: 2 } }
-  open-broken: { targets: [open/broken], retry: { attempts: 1 } }
-  open-broken-helped: { targets: [open/broken], fallback: [sim/fast], retry: { attempts: 2 } }
-  open-overloaded: { targets: [open/overloaded], retry: { attempts: 1 } }
-  open-overloaded-helped: { targets: [open/overloaded], fallback: [sim/fast], retry: { attempts: 2 } }
-  claude-limited: { targets: [claude/limited], retry: { attempts: 1 } }
-  claude-limited-helped: { targets: [claude/limited], fallback: [sim/fast], retry: { attempts: 2 } }
-  claude-broken: { targets: [claude/broken], retry: { attempts: 1 } }
-  claude-broken-helped: { targets: [claude/broken], fallback: [sim/fast], retry: { attempts: 2 } }
-"""
-
 
 @pytest.fixture(scope="module")
 def litellm(gateway, tmp_path_factory):
@@ -55,7 +37,7 @@ def litellm(gateway, tmp_path_factory):
 @pytest.fixture(scope="module")
 def front(litellm, tmp_path_factory):
     folder = tmp_path_factory.mktemp("front")
-    config = string.Template(FRONT).substitute(LITELLM=litellm)
+    config = string.Template((HERE / "front.yaml").read_text()).substitute(LITELLM=litellm)
     program = Gateway(config, folder, name="front", env={"LITELLM_KEY": LITELLM_KEY})
     yield program
     program.close()
