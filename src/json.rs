@@ -5,7 +5,7 @@
 //! spelling and unknown fields survive, and provider prompt caches keep hitting. A key that stands twice is
 //! an error: two readers of the same body must never see two different models.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use bytes::Bytes;
 use serde::{
@@ -16,6 +16,10 @@ use serde_json::value::{RawValue, to_raw_value};
 
 /// One JSON value in the spelling of its source. Cheap to keep, parsed only where somebody asks.
 pub type Raw = Box<RawValue>;
+
+/// Up to this many members a look at all of them is the quickest way to find a repeated key. Beyond it keys are
+/// hashed, or else a body of a few megabytes of keys would take minutes.
+const FEW: usize = 32;
 
 /// The top level of a JSON object, in source order. Keys are unique.
 #[derive(Clone, Debug, Default)]
@@ -223,8 +227,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
                 let mut object = Object {
                     members: Vec::with_capacity(map.size_hint().unwrap_or(8)),
                 };
+                let mut seen = HashSet::new();
                 while let Some(key) = map.next_key_seed(Key)? {
-                    if object.position(&key).is_some() {
+                    if seen.is_empty() && object.members.len() == FEW {
+                        seen.extend(object.members.iter().map(|(key, _)| key.clone()));
+                    }
+                    let repeated = if seen.is_empty() {
+                        object.position(&key).is_some()
+                    } else {
+                        !seen.insert(key.clone())
+                    };
+                    if repeated {
                         return Err(serde::de::Error::custom(format!(
                             "the key `{key}` stands twice"
                         )));
@@ -310,6 +323,9 @@ mod tests {
             error.to_string().contains("`model` stands twice"),
             "{error}"
         );
+        let many: String = (0..200_000).map(|n| format!(r#""k{n}":1,"#)).collect();
+        let error = Object::parse(format!(r#"{{{many}"k7":2}}"#).as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("`k7` stands twice"), "{error}");
     }
 
     #[test]

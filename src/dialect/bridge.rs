@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{
     Ask, Cleanliness, Dialect, Outgoing, StreamReader, StreamStyle, StreamWriter, Tidy, Work, of,
-    sse,
+    openai, sse,
 };
 use crate::{
     catalog::Target,
@@ -36,7 +36,7 @@ pub fn request(ask: &Ask, target: &Target) -> Result<Outgoing, Failure> {
 pub fn reply(ask: &Ask, target: &Target, body: Bytes, now: u64) -> Result<Tidy, Failure> {
     let provider = of(target.card.dialect);
     if ask.work == Work::Embeddings {
-        return provider.tidy_embeddings(body);
+        return openai::embeddings::tidy(body);
     }
     if same(ask.dialect, provider) {
         return provider.tidy_reply(body);

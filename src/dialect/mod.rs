@@ -23,7 +23,7 @@ use http::HeaderMap;
 use crate::{
     catalog::{DialectName, Target},
     chat::{Delta, Outline, Reply, Request, Usage},
-    outcome::{ErrorClass, Failure},
+    outcome::Failure,
 };
 
 /// Both directions of one wire format.
@@ -69,13 +69,6 @@ pub trait Dialect: Send + Sync + 'static {
     /// Tidies a whole reply of this same dialect for forwarding: the bytes to send (the very ones received
     /// where nothing is wrong with them) and what the books need of it.
     fn tidy_reply(&self, body: Bytes) -> Result<Tidy, Failure>;
-
-    /// Tidies a whole reply of embeddings, as [`Dialect::tidy_reply`] does. Never asked of dialects that refuse
-    /// [`Dialect::forward_embeddings`].
-    fn tidy_embeddings(&self, _body: Bytes) -> Result<Tidy, Failure> {
-        let message = format!("{} has no embeddings", self.name());
-        Err(Failure::new(ErrorClass::Unsupported, message))
-    }
 
     /// Makes a reader for one streamed reply.
     fn stream_reader(&self) -> Box<dyn StreamReader>;

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 use waypost::telemetry::End;
 
 use crate::support::{
-    Act, Gateway, Provider, chat, completion, done, error, provider, role, streamed, text,
+    Act, Answer, Gateway, Provider, chat, completion, done, error, provider, role, streamed, text,
 };
 
 /// A gateway with the providers `a` and `b`, and the route `r` over both.
@@ -239,27 +239,42 @@ async fn a_lone_target_that_failed_once_is_tried_again() {
 
 #[tokio::test]
 async fn a_stream_cut_in_the_middle_ends_with_an_error_and_never_cleanly() {
-    let no_end = Act::Stream(vec![role(), text("Par")]);
-    let no_terminator = Act::Stream(vec![
-        role(),
-        text("Par"),
-        provider::chunk("{}", Some("stop")),
-    ]);
-    let unfinished = Act::Stream(vec![role(), text("Par"), "data: {\"id\":\"chat".into()]);
-    let garbage = Act::Stream(vec![role(), text("Par"), "data: {not json}\n\n".into()]);
-    for act in [
-        Act::Cut(vec![role(), text("Par")]),
-        no_end,
-        no_terminator,
-        unfinished,
-        garbage,
-    ] {
+    let finished = provider::chunk("{}", Some("stop"));
+    let failures = [
+        ("cut", String::new(), true),
+        ("no finish", String::new(), false),
+        ("no terminator", finished, false),
+        ("half an event", "data: {\"id\":\"chat".to_owned(), false),
+        ("garbage", "data: {not json}\n\n".to_owned(), false),
+    ];
+    for (name, rest, cut) in failures {
+        let gate = Arc::new(Notify::new());
+        let first = vec![role(), text("Par")];
+        let act = Act::Paused {
+            first,
+            gate: gate.clone(),
+            rest: vec![rest],
+            cut,
+        };
         let a = Provider::start([act]).await;
         let b = Provider::start([streamed("B")]).await;
         let gateway = two(&a, &b).await;
-        let answer = gateway.stream("r").await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.text(), "Par");
+        let mut response = gateway
+            .post("/v1/chat/completions", chat("r", true))
+            .send()
+            .await
+            .unwrap();
+        let id = response.headers()["x-request-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let first = response.chunk().await.unwrap().unwrap();
+        gate.notify_one();
+        let mut answer = Answer::read(response).await;
+        answer
+            .body
+            .insert_str(0, std::str::from_utf8(&first).unwrap());
+        assert_eq!(answer.text(), "Par", "{name}");
         let last: serde_json::Value =
             serde_json::from_str(answer.events().last().unwrap()).unwrap();
         assert_eq!(last["error"]["code"], "server_error", "{}", answer.body);
@@ -268,8 +283,8 @@ async fn a_stream_cut_in_the_middle_ends_with_an_error_and_never_cleanly() {
             b.asked().is_empty(),
             "after the first delta there is no other attempt"
         );
-        let record = gateway.record(answer.header("x-request-id")).await;
-        assert_eq!(record.end.label(), "server_error");
+        let record = gateway.record(&id).await;
+        assert_eq!(record.end.label(), "server_error", "{name}");
         assert!(
             record.attempts[0].usage.unwrap().estimated,
             "what was produced is on the books"
@@ -352,7 +367,7 @@ async fn a_head_that_waits_too_long_goes_out_and_comments_keep_the_connection() 
     let first = response.chunk().await.unwrap().unwrap();
     assert!(first.starts_with(b": keep-alive"), "{first:?}");
     gate.notify_one();
-    let rest = crate::support::Answer::read(response).await;
+    let rest = Answer::read(response).await;
     // The first target failed while the head was out already, and the second answered all the same.
     assert_eq!(rest.text(), "B", "{}", rest.body);
     assert_eq!(rest.events().last(), Some(&"[DONE]"));
@@ -371,7 +386,7 @@ async fn after_the_head_went_out_a_failed_chain_is_an_in_band_error() {
         .unwrap();
     assert!(response.chunk().await.unwrap().is_some());
     gate.notify_one();
-    let rest = crate::support::Answer::read(response).await;
+    let rest = Answer::read(response).await;
     let last: serde_json::Value = serde_json::from_str(rest.events().last().unwrap()).unwrap();
     assert_eq!(last["error"]["code"], "overloaded", "{}", rest.body);
     assert!(!rest.body.contains("[DONE]"));

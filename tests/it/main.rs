@@ -1,6 +1,7 @@
-//! One test binary: journeys through a real gateway, and the rules of the house.
+//! One test binary: journeys through a real gateway, golden vectors, and the rules of the house.
 
 mod house;
 mod support;
+mod vectors;
 
 mod chat;

@@ -1,8 +1,8 @@
 //! Turns and content blocks as canonical messages.
 //!
 //! One user turn may hold results of tools and words of the user: the results become messages of their own and
-//! come first, as they answer the turn before. Blocks of tools the provider ran itself are kept in the
-//! message's `extra` under their path: no other provider could go on from them.
+//! come first, as they answer the turn before. Blocks of tools the provider ran itself stay as they were written:
+//! no other provider could go on from them, so other dialects leave them out and report them.
 
 use serde_json::value::RawValue;
 
@@ -137,10 +137,7 @@ fn assistant(said: &RawValue, path: &str) -> Result<Message, Malformed> {
                 arguments: member(&block, "input").map_or("{}".to_owned(), from_input),
                 extra: Object::new(),
             }),
-            _ => {
-                let key = format!("content[{at}]");
-                message.extra.set_raw(key, raw.to_owned());
-            }
+            _ => parts.push(Part::Other(raw.to_owned())),
         }
     }
     if !parts.is_empty() {

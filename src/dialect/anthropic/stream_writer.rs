@@ -222,10 +222,9 @@ impl Writer {
         if std::mem::replace(&mut self.started, true) {
             return;
         }
-        let model = match model {
-            "" => &self.style.model,
-            named => named,
-        };
+        let or = |given, own| if given == "" { own } else { given };
+        let id = or(id, &self.style.id);
+        let model = or(model, &self.style.model);
         let message = Start {
             id: message_id(id, self.style.now),
             kind: "message",

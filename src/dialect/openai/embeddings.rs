@@ -55,7 +55,7 @@ pub(super) fn forward(body: &[u8], target: &Target) -> Result<Outgoing, Failure>
 }
 
 /// Reads of a reply what the books need. Its bytes are forwarded as they came.
-pub(super) fn tidy(body: Bytes) -> Result<Tidy, Failure> {
+pub fn tidy(body: Bytes) -> Result<Tidy, Failure> {
     #[derive(Deserialize)]
     struct Reply<'a> {
         #[serde(borrow, default)]

@@ -17,7 +17,11 @@ mod read_reply;
 mod read_request;
 mod reply;
 mod rewrite;
+#[cfg(test)]
+mod rewrite_tests;
 mod stream_reader;
+#[cfg(test)]
+mod stream_tests;
 mod stream_writer;
 mod thinking;
 mod usage;
@@ -80,10 +84,6 @@ impl Dialect for OpenAi {
 
     fn forward_embeddings(&self, body: &[u8], target: &Target) -> Result<Outgoing, Failure> {
         embeddings::forward(body, target)
-    }
-
-    fn tidy_embeddings(&self, body: Bytes) -> Result<Tidy, Failure> {
-        embeddings::tidy(body)
     }
 
     fn read_reply(&self, body: &[u8]) -> Result<Reply, Failure> {

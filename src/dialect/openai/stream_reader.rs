@@ -63,10 +63,7 @@ impl StreamReader for Reader {
         if data.is_empty() {
             return Ok(Cleanliness::Rewrite);
         }
-        let answer: Answer<'_> = serde_json::from_str(data).map_err(|_| {
-            let message = "The provider's stream holds an event that is no completion chunk";
-            Failure::new(ErrorClass::ServerError, message)
-        })?;
+        let answer = chunk(data)?;
         let failure = error::inside(answer.error).or_else(|| error::base_resp(answer.base_resp));
         if let Some(failure) = failure {
             return Err(failure);
@@ -303,6 +300,15 @@ impl State {
         self.finished = true;
         more
     }
+}
+
+fn chunk(data: &str) -> Result<Answer<'_>, Failure> {
+    let object = Some(data).filter(|data| data.starts_with('{'));
+    let answer = object.and_then(|data| serde_json::from_str(data).ok());
+    answer.ok_or_else(|| {
+        let message = "The provider's stream holds an event that is no completion chunk";
+        Failure::new(ErrorClass::ServerError, message)
+    })
 }
 
 fn cut() -> Failure {

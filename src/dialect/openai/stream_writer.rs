@@ -63,7 +63,20 @@ impl Writer {
         self.head.extend_from_slice(b",\"choices\":[");
     }
 
-    /// Writes a chunk of one choice. `delta` writes what stands between the braces.
+    /// Writes the chunk that gives a choice its role, if that has not come yet.
+    fn begin(&mut self, choice: u64, out: &mut BytesMut) {
+        if self.head.is_empty() {
+            self.start("", "", None);
+        }
+        if !self.begun.contains(&choice) {
+            self.begun.push(choice);
+            self.piece(choice, None, out, |out| {
+                put(out, format_args!(r#""role":"assistant","content":"""#));
+            });
+        }
+    }
+
+    /// Writes a chunk of one choice, which begins if it has not. `delta` writes what stands between the braces.
     fn chunk(
         &mut self,
         choice: u64,
@@ -71,15 +84,17 @@ impl Writer {
         out: &mut BytesMut,
         delta: impl FnOnce(&mut bytes::buf::Writer<&mut BytesMut>),
     ) {
-        if self.head.is_empty() {
-            self.start("", "", None);
-        }
-        if !self.begun.contains(&choice) {
-            self.begun.push(choice);
-            self.chunk(choice, None, out, |out| {
-                put(out, format_args!(r#""role":"assistant","content":"""#));
-            });
-        }
+        self.begin(choice, out);
+        self.piece(choice, finish, out, delta);
+    }
+
+    fn piece(
+        &self,
+        choice: u64,
+        finish: Option<Finish>,
+        out: &mut BytesMut,
+        delta: impl FnOnce(&mut bytes::buf::Writer<&mut BytesMut>),
+    ) {
         out.extend_from_slice(&self.head);
         let mut out = out.writer();
         put(&mut out, format_args!(r#"{{"index":{choice},"delta":{{"#));
@@ -141,10 +156,7 @@ impl StreamWriter for Writer {
         match delta {
             Delta::Start { id, model, created } => {
                 self.start(id, model, *created);
-                self.begun.push(0);
-                self.chunk(0, None, out, |out| {
-                    put(out, format_args!(r#""role":"assistant","content":"""#));
-                });
+                self.begin(0, out);
             }
             Delta::Text { choice, text } => self.field(*choice, "content", text, out),
             Delta::Reasoning { choice, text } => {

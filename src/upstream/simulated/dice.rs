@@ -41,6 +41,11 @@ impl Dice {
         self.0.random_range(0..bound.max(1))
     }
 
+    /// A position in a list of this length; 0 where it has none.
+    pub(super) fn place(&mut self, length: usize) -> usize {
+        self.0.random_range(0..length.max(1))
+    }
+
     /// Yes, with this probability (0 to 1).
     pub(super) fn chance(&mut self, probability: f64) -> bool {
         self.share() < probability

@@ -167,7 +167,9 @@ fn vector(text: &str, dimensions: u64) -> Vec<f32> {
             }
         }
     }
-    let length = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
+    let squares: f64 = vector.iter().map(|value| value * value).sum();
+    // A vector of nothing but zeros is next to impossible, and then stays one.
+    let length = squares.sqrt().max(f64::MIN_POSITIVE);
     vector.iter().map(|value| (value / length) as f32).collect()
 }
 

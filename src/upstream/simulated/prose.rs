@@ -8,28 +8,39 @@ const TOKEN_BYTES: usize = 8;
 /// How many words of the user's text are taken up.
 const MOST_WORDS: usize = 12;
 
-/// Sentences; `{t}` is a word of the user's, `{n}` a noun, `{a}` an adjective.
-const SENTENCES: &[&str] = &[
-    "In short, {t} depends on the {a} {n}.",
+/// Longer words that say nothing about the subject.
+const GLUE: &[&str] = &[
+    "about", "could", "does", "from", "have", "into", "please", "should", "some", "tell", "than",
+    "that", "them", "then", "there", "they", "this", "what", "when", "where", "which", "will",
+    "with", "would", "your",
+];
+
+/// Sentences; `{t}` is a word of the user's, `{n}` a noun, `{a}` an adjective. Nouns and adjectives begin with a
+/// consonant, and no verb depends on `{t}`, so that every filling is grammatical.
+const SENTENCES: [&str; 10] = [
+    "In short, {t} and the {a} {n} belong together.",
     "Most people begin with {t} and keep the {n} {a}.",
     "The {a} part of {t} is the {n}, and it is worth a second look.",
     "A {a} {n} makes {t} easier to follow.",
-    "If {t} matters to you, measure the {n} before you change it.",
-    "There are two ways to see {t}: as a {n}, or as a {a} {n}.",
+    "If you care about {t}, look at the {n} before you change it.",
+    "There are two ways to see {t}: from the inside, or as a {a} {n}.",
     "The {n} stays {a}, so {t} can grow without surprises.",
-    "Think of {t} as a {a} {n} that answers to the {n}.",
-    "Once the {n} is in place, {t} follows from it.",
-    "It helps to write {t} down, because a {a} {n} is quickly forgotten.",
+    "Think of {t} as a {a} {n}, and the rest comes by itself.",
+    "Once the {n} is in place, come back to {t}.",
+    "It helps to write down {t}, because a {a} {n} is quickly forgotten.",
 ];
 
+/// Strides that visit every sentence before one comes again: those without a common factor with their number.
+const STRIDES: [usize; 4] = [1, 3, 7, 9];
+
 const NOUNS: &[&str] = &[
-    "plan", "detail", "order", "measure", "question", "pattern", "context", "path", "budget",
+    "plan", "detail", "route", "signal", "question", "pattern", "context", "path", "budget",
     "method", "season", "harbour", "garden", "window", "letter", "bridge",
 ];
 
 const ADJECTIVES: &[&str] = &[
-    "simple", "steady", "clear", "early", "careful", "patient", "quiet", "small", "sturdy",
-    "plain", "honest", "gentle",
+    "simple", "steady", "clear", "brisk", "careful", "patient", "quiet", "small", "sturdy",
+    "plain", "tidy", "gentle",
 ];
 
 /// What the user spoke of.
@@ -51,7 +62,11 @@ impl Topic {
                 break;
             }
             let length = word.chars().count();
-            if !(4..=24).contains(&length) || topic.words.iter().any(|known| known == word) {
+            let known = |known: &str| known.eq_ignore_ascii_case(word);
+            if !(4..=24).contains(&length)
+                || GLUE.iter().any(|glue| known(glue))
+                || topic.words.iter().any(|before| known(before))
+            {
                 continue;
             }
             topic.words.push(word.to_owned());
@@ -75,8 +90,13 @@ impl Topic {
 pub(super) fn prose(topic: &Topic, least: u64, dice: &mut Dice) -> String {
     let mut text = String::new();
     let mut have = 0;
-    while have < least {
-        let mut sentence = sentence(topic, dice);
+    let stride = dice.pick(&STRIDES).copied().unwrap_or(1);
+    let start = dice.place(SENTENCES.len());
+    let mut order = SENTENCES.iter().cycle().skip(start).step_by(stride);
+    while have < least
+        && let Some(frame) = order.next()
+    {
+        let mut sentence = fill(frame, topic, dice);
         if !text.is_empty() {
             sentence.insert(0, ' ');
         }
@@ -88,7 +108,11 @@ pub(super) fn prose(topic: &Topic, least: u64, dice: &mut Dice) -> String {
 
 /// One sentence about `topic`.
 pub(super) fn sentence(topic: &Topic, dice: &mut Dice) -> String {
-    let mut pieces = dice.word(SENTENCES).split('{');
+    fill(dice.word(&SENTENCES), topic, dice)
+}
+
+fn fill(frame: &str, topic: &Topic, dice: &mut Dice) -> String {
+    let mut pieces = frame.split('{');
     let mut sentence = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let (slot, rest) = piece.split_once('}').unwrap_or((piece, ""));
@@ -110,7 +134,8 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = &str> {
         let mut end = 0;
         for (at, letter) in rest.char_indices() {
             let after = at + letter.len_utf8();
-            let lone = !letter.is_alphanumeric() && !(at == 0 && letter == ' ');
+            let space_before = at == 0 && letter == ' ';
+            let lone = !letter.is_alphanumeric() && !space_before;
             if at > 0 && (lone || after > TOKEN_BYTES) {
                 break;
             }
@@ -166,7 +191,7 @@ mod tests {
     #[test]
     fn the_topic_is_the_longer_words_and_the_names_among_them() {
         let topic = Topic::of("What is the weather in Oslo, the weather now?");
-        assert_eq!(topic.words, ["What", "weather", "Oslo"]);
+        assert_eq!(topic.words, ["weather", "Oslo"]);
         assert_eq!(topic.names, ["Oslo"]);
     }
 }

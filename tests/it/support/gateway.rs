@@ -18,20 +18,20 @@ use waypost::{
 };
 
 /// How long anything a test waits for may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A gateway that serves. Stopped when dropped.
-pub struct Gateway {
+pub(crate) struct Gateway {
     /// Base URL of the public listener.
-    pub url: String,
+    pub(crate) url: String,
     /// Base URL of the admin listener.
-    pub admin: String,
+    pub(crate) admin: String,
     /// What its handlers share.
-    pub hall: Arc<Hall>,
+    pub(crate) hall: Arc<Hall>,
     /// Its configuration file.
-    pub config: PathBuf,
+    pub(crate) config: PathBuf,
     /// A client that obeys no proxy.
-    pub client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
     log: Log,
     stop: CancellationToken,
     task: Option<JoinHandle<Result<(), Failed>>>,
@@ -40,7 +40,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// Starts a gateway with this configuration; listeners are put on free ports.
-    pub async fn start(yaml: &str) -> Self {
+    pub(crate) async fn start(yaml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("waypost.yaml");
         std::fs::write(&config, yaml).unwrap();
@@ -77,7 +77,7 @@ impl Gateway {
     }
 
     /// Posts JSON to a path of the public listener.
-    pub fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
+    pub(crate) fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
         let request = self.client.post(format!("{}{path}", self.url));
         request
             .header("content-type", "application/json")
@@ -85,19 +85,19 @@ impl Gateway {
     }
 
     /// Posts a chat to the model `model`, and reads the answer.
-    pub async fn chat(&self, model: &str) -> Answer {
+    pub(crate) async fn chat(&self, model: &str) -> Answer {
         self.send(self.post("/v1/chat/completions", chat(model, false)))
             .await
     }
 
     /// Posts a streamed chat to the model `model`, and reads the answer.
-    pub async fn stream(&self, model: &str) -> Answer {
+    pub(crate) async fn stream(&self, model: &str) -> Answer {
         self.send(self.post("/v1/chat/completions", chat(model, true)))
             .await
     }
 
     /// Sends a request and reads the answer.
-    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let response = timeout(PATIENCE, request.send())
             .await
             .expect("an answer in time")
@@ -106,13 +106,13 @@ impl Gateway {
     }
 
     /// Gets a path of the admin listener.
-    pub async fn admin(&self, path: &str) -> Answer {
+    pub(crate) async fn admin(&self, path: &str) -> Answer {
         self.send(self.client.get(format!("{}{path}", self.admin)))
             .await
     }
 
     /// The record of a request, once it is closed.
-    pub async fn record(&self, id: &str) -> Arc<Record> {
+    pub(crate) async fn record(&self, id: &str) -> Arc<Record> {
         let found = async {
             loop {
                 if let Some(record) = self.hall.ledger.find(id) {
@@ -127,7 +127,7 @@ impl Gateway {
     }
 
     /// Waits until `happened`.
-    pub async fn until(&self, what: &str, mut happened: impl FnMut(&Hall) -> bool) {
+    pub(crate) async fn until(&self, what: &str, mut happened: impl FnMut(&Hall) -> bool) {
         let happened = async {
             while !happened(&self.hall) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -139,12 +139,12 @@ impl Gateway {
     }
 
     /// Asks the gateway to end, as SIGTERM does.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stop.cancel();
     }
 
     /// Waits for its end and gives everything it logged.
-    pub async fn ended(mut self) -> String {
+    pub(crate) async fn ended(mut self) -> String {
         let task = self.task.take().unwrap();
         timeout(PATIENCE, task)
             .await
@@ -155,7 +155,7 @@ impl Gateway {
     }
 
     /// What it logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.text()
     }
 }
@@ -170,7 +170,7 @@ impl Drop for Gateway {
 }
 
 /// A chat's body.
-pub fn chat(model: &str, stream: bool) -> String {
+pub(crate) fn chat(model: &str, stream: bool) -> String {
     format!(
         r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello?"}}],"stream":{stream}}}"#
     )
@@ -178,18 +178,18 @@ pub fn chat(model: &str, stream: bool) -> String {
 
 /// A whole answer.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Its status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Its headers.
-    pub headers: reqwest::header::HeaderMap,
+    pub(crate) headers: reqwest::header::HeaderMap,
     /// Its body; what came of it, if the connection broke.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
     /// Reads a response to its end.
-    pub async fn read(mut response: reqwest::Response) -> Self {
+    pub(crate) async fn read(mut response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let mut body = Vec::new();
@@ -207,19 +207,19 @@ impl Answer {
     }
 
     /// A header's text; empty when it is missing.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
     }
 
     /// The body as JSON.
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
     /// The `data` of each event.
-    pub fn events(&self) -> Vec<&str> {
+    pub(crate) fn events(&self) -> Vec<&str> {
         self.body
             .lines()
             .filter_map(|line| line.strip_prefix("data: "))
@@ -227,7 +227,7 @@ impl Answer {
     }
 
     /// The text of all deltas.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let content = |event: &str| {
             let chunk: serde_json::Value = serde_json::from_str(event).ok()?;
             Some(chunk["choices"][0]["delta"]["content"].as_str()?.to_owned())

@@ -1,7 +1,9 @@
-//! What journeys share.
+//! What tests share.
 
-pub mod gateway;
-pub mod provider;
+pub(crate) mod accumulate;
+pub(crate) mod gateway;
+pub(crate) mod provider;
+pub(crate) mod vector;
 
-pub use gateway::{Answer, Gateway, PATIENCE, chat};
-pub use provider::{Act, Provider, completion, done, error, role, streamed, text};
+pub(crate) use gateway::{Answer, Gateway, PATIENCE, chat};
+pub(crate) use provider::{Act, Provider, completion, done, error, role, streamed, text};

@@ -22,13 +22,19 @@ use super::gateway::PATIENCE;
 
 /// What the provider does with one request.
 #[derive(Clone)]
-pub enum Act {
+pub(crate) enum Act {
     /// Answers with this status, headers and body.
     Answer(u16, Vec<(&'static str, String)>, String),
     /// Answers an event stream of these pieces, to its proper end.
     Stream(Vec<String>),
-    /// Answers an event stream of these pieces, then breaks the connection.
-    Cut(Vec<String>),
+    /// Answers an event stream of the first pieces; once the gate is opened, of the rest, and then ends it
+    /// properly or breaks the connection.
+    Paused {
+        first: Vec<String>,
+        gate: Arc<Notify>,
+        rest: Vec<String>,
+        cut: bool,
+    },
     /// Answers an event stream of these pieces, then says nothing more.
     Stall(Vec<String>),
     /// Never answers.
@@ -39,26 +45,26 @@ pub enum Act {
 
 /// What the provider was asked.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// Path and query.
-    pub path: String,
+    pub(crate) path: String,
     /// Headers, by lower-case name.
-    pub headers: http::HeaderMap,
+    pub(crate) headers: http::HeaderMap,
     /// The body.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 impl Asked {
     /// The body as JSON.
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
 }
 
 /// The provider.
-pub struct Provider {
+pub(crate) struct Provider {
     /// Its base URL, with `/v1`.
-    pub url: String,
+    pub(crate) url: String,
     state: Arc<Stage>,
     task: JoinHandle<()>,
 }
@@ -73,7 +79,7 @@ struct Stage {
 
 impl Provider {
     /// A provider that plays these acts, one for each request; a further request gets the last again.
-    pub async fn start(acts: impl IntoIterator<Item = Act>) -> Self {
+    pub(crate) async fn start(acts: impl IntoIterator<Item = Act>) -> Self {
         let state = Arc::new(Stage::default());
         *state.acts.lock().unwrap() = acts.into_iter().collect();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -84,12 +90,12 @@ impl Provider {
     }
 
     /// What it was asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state.asked.lock().unwrap().clone()
     }
 
     /// Waits until it was asked `count` times.
-    pub async fn asked_times(&self, count: usize) {
+    pub(crate) async fn asked_times(&self, count: usize) {
         self.wait("requests", |stage| {
             stage.asked.lock().unwrap().len() >= count
         })
@@ -97,7 +103,7 @@ impl Provider {
     }
 
     /// Waits until a client left it before the end of an answer.
-    pub async fn left(&self) {
+    pub(crate) async fn left(&self) {
         self.wait("the client to leave", |stage| {
             *stage.left.lock().unwrap() > 0
         })
@@ -180,12 +186,20 @@ async fn perform(act: Act, mut watch: Watch) -> Response {
                 end.filter_map(|none: Option<Result<Bytes, Infallible>>| async { none }),
             )
         }
-        Act::Cut(pieces) => {
-            let cut = stream::once(async move {
+        Act::Paused {
+            first,
+            gate,
+            rest,
+            cut,
+        } => {
+            let opened = stream::once(async move {
+                gate.notified().await;
                 watch.over = true;
-                Err::<Bytes, _>(std::io::Error::other("cut"))
+                let rest = rest.concat();
+                let end = cut.then(|| Err(std::io::Error::other("cut")));
+                stream::iter([Ok(Bytes::from(rest))].into_iter().chain(end))
             });
-            event_stream(pieces, cut)
+            event_stream(first, opened.flatten())
         }
         Act::Stall(pieces) => {
             let silence = stream::once(async move {
@@ -210,7 +224,7 @@ fn event_stream<E>(
     end: impl futures_util::Stream<Item = Result<Bytes, E>> + Send + 'static,
 ) -> Response
 where
-    E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
 {
     let pieces = stream::iter(pieces).map(|piece| Ok(Bytes::from(piece)));
     // A breath between pieces, so that they travel apart.
@@ -238,7 +252,7 @@ impl Drop for Watch {
 }
 
 /// A whole completion with this text.
-pub fn completion(text: &str) -> Act {
+pub(crate) fn completion(text: &str) -> Act {
     let body = format!(
         r#"{{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"m-1","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":10,"completion_tokens":4,"total_tokens":14}}}}"#
     );
@@ -246,7 +260,7 @@ pub fn completion(text: &str) -> Act {
 }
 
 /// An error with this status, in OpenAI's envelope.
-pub fn error(status: u16, code: &str) -> Act {
+pub(crate) fn error(status: u16, code: &str) -> Act {
     let body = format!(
         r#"{{"error":{{"message":"it is {code}","type":"t","param":null,"code":"{code}"}}}}"#
     );
@@ -258,7 +272,7 @@ pub fn error(status: u16, code: &str) -> Act {
 }
 
 /// A chunk with this delta and finish.
-pub fn chunk(delta: &str, finish: Option<&str>) -> String {
+pub(crate) fn chunk(delta: &str, finish: Option<&str>) -> String {
     let finish = finish.map_or("null".to_owned(), |finish| format!("\"{finish}\""));
     format!(
         "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"m-1\",\"choices\":[{{\"index\":0,\"delta\":{delta},\"logprobs\":null,\"finish_reason\":{finish}}}]}}\n\n"
@@ -266,27 +280,27 @@ pub fn chunk(delta: &str, finish: Option<&str>) -> String {
 }
 
 /// A chunk with this much text.
-pub fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     chunk(&format!("{{\"content\":\"{text}\"}}"), None)
 }
 
 /// The chunk that opens a stream.
-pub fn role() -> String {
+pub(crate) fn role() -> String {
     chunk(r#"{"role":"assistant","content":""}"#, None)
 }
 
 /// The usage chunk.
-pub fn usage() -> String {
+pub(crate) fn usage() -> String {
     "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"m-1\",\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":4,\"total_tokens\":14}}\n\n".into()
 }
 
 /// The terminator.
-pub fn done() -> String {
+pub(crate) fn done() -> String {
     "data: [DONE]\n\n".into()
 }
 
 /// A whole stream with this text.
-pub fn streamed(words: &str) -> Act {
+pub(crate) fn streamed(words: &str) -> Act {
     Act::Stream(vec![
         role(),
         text(words),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{facts, target, vector};
+use super::{facts, target};
 use crate::{
     catalog::{Ability, Model, Target},
     chat::{
@@ -460,115 +460,4 @@ fn stop_reasons_are_finishes() {
     );
     check(json!("tool_use"), call, Finish::ToolCalls);
     check(json!("refusal"), json!([]), Finish::ContentFilter);
-}
-
-/// The vectors whose request came in OpenAI's spelling and whose reply goes out in it.
-const WHOLE: [&str; 16] = [
-    "basic_sampling_clamped",
-    "cached_usage",
-    "consecutive_same_role",
-    "json_schema_output",
-    "max_tokens_truncated",
-    "reasoning_budget_capped",
-    "reasoning_effort_adaptive_model",
-    "reasoning_none_always_on_model",
-    "reasoning_with_forced_tool",
-    "server_tool_blocks_ignored",
-    "system_mid_supported",
-    "system_multiple_leading",
-    "tool_choice_named",
-    "tool_choice_required_no_parallel",
-    "tool_result_with_image",
-    "v2026_drops_sampling",
-];
-
-#[test]
-fn replies_are_read_as_the_vectors_say() {
-    for name in WHOLE {
-        let vector = vector(&format!("anthropic/{name}"));
-        let reply = read(&vector["upstream_response"]).unwrap();
-        let expected = &vector["expected_openai_response"];
-        let choice = &expected["choices"][0];
-        let answer = &reply.choices[0];
-        let said = &answer.message;
-        assert_eq!(reply.model, expected["model"], "{name}");
-        assert_eq!(answer.finish.name(), choice["finish_reason"], "{name}");
-        let text = choice["message"]["content"].as_str().unwrap_or_default();
-        assert_eq!(said.content.text(), text, "{name}");
-        let calls: Vec<_> = said
-            .tool_calls
-            .iter()
-            .map(|call| json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}))
-            .collect();
-        let none = json!([]);
-        let or_none = |value: &Value| value.as_array().map_or(none.clone(), |list| json!(list));
-        assert_eq!(
-            json!(calls),
-            or_none(&choice["message"]["tool_calls"]),
-            "{name}"
-        );
-        let details = serde_json::to_value(&said.reasoning_details).unwrap();
-        assert_eq!(
-            details,
-            or_none(&choice["message"]["reasoning_details"]),
-            "{name}"
-        );
-        let reasoning = choice["message"]["reasoning_content"].as_str();
-        assert_eq!(said.reasoning.as_deref(), reasoning, "{name}");
-        let annotations = said
-            .extra
-            .peek::<Value>("annotations")
-            .unwrap_or(none.clone());
-        assert_eq!(
-            annotations,
-            or_none(&choice["message"]["annotations"]),
-            "{name}"
-        );
-        let usage = reply.usage.unwrap();
-        let counts = &expected["usage"];
-        assert_eq!(json!(usage.input), counts["prompt_tokens"], "{name}");
-        assert_eq!(json!(usage.output), counts["completion_tokens"], "{name}");
-        let details = &counts["prompt_tokens_details"];
-        assert_eq!(json!(usage.cached), details["cached_tokens"], "{name}");
-        assert_eq!(
-            json!(usage.cache_write),
-            details["cache_write_tokens"],
-            "{name}"
-        );
-        let reasoning = &counts["completion_tokens_details"]["reasoning_tokens"];
-        assert_eq!(&json!(usage.reasoning), reasoning, "{name}");
-    }
-}
-
-#[test]
-fn errors_are_classified_as_the_vectors_say() {
-    for name in [
-        "anthropic_400_sampling",
-        "anthropic_401",
-        "anthropic_402_billing",
-        "anthropic_429_retry_after",
-        "anthropic_529",
-    ] {
-        let vector = vector(&format!("errors/{name}"));
-        let status = u16::try_from(vector["upstream_status"].as_u64().unwrap()).unwrap();
-        let mut headers = http::HeaderMap::new();
-        for (key, value) in vector["upstream_headers"].as_object().unwrap() {
-            let key: http::HeaderName = key.parse().unwrap();
-            headers.insert(key, value.as_str().unwrap().parse().unwrap());
-        }
-        let body = vector["upstream_response"].to_string();
-        let failure = Anthropic.read_error(status, &headers, body.as_bytes());
-        let expected = &vector["expected_classification"];
-        assert_eq!(failure.class.label(), expected["class"], "{name}");
-        assert_eq!(
-            failure.message, vector["expected_openai_error"]["error"]["message"],
-            "{name}"
-        );
-        let wait = failure.retry_after.map(|wait| wait.as_millis());
-        assert_eq!(
-            wait,
-            expected["retry_after_ms"].as_u64().map(u128::from),
-            "{name}"
-        );
-    }
 }

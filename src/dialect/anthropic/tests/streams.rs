@@ -16,6 +16,7 @@ fn style() -> StreamStyle {
         include_usage: true,
         now: 1,
         model: "m".to_owned(),
+        id: "r".to_owned(),
     }
 }
 

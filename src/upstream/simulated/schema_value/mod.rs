@@ -8,6 +8,7 @@
 //!
 //! Schemas are a stranger's: depth, references and work are bounded.
 
+mod facts;
 mod number;
 mod pattern;
 mod pointer;
@@ -18,9 +19,9 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use self::facts::{Facts, Kind};
 use super::{dice::Dice, prose::Topic};
 use crate::json::{self, Object, Raw};
 
@@ -62,20 +63,6 @@ pub(super) fn value(schema: &RawValue, topic: &Topic, dice: &mut Dice) -> String
 struct NoValue;
 
 type Made = Result<String, NoValue>;
-
-/// Schemas that all apply to one value. `$ref` and `allOf` are already followed.
-struct Facts(Vec<Object<'static>>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Object,
-    Array,
-    String,
-    Integer,
-    Number,
-    Boolean,
-    Null,
-}
 
 struct Generator<'a> {
     root: &'a RawValue,
@@ -203,24 +190,31 @@ impl Generator<'_> {
     }
 
     fn object(&mut self, facts: &Facts) -> Made {
-        let described: Vec<Object<'_>> = facts.objects("properties");
+        let described = facts.objects("properties");
         let required: Vec<String> = facts.all("required");
-        let needed: HashSet<&str> = required.iter().map(String::as_str).collect();
         let others = facts.schemas("additionalProperties");
 
-        let keys = described.iter().flat_map(|object| object.iter());
-        let keys = keys.map(|(key, _)| key).chain(needed_in_order(&required));
-        let mut seen = HashSet::new();
+        let mut keys: Vec<&str> = Vec::new();
+        let mut schemas: HashMap<&str, Vec<&RawValue>> = HashMap::new();
+        for (key, schema) in described.iter().flat_map(Object::iter) {
+            let of_key = schemas.entry(key).or_insert_with(|| {
+                keys.push(key);
+                Vec::new()
+            });
+            of_key.push(schema);
+        }
+        for key in &required {
+            schemas.entry(key).or_insert_with(|| {
+                keys.push(key);
+                others.iter().map(|raw| &**raw).collect()
+            });
+        }
+
+        let needed: HashSet<&str> = required.iter().map(String::as_str).collect();
         let mut members = Vec::new();
-        for key in keys.filter(|key| seen.insert(*key)) {
-            let mut schemas: Vec<&RawValue> = described
-                .iter()
-                .filter_map(|object| object.get(key))
-                .collect();
-            if schemas.is_empty() {
-                schemas.extend(others.iter().map(|raw| &**raw));
-            }
-            match self.value(key, &schemas) {
+        for key in keys {
+            let of_key = schemas.get(key).map_or(&[][..], Vec::as_slice);
+            match self.value(key, of_key) {
                 Ok(value) => members.push(format!("{}:{value}", json::raw(key).get())),
                 Err(NoValue) if needed.contains(key) => return Err(NoValue),
                 Err(NoValue) => {}
@@ -239,7 +233,7 @@ impl Generator<'_> {
         let items = facts.schemas("items");
         let least = as_length(facts.greatest("minItems"), 0, ITEMS);
         let most = as_length(facts.least("maxItems"), usize::MAX, ITEMS).max(least);
-        let some = 1 + usize::try_from(self.dice.below(3)).unwrap_or(0);
+        let some = 1 + self.dice.place(3);
         let wanted = least.max(some).max(tuple).min(most);
         let unique = facts.each::<bool>("uniqueItems").contains(&true);
 
@@ -276,173 +270,8 @@ impl Generator<'_> {
     }
 }
 
-fn needed_in_order(required: &[String]) -> impl Iterator<Item = &str> {
-    required.iter().map(String::as_str)
-}
-
 /// A length a schema asks for, within what we are ready to write.
 fn as_length(wanted: Option<f64>, default: usize, most: usize) -> usize {
     // The cast saturates; a negative length is none.
     wanted.map_or(default, |wanted| wanted as usize).min(most)
-}
-
-impl Facts {
-    /// Every schema's value of this key, typed; other types count as absent.
-    fn each<T: DeserializeOwned>(&self, key: &str) -> Vec<T> {
-        self.0
-            .iter()
-            .filter_map(|object| object.peek(key))
-            .collect()
-    }
-
-    /// The lists under this key, joined.
-    fn all(&self, key: &str) -> Vec<String> {
-        self.each::<Vec<String>>(key).concat()
-    }
-
-    /// The schemas under this key; lists are none.
-    fn schemas(&self, key: &str) -> Vec<Raw> {
-        let mut schemas: Vec<Raw> = self.each(key);
-        schemas.retain(|raw| !raw.get().starts_with('['));
-        schemas
-    }
-
-    fn objects(&self, key: &str) -> Vec<Object<'_>> {
-        let raws = self.0.iter().filter_map(|object| object.get(key));
-        raws.filter_map(|raw| Object::of(raw).ok()).collect()
-    }
-
-    fn greatest(&self, key: &str) -> Option<f64> {
-        self.each(key).into_iter().reduce(f64::max)
-    }
-
-    fn least(&self, key: &str) -> Option<f64> {
-        self.each(key).into_iter().reduce(f64::min)
-    }
-
-    /// Takes the branches of the first choice there is.
-    fn take_branches(&mut self) -> Option<Vec<Raw>> {
-        let take = |object: &mut Object<'static>, key| object.take(key).ok().flatten();
-        self.0.iter_mut().find_map(|object| {
-            let branches: Option<Vec<Raw>> =
-                take(object, "anyOf").or_else(|| take(object, "oneOf"));
-            branches.filter(|branches| !branches.is_empty())
-        })
-    }
-
-    /// The values of `const` and `enum`, those that stand in all of them.
-    fn listed(&self) -> Option<Vec<Raw>> {
-        let constants = self.0.iter().filter_map(|object| object.get("const"));
-        let constants = constants.map(|constant| vec![constant.to_owned()]);
-        let lists = constants.chain(self.each::<Vec<Raw>>("enum"));
-        lists.reduce(|mut left, right| {
-            left.retain(|value| right.iter().any(|other| other.get() == value.get()));
-            left
-        })
-    }
-
-    /// The types the value may have, null last.
-    fn kinds(&self) -> Result<Vec<Kind>, NoValue> {
-        let one = self
-            .each::<String>("type")
-            .into_iter()
-            .map(|name| vec![name]);
-        let several = self.each::<Vec<String>>("type");
-        let mut kinds: Option<Vec<Kind>> = None;
-        for names in one.chain(several) {
-            let named: Vec<Kind> = names.iter().filter_map(|name| Kind::named(name)).collect();
-            kinds = Some(match kinds {
-                None => named,
-                Some(before) => Kind::common(&before, &named),
-            });
-        }
-        let mut kinds = kinds.unwrap_or_else(|| self.implied_kinds());
-        kinds.sort_by_key(|kind| *kind == Kind::Null);
-        if kinds.is_empty() {
-            return Err(NoValue);
-        }
-        Ok(kinds)
-    }
-
-    /// The type the other keywords speak of; a string where they are silent too.
-    fn implied_kinds(&self) -> Vec<Kind> {
-        const TELLING: &[(&[&str], Kind)] = &[
-            (
-                &["properties", "required", "additionalProperties"],
-                Kind::Object,
-            ),
-            (
-                &["items", "prefixItems", "minItems", "maxItems"],
-                Kind::Array,
-            ),
-            (
-                &[
-                    "minimum",
-                    "maximum",
-                    "exclusiveMinimum",
-                    "exclusiveMaximum",
-                    "multipleOf",
-                ],
-                Kind::Number,
-            ),
-        ];
-        if self.listed().is_some() {
-            return Kind::ALL.to_vec();
-        }
-        let has = |key: &&str| self.0.iter().any(|object| object.get(key).is_some());
-        let told = TELLING.iter().find(|(keys, _)| keys.iter().any(has));
-        vec![told.map_or(Kind::String, |(_, kind)| *kind)]
-    }
-}
-
-impl Kind {
-    const ALL: [Self; 6] = [
-        Self::Object,
-        Self::Array,
-        Self::String,
-        Self::Number,
-        Self::Boolean,
-        Self::Null,
-    ];
-
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "object" => Some(Self::Object),
-            "array" => Some(Self::Array),
-            "string" => Some(Self::String),
-            "integer" => Some(Self::Integer),
-            "number" => Some(Self::Number),
-            "boolean" => Some(Self::Boolean),
-            "null" => Some(Self::Null),
-            _ => None,
-        }
-    }
-
-    /// The kinds in both lists; an integer is a number.
-    fn common(left: &[Self], right: &[Self]) -> Vec<Self> {
-        let within = |kind: Self, others: &[Self]| {
-            others.contains(&kind) || kind == Self::Integer && others.contains(&Self::Number)
-        };
-        let mut common: Vec<Self> = left
-            .iter()
-            .copied()
-            .filter(|kind| within(*kind, right))
-            .collect();
-        let more = right.iter().copied().filter(|kind| within(*kind, left));
-        common.extend(more.filter(|kind| !left.contains(kind)));
-        common
-    }
-
-    /// Whether this JSON text is a value of the kind.
-    fn is_of(self, value: &RawValue) -> bool {
-        let text = value.get();
-        match text.as_bytes().first() {
-            Some(b'{') => self == Self::Object,
-            Some(b'[') => self == Self::Array,
-            Some(b'"') => self == Self::String,
-            Some(b't' | b'f') => self == Self::Boolean,
-            Some(b'n') => self == Self::Null,
-            _ => self == Self::Number || self == Self::Integer && !text.contains(['.', 'e', 'E']),
-        }
-    }
 }

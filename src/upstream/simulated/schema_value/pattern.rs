@@ -18,7 +18,7 @@ pub(super) fn sample(pattern: &str, least: usize, most: usize, dice: &mut Dice) 
         let missing = least.saturating_sub(others).min(atom.most);
         let room = most.saturating_sub(others).min(atom.most).min(CHARACTERS);
         let low = atom.least.max(missing);
-        let some = usize::try_from(dice.below(3)).unwrap_or(0);
+        let some = dice.place(3);
         let count = (low + some).min(room).max(low);
         for _ in 0..count {
             text.push(*dice.pick(&atom.letters)?);

@@ -38,9 +38,10 @@ const BY_NAME: &[(&str, &[&str])] = &[
 ];
 
 /// Names of things the user has most likely just said.
-const SAID: &[&str] = &[
-    "query", "question", "topic", "subject", "keyword", "search", "title", "tag",
-];
+const SAID: &[&str] = &["query", "question", "topic", "subject", "search", "title"];
+
+/// Names that ask for one word of it.
+const WORDS: &[&str] = &["tag", "keyword", "label", "term"];
 
 /// Names that ask for whole sentences.
 const TOLD: &[&str] = &[
@@ -114,6 +115,11 @@ fn by_name(name: &str, topic: &Topic, dice: &mut Dice) -> String {
     }
     if among(TOLD) {
         return prose::sentence(topic, dice);
+    }
+    if among(WORDS)
+        && let Some(word) = dice.pick(&topic.words)
+    {
+        return word.clone();
     }
     if among(SAID) {
         return topic.phrase(dice);
