@@ -77,7 +77,11 @@ impl Gateway {
     }
 
     /// Posts JSON to a path of the public listener.
-    pub(crate) fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
+    pub(crate) fn post(
+        &self,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> reqwest::RequestBuilder {
         let request = self.client.post(format!("{}{path}", self.url));
         request
             .header("content-type", "application/json")
