@@ -6,7 +6,7 @@
 mod run;
 mod wire;
 
-pub use run::{Failed, Options, run};
+pub use run::{Failed, Options, Started, run};
 pub use wire::{Wired, wire};
 
 use std::{collections::HashMap, io::Write, sync::Arc};

@@ -89,7 +89,10 @@ fn walk(
 ) {
     if let Some(reference) = schema["$ref"].as_str() {
         let pointer = reference.trim_start_matches('#');
-        return walk(root, root.pointer(pointer).unwrap(), values, path, missing);
+        let Some(target) = root.pointer(pointer) else {
+            panic!("the schema has no {reference}");
+        };
+        return walk(root, target, values, path, missing);
     }
     // `oneOf` is for the words of an enum; `anyOf` for shapes.
     for shape in schema["anyOf"].as_array().into_iter().flatten() {
