@@ -8,7 +8,7 @@ mod run;
 mod wire;
 
 pub use load::{Good, load};
-pub use run::{Failed, Options, run};
+pub use run::{Failed, Options, Started, run};
 pub use wire::{Wired, wire};
 
 use std::{collections::HashMap, io::Write, sync::Arc};

@@ -6,6 +6,7 @@
     reason = "a test that cannot read its own case has failed"
 )]
 
+mod config_files;
 mod house;
 mod support;
 mod vectors;
