@@ -9,5 +9,6 @@
 mod house;
 mod support;
 mod vectors;
+mod vectors_over_http;
 
 mod chat;
