@@ -11,4 +11,5 @@ mod support;
 mod vectors;
 mod vectors_over_http;
 
+mod access;
 mod chat;
