@@ -13,3 +13,4 @@ mod vectors_over_http;
 
 mod access;
 mod chat;
+mod limits;

@@ -141,6 +141,18 @@ impl Gateway {
             .unwrap_or_else(|_| panic!("no record of {id}"))
     }
 
+    /// Writes another configuration, and waits until the gateway has taken or refused it.
+    pub(crate) async fn reconfigure(&self, yaml: &str) {
+        let done = |hall: &Hall| {
+            let reloads = &hall.ledger.metrics().config_reloads;
+            let count = |result| reloads.with_label_values(&[result]).get();
+            count("ok") + count("refused")
+        };
+        let before = done(&self.hall);
+        std::fs::write(&self.config, yaml).unwrap();
+        self.until("a reload", |hall| done(hall) > before).await;
+    }
+
     /// Waits until `happened`.
     pub(crate) async fn until(&self, what: &str, mut happened: impl FnMut(&Hall) -> bool) {
         let happened = async {

@@ -261,17 +261,24 @@ impl Drop for Watch {
     }
 }
 
-/// The headers of a JSON answer.
-fn json_type() -> Vec<(String, String)> {
-    vec![("content-type".into(), "application/json".into())]
+/// A JSON answer.
+pub(crate) fn json(status: u16, body: impl Into<String>) -> Act {
+    let headers = vec![("content-type".into(), "application/json".into())];
+    Act::Answer(status, headers, body.into())
 }
 
 /// A whole completion with this text.
 pub(crate) fn completion(text: &str) -> Act {
+    costly(text, 4)
+}
+
+/// A whole completion with this text and this many output tokens.
+pub(crate) fn costly(text: &str, output: u64) -> Act {
+    let total = 10 + output;
     let body = format!(
-        r#"{{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"m-1","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":10,"completion_tokens":4,"total_tokens":14}}}}"#
+        r#"{{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"m-1","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":10,"completion_tokens":{output},"total_tokens":{total}}}}}"#
     );
-    Act::Answer(200, json_type(), body)
+    json(200, body)
 }
 
 /// An error with this status, in OpenAI's envelope.
@@ -279,7 +286,7 @@ pub(crate) fn error(status: u16, code: &str) -> Act {
     let body = format!(
         r#"{{"error":{{"message":"it is {code}","type":"t","param":null,"code":"{code}"}}}}"#
     );
-    Act::Answer(status, json_type(), body)
+    json(status, body)
 }
 
 /// A chunk with this delta and finish.
