@@ -10,5 +10,8 @@ mod config_files;
 mod house;
 mod support;
 mod vectors;
+mod vectors_over_http;
 
+mod access;
 mod chat;
+mod limits;
