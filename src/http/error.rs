@@ -31,8 +31,8 @@ pub(super) struct Reply {
     status: u16,
     body: Bytes,
     retry_after: Option<Duration>,
-    /// Our retries are used up: the caller's SDK should not start its own.
-    exhausted: bool,
+    /// The caller's SDK should not try again: our own tries are used up, or no wait would help.
+    hopeless: bool,
     summary: Option<Summary>,
 }
 
@@ -43,7 +43,7 @@ impl Reply {
             status: status(failure),
             body: dialect.write_error(failure, id),
             retry_after: wait(failure),
-            exhausted: false,
+            hopeless: false,
             summary: None,
         }
     }
@@ -51,9 +51,16 @@ impl Reply {
     /// Why the relay has no answer.
     pub(super) fn refused(dialect: &dyn Dialect, refused: &Refused, id: &str) -> Self {
         let mut reply = Self::failure(dialect, &failure(refused), id);
-        if let Refused::Exhausted(_, summary) = refused {
-            reply.exhausted = true;
-            reply.summary = Some(summary.clone());
+        match refused {
+            Refused::Exhausted(_, summary) => {
+                reply.hopeless = true;
+                reply.summary = Some(summary.clone());
+            }
+            Refused::Limited(limited) if limited.retry_after.is_none() => {
+                reply.hopeless = true;
+                reply.retry_after = None;
+            }
+            Refused::Limited(_) | Refused::NoPlan(_) => {}
         }
         reply
     }
@@ -71,7 +78,7 @@ impl Reply {
             status,
             body: envelope.to_bytes(),
             retry_after: None,
-            exhausted: false,
+            hopeless: false,
             summary: None,
         }
     }
@@ -99,7 +106,7 @@ impl Reply {
             );
             headers.insert("retry-after-ms", HeaderValue::from(wait.as_millis() as u64));
         }
-        if self.exhausted {
+        if self.hopeless {
             headers.insert("x-should-retry", HeaderValue::from_static("false"));
         }
         if let Some(summary) = &self.summary {

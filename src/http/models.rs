@@ -1,7 +1,7 @@
 //! `GET /v1/models` and `/v1/models/{id}`: what this key may use.
 //!
 //! Routes come first: they are the names meant to be sent as `model`. Targets that may be named directly
-//! follow, as `provider/model`.
+//! follow, as `provider/model`. A route none of whose targets the key may use is not listed.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::{
     door::{self, Entry},
     error::Reply,
 };
-use crate::json::Object;
+use crate::{json::Object, relay};
 
 /// Lists what the caller may name as `model`.
 pub(super) async fn list(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> Response {
@@ -58,7 +58,7 @@ fn names(entry: &Entry) -> Vec<(String, String)> {
     let router = &entry.face.desk.router;
     let routes = router
         .names()
-        .filter(|name| entry.caller.may_use_route(name))
+        .filter(|name| relay::would_ask(router, name, &entry.caller))
         .map(|name| (name.to_string(), "waypost".to_owned()));
     let targets = router.catalog().cards().flat_map(|card| {
         let target = |model: &String| (format!("{}/{model}", card.name), card.name.to_string());

@@ -98,6 +98,11 @@ fn plan(router: &Router, model: &str, caller: &Caller, seed: u64) -> Result<Plan
     router.plan(model, &Of(caller), seed)
 }
 
+/// Whether a caller who names `model` would get a plan.
+pub fn would_ask(router: &Router, model: &str, caller: &Caller) -> bool {
+    plan(router, model, caller, 0).is_ok()
+}
+
 /// Has one completion done.
 pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refused> {
     let Errand {

@@ -166,7 +166,7 @@ async fn a_page_instead_of_an_answer_falls_over_and_is_never_shown() {
     let page = || {
         Act::Answer(
             200,
-            vec![("content-type", "text/html".into())],
+            vec![("content-type".into(), "text/html".into())],
             "<html>login</html>".into(),
         )
     };
@@ -206,7 +206,7 @@ async fn what_the_caller_did_wrong_is_not_tried_elsewhere() {
 async fn an_exhausted_chain_says_so_and_when_to_come_back() {
     let limited = Act::Answer(
         429,
-        vec![("retry-after", "7".into())],
+        vec![("retry-after".into(), "7".into())],
         r#"{"error":{"message":"slow"}}"#.into(),
     );
     let a = Provider::start([error(500, "boom")]).await;

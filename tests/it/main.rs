@@ -6,8 +6,12 @@
     reason = "a test that cannot read its own case has failed"
 )]
 
+mod config_files;
 mod house;
 mod support;
 mod vectors;
+mod vectors_over_http;
 
+mod access;
 mod chat;
+mod limits;

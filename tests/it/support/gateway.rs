@@ -41,6 +41,12 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts a gateway with this configuration; listeners are put on free ports.
     pub(crate) async fn start(yaml: &str) -> Self {
+        let started = Self::start_on(yaml, "127.0.0.1:0", "127.0.0.1:0").await;
+        started.unwrap_or_else(|failed| panic!("the gateway did not start: {failed}"))
+    }
+
+    /// Starts a gateway on these listeners, or tells why it did not start.
+    pub(crate) async fn start_on(yaml: &str, listen: &str, admin: &str) -> Result<Self, Failed> {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("waypost.yaml");
         std::fs::write(&config, yaml).unwrap();
@@ -49,8 +55,8 @@ impl Gateway {
         let (ready, started) = oneshot::channel();
         let options = app::Options {
             source: Source::File(config.clone()),
-            listen: Some("127.0.0.1:0".into()),
-            admin_listen: Some("127.0.0.1:0".into()),
+            listen: Some(listen.into()),
+            admin_listen: Some(admin.into()),
             output: Box::new(log.clone()),
             colour: false,
             ready: Box::new(move |started| {
@@ -60,10 +66,10 @@ impl Gateway {
         };
         let mut task = tokio::spawn(app::run(options));
         let started = tokio::select! {
-            started = started => started.unwrap(),
-            ended = &mut task => panic!("the gateway did not start: {}", ended.unwrap().unwrap_err()),
+            Ok(started) = started => started,
+            ended = &mut task => return Err(ended.unwrap().unwrap_err()),
         };
-        Self {
+        Ok(Self {
             url: format!("http://{}", started.public),
             admin: format!("http://{}", started.admin),
             hall: started.hall,
@@ -73,7 +79,12 @@ impl Gateway {
             stop,
             task: Some(task),
             _folder: folder,
-        }
+        })
+    }
+
+    /// Gets a path of the public listener.
+    pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
+        self.client.get(format!("{}{path}", self.url))
     }
 
     /// Posts JSON to a path of the public listener.
@@ -128,6 +139,18 @@ impl Gateway {
         timeout(PATIENCE, found)
             .await
             .unwrap_or_else(|_| panic!("no record of {id}"))
+    }
+
+    /// Writes another configuration, and waits until the gateway has taken or refused it.
+    pub(crate) async fn reconfigure(&self, yaml: &str) {
+        let done = |hall: &Hall| {
+            let reloads = &hall.ledger.metrics().config_reloads;
+            let count = |result| reloads.with_label_values(&[result]).get();
+            count("ok") + count("refused")
+        };
+        let before = done(&self.hall);
+        std::fs::write(&self.config, yaml).unwrap();
+        self.until("a reload", |hall| done(hall) > before).await;
     }
 
     /// Waits until `happened`.

@@ -2,6 +2,7 @@
 
 pub(crate) mod accumulate;
 pub(crate) mod gateway;
+pub(crate) mod matcher;
 pub(crate) mod provider;
 pub(crate) mod vector;
 

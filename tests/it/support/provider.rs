@@ -24,7 +24,7 @@ use super::gateway::PATIENCE;
 #[derive(Clone)]
 pub(crate) enum Act {
     /// Answers with this status, headers and body.
-    Answer(u16, Vec<(&'static str, String)>, String),
+    Answer(u16, Vec<(String, String)>, String),
     /// Answers an event stream of these pieces, to its proper end.
     Stream(Vec<String>),
     /// Answers an event stream of the first pieces; once the gate is opened, of the rest, and then ends it
@@ -46,6 +46,8 @@ pub(crate) enum Act {
 /// What the provider was asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
+    /// The method.
+    pub(crate) method: String,
     /// Path and query.
     pub(crate) path: String,
     /// Headers, by lower-case name.
@@ -145,6 +147,7 @@ async fn play(State(stage): State<Arc<Stage>>, request: Request) -> Response {
         .map_or("", |path| path.as_str())
         .to_owned();
     let asked = Asked {
+        method: head.method.to_string(),
         path,
         headers: head.headers,
         body: String::from_utf8_lossy(&body).into_owned(),
@@ -258,12 +261,24 @@ impl Drop for Watch {
     }
 }
 
+/// A JSON answer.
+pub(crate) fn json(status: u16, body: impl Into<String>) -> Act {
+    let headers = vec![("content-type".into(), "application/json".into())];
+    Act::Answer(status, headers, body.into())
+}
+
 /// A whole completion with this text.
 pub(crate) fn completion(text: &str) -> Act {
+    costly(text, 4)
+}
+
+/// A whole completion with this text and this many output tokens.
+pub(crate) fn costly(text: &str, output: u64) -> Act {
+    let total = 10 + output;
     let body = format!(
-        r#"{{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"m-1","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":10,"completion_tokens":4,"total_tokens":14}}}}"#
+        r#"{{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"m-1","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":10,"completion_tokens":{output},"total_tokens":{total}}}}}"#
     );
-    Act::Answer(200, vec![("content-type", "application/json".into())], body)
+    json(200, body)
 }
 
 /// An error with this status, in OpenAI's envelope.
@@ -271,11 +286,7 @@ pub(crate) fn error(status: u16, code: &str) -> Act {
     let body = format!(
         r#"{{"error":{{"message":"it is {code}","type":"t","param":null,"code":"{code}"}}}}"#
     );
-    Act::Answer(
-        status,
-        vec![("content-type", "application/json".into())],
-        body,
-    )
+    json(status, body)
 }
 
 /// A chunk with this delta and finish.

@@ -1,0 +1,203 @@
+//! The board as text. Pure: the same board and view give the same lines.
+
+use jiff::tz::TimeZone;
+use owo_colors::Style;
+
+use super::{
+    board::{Board, Tally},
+    line::Line,
+};
+use crate::{
+    catalog::NanoDollars,
+    outcome::{AttemptKind, Reason},
+    telemetry::{Attempt, Cost, End, Record},
+};
+
+/// How the board is looked at.
+pub(super) struct View {
+    /// Columns.
+    pub(super) width: usize,
+    /// Lines.
+    pub(super) height: usize,
+    /// Whether colours are wanted.
+    pub(super) colour: bool,
+    /// Whose clock times are shown on.
+    pub(super) zone: TimeZone,
+}
+
+/// Columns of the share bar.
+const BAR: usize = 16;
+
+/// Requests shown where there is room.
+const MOST_RECENT: usize = 12;
+
+/// Lines beside those of targets and requests: totals, headings, gaps, the cursor.
+const FRAME: usize = 6;
+
+/// Columns of a request's line beside its way.
+const BESIDE_WAY: usize = 46;
+
+/// Draws totals, targets and the last requests: lines that fit the view, each with a newline. The view's last
+/// line stays free, for the cursor.
+pub(super) fn draw(board: &Board, view: &View) -> String {
+    let mut lines = vec![totals(board), Line::default()];
+    let heading = |text: String| Line::default().then(text, bold());
+    lines.push(heading(format!(
+        "{:<16} {:<21} {:>7} {:>7} {:>12} {:>12}",
+        "TARGET", "SHARE OF ANSWERS", "TRIED", "ERRORS", "FIRST TOKEN", "COST"
+    )));
+    for (name, tally) in &board.targets {
+        lines.push(target(name, tally, board.delivered));
+    }
+    lines.push(Line::default());
+    let way = view.width.saturating_sub(BESIDE_WAY).max(16);
+    lines.push(heading(format!(
+        "{:<8} {:<8} {:<way$} {:>11} {:>5} {:>9}",
+        "TIME", "MODEL", "WAY IT TOOK", "TOKENS", "MS", "COST"
+    )));
+    let room = view
+        .height
+        .saturating_sub(FRAME + board.targets.len())
+        .clamp(1, MOST_RECENT);
+    for record in board.recent.iter().rev().take(room) {
+        lines.push(request(record, &view.zone, way));
+    }
+    let lines = lines.into_iter().take(view.height.saturating_sub(1));
+    lines
+        .map(|line| line.at_most(view.width).render(view.colour) + "\n")
+        .collect()
+}
+
+/// One finished request on a line of any length.
+pub(super) fn request_line(record: &Record, view: &View) -> String {
+    let way = way(record).columns().max(40);
+    request(record, &view.zone, way).render(view.colour)
+}
+
+fn totals(board: &Board) -> Line {
+    let part = |line: Line, count: String, word: &str, style: Style| {
+        line.then(count, style.bold()).plain(format!(" {word}   "))
+    };
+    let count = |count: u64| count.to_string();
+    let plain = Style::new();
+    let line = part(Line::default(), count(board.requests), "requests", plain);
+    let line = part(line, count(board.delivered), "delivered", plain.green());
+    let line = part(
+        line,
+        count(board.fell_over),
+        "of them fell over",
+        plain.yellow(),
+    );
+    let line = part(line, count(board.failed), "failed", plain.red());
+    part(line, money(board.spent, 4), "spent", plain)
+}
+
+fn target(name: &str, tally: &Tally, delivered: u64) -> Line {
+    // Counts of a demo are far below 2^52.
+    let share = tally.delivered as f64 / delivered.max(1) as f64;
+    let filled = (share * BAR as f64).round() as usize;
+    let errors = if tally.errors > 0 {
+        Style::new().red()
+    } else {
+        Style::new().dimmed()
+    };
+    let first_token = tally
+        .first_token()
+        .map_or("-".to_owned(), |time| format!("{} ms", time.as_millis()));
+    Line::default()
+        .plain(name)
+        .exactly(16)
+        .plain(" ")
+        .then("█".repeat(filled), Style::new().cyan())
+        .then("·".repeat(BAR - filled.min(BAR)), Style::new().dimmed())
+        .plain(format!("{:>4.0}%", share * 100.0))
+        .plain(format!(" {:>7} ", tally.attempts))
+        .then(format!("{:>7}", tally.errors), errors)
+        .plain(format!(" {first_token:>12} {:>12}", money(tally.cost, 6)))
+}
+
+fn request(record: &Record, zone: &TimeZone, columns: usize) -> Line {
+    let dim = Style::new().dimmed();
+    // The time of its end: that is the order they are shown in.
+    let ended = record
+        .at
+        .checked_add(record.total.unwrap_or_default())
+        .unwrap_or(record.at);
+    let time = ended.to_zoned(zone.clone()).strftime("%H:%M:%S");
+    let asked = record.route.as_deref().unwrap_or(&record.model);
+    let tokens = record.usage.map_or(String::new(), |usage| {
+        format!("{}→{}", usage.input, usage.output)
+    });
+    let cost = match record.cost {
+        Cost::Nothing => String::new(),
+        Cost::Known(cost) => money(cost, 6),
+        Cost::Unknown => "unknown".to_owned(),
+    };
+    let total = record.total.unwrap_or_default().as_millis();
+    Line::default()
+        .then(time.to_string(), dim)
+        .plain(" ")
+        .join(Line::default().plain(asked).exactly(8))
+        .plain(" ")
+        .join(way(record).exactly(columns))
+        .plain(format!(" {tokens:>11} {total:>5} {cost:>9}"))
+}
+
+/// The way a request took: each target it asked, what came of it, and why a target was asked at all.
+fn way(record: &Record) -> Line {
+    let mut line = Line::default();
+    for (at, attempt) in record.attempts.iter().enumerate() {
+        if at > 0 {
+            line = line.then(" → ", Style::new().dimmed());
+        }
+        line = step(line.plain(&*attempt.target), attempt, record);
+    }
+    if record.attempts.is_empty() {
+        line = line.then(format!("✗ {}", record.end.label()), Style::new().red());
+    }
+    line
+}
+
+fn step(line: Line, attempt: &Attempt, record: &Record) -> Line {
+    let line = match attempt.end {
+        End::Delivered => line.then(" ✓", Style::new().green().bold()),
+        End::Open | End::Failed(_) | End::Abandoned => {
+            line.then(format!(" ✗ {}", attempt.end.label()), Style::new().red())
+        }
+    };
+    let began = attempt.first_token.is_some() && attempt.end != End::Delivered;
+    match reason(attempt, record).filter(|_| !began) {
+        // The commit point: what the caller has read cannot be taken back.
+        None if began => line.then(" mid-answer", Style::new().red()),
+        None => line,
+        Some(reason) => line.then(format!(" {reason}"), Style::new().dimmed()),
+    }
+}
+
+/// Why this target was asked, where that is not plain from the order.
+fn reason(attempt: &Attempt, record: &Record) -> Option<&'static str> {
+    if attempt.kind == AttemptKind::Retry {
+        return Some("again");
+    }
+    let candidates = &mut record.candidates.iter();
+    let reason = candidates
+        .find(|candidate| candidate.kept && candidate.target == attempt.target)?
+        .reason;
+    match reason {
+        Reason::WeightDrawn => Some("drawn"),
+        Reason::Fallback => Some("fallback"),
+        Reason::Direct => Some("direct"),
+        _ => None,
+    }
+}
+
+/// Dollars with so many decimals, rounded down.
+fn money(amount: NanoDollars, decimals: usize) -> String {
+    let (dollars, rest) = (amount.0 / 1_000_000_000, amount.0 % 1_000_000_000);
+    let digits = format!("{rest:09}");
+    format!("${dollars}.{digits:.decimals$}")
+}
+
+fn bold() -> Style {
+    Style::new().bold()
+}
