@@ -136,6 +136,18 @@ impl<'a> Object<'a> {
         self.members.is_empty()
     }
 
+    /// The same object, to be edited without touching this one: members are shared, not copied.
+    pub fn borrowed(&self) -> Object<'_> {
+        let borrowed = self.members.iter().map(|(key, raw)| {
+            let key: Cow<'_, str> = Cow::Borrowed(key);
+            let raw: Cow<'_, RawValue> = Cow::Borrowed(raw);
+            (key, raw)
+        });
+        Object {
+            members: borrowed.collect(),
+        }
+    }
+
     /// The same object, independent of the text it was parsed from.
     pub fn into_owned(self) -> Object<'static> {
         let own = |(key, raw): (Cow<'a, str>, Cow<'a, RawValue>)| {

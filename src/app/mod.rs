@@ -3,9 +3,11 @@
 //! [`Memory`] is what outlives a reload: connections, limits, metrics, recent records. It is made once and lent
 //! to each configuration.
 
+mod load;
 mod run;
 mod wire;
 
+pub use load::{Good, load};
 pub use run::{Failed, Options, Started, run};
 pub use wire::{Wired, wire};
 

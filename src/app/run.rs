@@ -12,9 +12,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Memory, wire};
+use super::{Memory, load};
 use crate::{
-    config::{Diagnostic, File, Source, report, watch},
+    config::{File, Source, report, watch},
     http::{Hall, Listener, admin_router, public_router, serve},
 };
 
@@ -229,42 +229,22 @@ impl Papers {
         let environment = |name: &str| std::env::var(name).ok();
         let unreadable = |error| Failed::Unreadable(self.source.name(), error);
         let read = self.source.read(environment).map_err(unreadable)?;
-        let bad = |diagnostics: &[Diagnostic]| {
-            Failed::Config(report::render(diagnostics, &read.text, self.colour))
-        };
-        let mut loaded = read
-            .loaded
-            .as_ref()
-            .map_err(|diagnostics| bad(diagnostics))?
-            .clone();
-        if self.source == Source::Environment && loaded.value.providers.is_empty() {
+        if self.source == Source::Environment && read.is_empty() {
             return Err(Failed::Nothing);
         }
-        let server = &mut loaded.value.server;
-        server.listen = self
-            .overrides
-            .0
-            .clone()
-            .unwrap_or_else(|| server.listen.clone());
-        server.admin_listen = self
-            .overrides
-            .1
-            .clone()
-            .unwrap_or_else(|| server.admin_listen.clone());
-        match wire(&loaded.value, &environment) {
-            Ok(wired) => {
-                for warning in &wired.warnings {
-                    tracing::warn!("{}", loaded.place(warning));
-                }
-                Ok((loaded.value, wired))
-            }
-            Err(problems) => {
-                let diagnostics: Vec<_> = problems
-                    .iter()
-                    .map(|problem| loaded.place(problem))
-                    .collect();
-                Err(bad(&diagnostics))
-            }
+        let adjust = |file: &mut File| {
+            let (listen, admin_listen) = &self.overrides;
+            file.server.listen = listen.clone().unwrap_or_else(|| file.server.listen.clone());
+            file.server.admin_listen = admin_listen
+                .clone()
+                .unwrap_or_else(|| file.server.admin_listen.clone());
+        };
+        let good = load(&read, adjust, &environment).map_err(|diagnostics| {
+            Failed::Config(report::render(&diagnostics, &read.text, self.colour))
+        })?;
+        for warning in &good.warnings {
+            tracing::warn!("{warning}");
         }
+        Ok((good.file, good.wired))
     }
 }

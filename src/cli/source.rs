@@ -2,7 +2,7 @@
 
 use super::{ConfigOption, Outcome, style};
 use crate::{
-    app::{Wired, wire},
+    app::{Wired, load},
     config::{Diagnostic, Source, report},
 };
 
@@ -30,36 +30,12 @@ pub(super) fn read(option: &ConfigOption) -> Result<Checked, Outcome> {
     let read = source
         .read(environment)
         .map_err(|error| Outcome::Bad(format!("{name}: {error}")))?;
-    let loaded = match read.loaded {
-        Ok(loaded) => loaded,
-        Err(diagnostics) => {
-            return Ok(Checked {
-                wired: None,
-                diagnostics,
-                text: read.text,
-                name,
-            });
-        }
-    };
-    if source == Source::Environment && loaded.value.providers.is_empty() {
+    if source == Source::Environment && read.is_empty() {
         return Err(Outcome::Bad(crate::app::Failed::Nothing.to_string()));
     }
-    let (wired, diagnostics) = match wire(&loaded.value, &environment) {
-        Ok(wired) => {
-            let warnings = wired
-                .warnings
-                .iter()
-                .map(|warning| loaded.place(warning).warning());
-            let warnings = warnings.collect();
-            (Some(wired), warnings)
-        }
-        Err(problems) => (
-            None,
-            problems
-                .iter()
-                .map(|problem| loaded.place(problem))
-                .collect(),
-        ),
+    let (wired, diagnostics) = match load(&read, |_| (), &environment) {
+        Ok(good) => (Some(good.wired), good.warnings),
+        Err(diagnostics) => (None, diagnostics),
     };
     Ok(Checked {
         wired,

@@ -9,7 +9,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Diagnostic, Loaded, parse};
+use super::{Loaded, Malformed, parse};
 use crate::{access, catalog, http, route, telemetry, upstream};
 
 /// The whole configuration. Every key has a default; unknown keys are errors.
@@ -46,7 +46,14 @@ pub struct Read {
     /// Its text, for diagnostics; empty for the environment.
     pub text: String,
     /// The configuration, or everything that is wrong with it.
-    pub loaded: Result<Loaded<File>, Vec<Diagnostic>>,
+    pub loaded: Result<Loaded<File>, Malformed<File>>,
+}
+
+impl Read {
+    /// Whether it says nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.text.trim().is_empty()
+    }
 }
 
 impl Source {

@@ -33,12 +33,20 @@ impl<T> Loaded<T> {
     }
 }
 
-/// Reads the text of a configuration. `file` is its name in diagnostics. The diagnostics of a failure are
-/// sorted by place.
+/// A file whose form is wrong.
+#[derive(Clone, Debug)]
+pub struct Malformed<T> {
+    /// What is wrong, sorted by place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What is left without the wrong parts: to look for further problems in, never to be used.
+    pub rest: Option<Loaded<T>>,
+}
+
+/// Reads the text of a configuration. `file` is its name in diagnostics.
 pub fn parse<T: DeserializeOwned + JsonSchema>(
     file: &str,
     text: &str,
-) -> Result<Loaded<T>, Vec<Diagnostic>> {
+) -> Result<Loaded<T>, Malformed<T>> {
     let file: Arc<str> = file.into();
     // A byte-order mark is no column of its own.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -54,10 +62,31 @@ pub fn parse<T: DeserializeOwned + JsonSchema>(
     match tree {
         Some(tree) if problems.is_empty() => match deserialise(&tree, text) {
             Ok(value) => Ok(Loaded { value, tree, file }),
-            Err(error) => Err(vec![placed(&file, &tree, &error)]),
+            Err(error) => Err(malformed(&file, &tree, vec![placed(&file, &tree, &error)])),
         },
-        _ => Err(problems),
+        Some(tree) => Err(malformed(&file, &tree, problems)),
+        None => Err(Malformed {
+            diagnostics: problems,
+            rest: None,
+        }),
     }
+}
+
+fn malformed<T: DeserializeOwned>(
+    file: &Arc<str>,
+    tree: &Node,
+    diagnostics: Vec<Diagnostic>,
+) -> Malformed<T> {
+    let wrong = diagnostics.iter().map(|diagnostic| &*diagnostic.path);
+    let rest = tree.without(wrong).and_then(|tree| {
+        let value = serde_json::from_value(tree.to_json()).ok()?;
+        Some(Loaded {
+            value,
+            tree,
+            file: file.clone(),
+        })
+    });
+    Malformed { diagnostics, rest }
 }
 
 fn deserialise<T: DeserializeOwned>(tree: &Node, text: &str) -> Result<T, Error> {

@@ -18,7 +18,7 @@ pub mod watch;
 
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use file::{File, Read, Source};
-pub use load::{Loaded, parse};
+pub use load::{Loaded, Malformed, parse};
 pub use schema::json_schema;
 pub use tree::{Entry, Node, Value};
 

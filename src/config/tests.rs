@@ -7,8 +7,15 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Diagnostic, Loaded, json_schema, parse};
+use super::{Diagnostic, Loaded, json_schema};
 use crate::{problem::Problem, span::Span};
+
+fn parse<T: serde::de::DeserializeOwned + JsonSchema>(
+    file: &str,
+    text: &str,
+) -> Result<Loaded<T>, Vec<Diagnostic>> {
+    super::parse(file, text).map_err(|malformed| malformed.diagnostics)
+}
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

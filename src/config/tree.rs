@@ -94,6 +94,65 @@ impl Node {
         }
     }
 
+    /// The tree without the nodes at these paths; nothing if the root is among them.
+    pub(super) fn without<'a>(&self, paths: impl Iterator<Item = &'a [String]>) -> Option<Self> {
+        let mut paths: Vec<&[String]> = paths.collect();
+        if paths.iter().any(|path| path.is_empty()) {
+            return None;
+        }
+        // From the end of each list, so that what is left keeps its number until its turn.
+        paths.sort_by_key(|path| {
+            std::cmp::Reverse(path.last().and_then(|step| step.parse::<usize>().ok()))
+        });
+        let mut tree = self.clone();
+        paths.into_iter().for_each(|path| tree.remove(path));
+        Some(tree)
+    }
+
+    fn remove(&mut self, path: &[String]) {
+        let Some((step, rest)) = path.split_first() else {
+            return;
+        };
+        let at = step.parse::<usize>().ok();
+        match (&mut self.value, rest.is_empty()) {
+            (Value::Map(entries), true) => entries.retain(|entry| entry.key != *step),
+            (Value::Map(entries), false) => {
+                let entry = entries.iter_mut().find(|entry| entry.key == *step);
+                if let Some(entry) = entry {
+                    entry.node.remove(rest);
+                }
+            }
+            (Value::List(items), true) => {
+                if let Some(at) = at.filter(|at| *at < items.len()) {
+                    items.remove(at);
+                }
+            }
+            (Value::List(items), false) => {
+                if let Some(item) = at.and_then(|at| items.get_mut(at)) {
+                    item.remove(rest);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The values alone.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Number { value, whole: true } if *value >= 0.0 => (*value as u64).into(),
+            Value::Number { value, whole: true } => (*value as i64).into(),
+            Value::Number { value, .. } => (*value).into(),
+            Value::Text(text) => text.as_str().into(),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Map(entries) => {
+                let entry = |entry: &Entry| (entry.key.clone(), entry.node.to_json());
+                serde_json::Value::Object(entries.iter().map(entry).collect())
+            }
+        }
+    }
+
     /// How many nodes it has, itself included, and how many levels.
     pub(super) fn size(&self) -> (usize, usize) {
         let sum = |nodes: &mut dyn Iterator<Item = &Node>| {

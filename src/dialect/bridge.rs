@@ -20,10 +20,10 @@ use crate::{
 pub fn request(ask: &Ask, target: &Target) -> Result<Outgoing, Failure> {
     let provider = of(target.card.dialect);
     if ask.work == Work::Embeddings {
-        return provider.forward_embeddings(&ask.body, target);
+        return provider.forward_embeddings(ask.request(), target);
     }
     if same(ask.dialect, provider) {
-        return provider.forward_request(&ask.body, target);
+        return provider.forward_request(ask.request(), target);
     }
     let conversation = ask.conversation().map_err(|malformed| Failure {
         param: malformed.param,
@@ -119,7 +119,7 @@ impl Stream {
     /// may be pushed.
     pub fn push(&mut self, bytes: &[u8], out: &mut BytesMut) -> Result<(), Failure> {
         self.framer.push(bytes);
-        while let Some(event) = self.framer.next().map_err(broken)? {
+        while let Some(event) = self.framer.next_event().map_err(broken)? {
             if self.reader.is_done() {
                 continue;
             }

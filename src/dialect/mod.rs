@@ -23,6 +23,7 @@ use http::HeaderMap;
 use crate::{
     catalog::{DialectName, Target},
     chat::{Delta, Outline, Reply, Request, Usage},
+    json::Object,
     outcome::Failure,
 };
 
@@ -33,11 +34,14 @@ pub trait Dialect: Send + Sync + 'static {
 
     // ---- as the face a caller speaks to
 
+    /// Parses the top level of a caller's body.
+    fn parse<'a>(&self, body: &'a [u8]) -> Result<Object<'a>, Malformed>;
+
     /// Reads the outline of a completion request, checking the top level only.
-    fn read_outline(&self, body: &[u8]) -> Result<Outline, Malformed>;
+    fn read_outline(&self, request: &Object<'_>) -> Result<Outline, Malformed>;
 
     /// Reads a whole completion request.
-    fn read_request(&self, body: &[u8]) -> Result<Request, Malformed>;
+    fn read_request(&self, request: &Object<'_>) -> Result<Request, Malformed>;
 
     /// Writes a whole reply. `now` is seconds since the Unix epoch, for replies that carry a creation time.
     fn write_reply(&self, reply: &Reply, now: u64) -> Bytes;
@@ -53,12 +57,12 @@ pub trait Dialect: Send + Sync + 'static {
     /// Writes the request that asks `target` for this conversation.
     fn write_request(&self, request: &Request, target: &Target) -> Result<Outgoing, Failure>;
 
-    /// Forwards a body of this same dialect to `target`, edited as little as the target needs. `body` has
-    /// passed [`Dialect::read_outline`].
-    fn forward_request(&self, body: &[u8], target: &Target) -> Result<Outgoing, Failure>;
+    /// Forwards a request of this same dialect to `target`, edited as little as the target needs. It has passed
+    /// [`Dialect::read_outline`].
+    fn forward_request(&self, request: Object<'_>, target: &Target) -> Result<Outgoing, Failure>;
 
     /// Forwards an embeddings request in OpenAI's spelling. Dialects without embeddings refuse.
-    fn forward_embeddings(&self, _body: &[u8], target: &Target) -> Result<Outgoing, Failure> {
+    fn forward_embeddings(&self, _: Object<'_>, target: &Target) -> Result<Outgoing, Failure> {
         let message = format!("{target} offers no embeddings");
         Err(Failure::unsupported(message, "model"))
     }
@@ -211,50 +215,47 @@ pub enum Work {
     Embeddings,
 }
 
-/// What a caller asked: the body as it came, its outline, and the conversation for who needs it.
+/// What a caller asked: the request at its top level, its outline, and the conversation for who needs it.
+///
+/// The body is parsed once. Its members are kept apart, as text, so that each attempt edits and joins them
+/// without parsing again.
 pub struct Ask {
     /// The dialect the caller speaks.
     pub dialect: &'static dyn Dialect,
     /// What is to be done.
     pub work: Work,
-    /// The body as it came.
-    pub body: Bytes,
     /// What must be known before anything is planned.
     pub outline: Outline,
+    request: Object<'static>,
     conversation: OnceLock<Result<Request, Malformed>>,
 }
 
 impl Ask {
-    /// Reads the body of an embeddings request, in OpenAI's spelling.
-    pub fn read_embeddings(dialect: &'static dyn Dialect, body: Bytes) -> Result<Self, Malformed> {
-        let outline = openai::embeddings::outline(&body)?;
+    /// Reads a caller's body.
+    pub fn read(dialect: &'static dyn Dialect, work: Work, body: &[u8]) -> Result<Self, Malformed> {
+        let request = dialect.parse(body)?;
+        let outline = match work {
+            Work::Completion => dialect.read_outline(&request)?,
+            Work::Embeddings => openai::embeddings::outline(&request)?,
+        };
         Ok(Self {
             dialect,
-            work: Work::Embeddings,
-            body,
+            work,
             outline,
+            request: request.into_owned(),
             conversation: OnceLock::new(),
         })
     }
 
-    /// Reads the body of a completion request.
-    pub fn read(dialect: &'static dyn Dialect, body: Bytes) -> Result<Self, Malformed> {
-        let outline = dialect.read_outline(&body)?;
-        Ok(Self {
-            dialect,
-            work: Work::Completion,
-            body,
-            outline,
-            conversation: OnceLock::new(),
-        })
+    /// The request at its top level, to be edited.
+    pub fn request(&self) -> Object<'_> {
+        self.request.borrowed()
     }
 
     /// The whole conversation, parsed at the first call.
     pub fn conversation(&self) -> Result<&Request, Malformed> {
-        let read = || self.dialect.read_request(&self.body);
-        self.conversation
-            .get_or_init(read)
-            .as_ref()
-            .map_err(Clone::clone)
+        let read = || self.dialect.read_request(&self.request);
+        let conversation = self.conversation.get_or_init(read);
+        conversation.as_ref().map_err(Clone::clone)
     }
 }

@@ -58,7 +58,7 @@ impl Framer {
     }
 
     /// The next whole event, if there is one. Blocks that hold only comments are skipped.
-    pub fn next(&mut self) -> Result<Option<Event<'_>>, Broken> {
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Broken> {
         self.drop_taken();
         self.skip_bom();
         let mut start = 0;
@@ -206,7 +206,7 @@ mod tests {
         let mut events = Vec::new();
         for piece in pieces {
             framer.push(piece);
-            while let Some(event) = framer.next().unwrap() {
+            while let Some(event) = framer.next_event().unwrap() {
                 events.push((event.name.to_owned(), event.data.into_owned()));
             }
         }
@@ -242,8 +242,8 @@ mod tests {
     fn knows_when_an_event_is_unfinished() {
         let mut framer = Framer::new();
         framer.push(b"data: a\n\ndata: b");
-        assert!(framer.next().unwrap().is_some());
-        assert!(framer.next().unwrap().is_none());
+        assert!(framer.next_event().unwrap().is_some());
+        assert!(framer.next_event().unwrap().is_none());
         assert!(framer.has_rest());
     }
 
@@ -251,10 +251,10 @@ mod tests {
     fn refuses_an_event_that_never_ends_and_bytes_that_are_no_text() {
         let mut framer = Framer::new();
         framer.push(&vec![b'x'; MAX_EVENT + 1]);
-        assert_eq!(framer.next().unwrap_err(), Broken::TooLarge);
+        assert_eq!(framer.next_event().unwrap_err(), Broken::TooLarge);
         let mut framer = Framer::new();
         framer.push(b"data: \xff\n\n");
-        assert_eq!(framer.next().unwrap_err(), Broken::NotUtf8);
+        assert_eq!(framer.next_event().unwrap_err(), Broken::NotUtf8);
     }
 
     proptest! {
@@ -274,7 +274,7 @@ mod tests {
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let mut framer = Framer::new();
             framer.push(&bytes);
-            while let Ok(Some(_)) = framer.next() {}
+            while let Ok(Some(_)) = framer.next_event() {}
         }
     }
 }

@@ -9,11 +9,11 @@ use axum::{
 
 use super::{Hall, completion};
 use crate::{
-    dialect::{Ask, openai::OpenAi},
+    dialect::{Work, openai::OpenAi},
     telemetry::Surface,
 };
 
 /// Completes one chat.
 pub(super) async fn complete(State(hall): State<Arc<Hall>>, request: Request) -> Response {
-    completion::serve(hall, request, &OpenAi, Surface::Chat, Ask::read).await
+    completion::serve(hall, request, &OpenAi, Surface::Chat, Work::Completion).await
 }

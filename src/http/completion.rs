@@ -17,7 +17,7 @@ use super::{
     sse,
 };
 use crate::{
-    dialect::{Ask, Dialect, Malformed},
+    dialect::{Ask, Dialect, Malformed, Work},
     outcome::{ErrorClass, Failure},
     relay::{self, Answered, Errand, Refused, Summary},
     telemetry::{Opening, Receipt, Surface},
@@ -29,7 +29,7 @@ pub(super) async fn serve(
     request: Request,
     dialect: &'static dyn Dialect,
     surface: Surface,
-    read: fn(&'static dyn Dialect, bytes::Bytes) -> Result<Ask, Malformed>,
+    work: Work,
 ) -> Response {
     let arrived = Instant::now();
     let (head, body) = request.into_parts();
@@ -42,7 +42,7 @@ pub(super) async fn serve(
         Ok(body) => body,
         Err(failure) => return refuse(&failure),
     };
-    let ask = match read(dialect, body) {
+    let ask = match Ask::read(dialect, work, &body) {
         Ok(ask) => ask,
         Err(malformed) => return refuse(&invalid(malformed)),
     };

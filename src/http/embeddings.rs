@@ -9,7 +9,7 @@ use axum::{
 
 use super::{Hall, completion};
 use crate::{
-    dialect::{Ask, openai::OpenAi},
+    dialect::{Work, openai::OpenAi},
     telemetry::Surface,
 };
 
@@ -20,7 +20,7 @@ pub(super) async fn embed(State(hall): State<Arc<Hall>>, request: Request) -> Re
         request,
         &OpenAi,
         Surface::Embeddings,
-        Ask::read_embeddings,
+        Work::Embeddings,
     )
     .await
 }

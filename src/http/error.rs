@@ -139,10 +139,10 @@ fn status(failure: &Failure) -> u16 {
         ErrorClass::Auth => 401,
         ErrorClass::Permission => 403,
         ErrorClass::NotFound => 404,
-        ErrorClass::InvalidRequest => match failure.status {
-            Some(status @ 400..=499) => status,
-            _ => 400,
-        },
+        ErrorClass::InvalidRequest => {
+            let theirs = failure.status.filter(|status| (400..500).contains(status));
+            theirs.unwrap_or(400)
+        }
         ErrorClass::TooLarge => 413,
         ErrorClass::ContextLength | ErrorClass::ContentPolicy | ErrorClass::Unsupported => 400,
         ErrorClass::Quota | ErrorClass::RateLimit => 429,

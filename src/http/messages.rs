@@ -9,11 +9,18 @@ use axum::{
 
 use super::{Hall, completion};
 use crate::{
-    dialect::{Ask, anthropic::Anthropic},
+    dialect::{Work, anthropic::Anthropic},
     telemetry::Surface,
 };
 
 /// Completes one conversation.
 pub(super) async fn complete(State(hall): State<Arc<Hall>>, request: Request) -> Response {
-    completion::serve(hall, request, &Anthropic, Surface::Messages, Ask::read).await
+    completion::serve(
+        hall,
+        request,
+        &Anthropic,
+        Surface::Messages,
+        Work::Completion,
+    )
+    .await
 }

@@ -34,7 +34,7 @@ pub struct Ledger {
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: Vec<Box<Record>>,
+    waiting: Vec<Record>,
     closed: bool,
     written: bool,
 }
@@ -69,7 +69,7 @@ impl Ledger {
     }
 
     /// Takes a closed record. Never waits.
-    pub(super) fn take(&self, record: Box<Record>) {
+    pub(super) fn take(&self, record: Record) {
         self.metrics.observe(&record);
         let mut queue = lock(&self.queue);
         if queue.waiting.len() < QUEUE {
@@ -123,7 +123,7 @@ impl Ledger {
                 if output.is_some() {
                     log::line(&record, &mut lines);
                 }
-                lock(&self.ring).push(Arc::from(record));
+                lock(&self.ring).push(Arc::new(record));
             }
             if let Some(output) = &mut output
                 && !lines.is_empty()

@@ -214,7 +214,7 @@ impl Receipt {
         record.end = end;
         record.total = Some(now.saturating_duration_since(arrived));
         self.ledger.metrics().in_flight.dec();
-        self.ledger.take(record);
+        self.ledger.take(*record);
     }
 }
 

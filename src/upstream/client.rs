@@ -37,6 +37,9 @@ impl Default for Settings {
     }
 }
 
+/// Simulated providers by name, each with the settings it was made from.
+type Simulators = HashMap<Arc<str>, (Simulation, Arc<Simulator>)>;
+
 /// All connections to providers. Lives in memory, so a reload keeps them.
 #[derive(Debug)]
 pub struct Upstream {
@@ -44,7 +47,7 @@ pub struct Upstream {
     /// One client for each connect timeout: reqwest knows it per client only.
     clients: RwLock<HashMap<Duration, reqwest::Client>>,
     /// Simulated providers keep their count of requests as long as their settings stay.
-    simulators: RwLock<HashMap<Arc<str>, (Simulation, Arc<Simulator>)>>,
+    simulators: RwLock<Simulators>,
 }
 
 impl Upstream {

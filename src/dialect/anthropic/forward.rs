@@ -6,17 +6,12 @@ use crate::{
     catalog::{Ability, Target},
     dialect::Outgoing,
     json::Object,
-    outcome::{ErrorClass, Failure},
 };
 
 const SAMPLING: [&str; 3] = ["temperature", "top_p", "top_k"];
 
 /// Forwards a messages request.
-pub(super) fn forward(body: &[u8], target: &Target) -> Result<Outgoing, Failure> {
-    let mut object = Object::parse(body).map_err(|error| {
-        let message = format!("the body is no JSON object: {error}");
-        Failure::new(ErrorClass::InvalidRequest, message)
-    })?;
+pub(super) fn forward(mut object: Object<'_>, target: &Target) -> Outgoing {
     object.set("model", target.wire_model());
 
     let facts = target.facts.as_deref();
@@ -44,12 +39,12 @@ pub(super) fn forward(body: &[u8], target: &Target) -> Result<Outgoing, Failure>
         object.remove("thinking");
         dropped.push("thinking".to_owned());
     }
-    Ok(Outgoing {
+    Outgoing {
         path: target.card.paths.chat.clone(),
         headers: vec![("anthropic-version", version.to_owned())],
         body: object.to_bytes(),
         dropped,
-    })
+    }
 }
 
 fn inner(object: &Object<'_>, key: &str) -> Option<Object<'static>> {

@@ -7,6 +7,7 @@
 mod arguments;
 mod blocks;
 mod error;
+mod events;
 mod forward;
 mod ids;
 mod notes;
@@ -37,6 +38,7 @@ use super::{Dialect, Malformed, Outgoing, StreamReader, StreamStyle, StreamWrite
 use crate::{
     catalog::Target,
     chat::{Outline, Reply, Request},
+    json::Object,
     outcome::Failure,
 };
 
@@ -48,12 +50,16 @@ impl Dialect for Anthropic {
         "anthropic"
     }
 
-    fn read_outline(&self, body: &[u8]) -> Result<Outline, Malformed> {
-        outline::read(body)
+    fn parse<'a>(&self, body: &'a [u8]) -> Result<Object<'a>, Malformed> {
+        outline::parse(body)
     }
 
-    fn read_request(&self, body: &[u8]) -> Result<Request, Malformed> {
-        request::read(body)
+    fn read_outline(&self, request: &Object<'_>) -> Result<Outline, Malformed> {
+        outline::read(request)
+    }
+
+    fn read_request(&self, request: &Object<'_>) -> Result<Request, Malformed> {
+        request::read(request)
     }
 
     fn write_reply(&self, reply: &Reply, now: u64) -> Bytes {
@@ -72,8 +78,8 @@ impl Dialect for Anthropic {
         write::write(request, target)
     }
 
-    fn forward_request(&self, body: &[u8], target: &Target) -> Result<Outgoing, Failure> {
-        forward::forward(body, target)
+    fn forward_request(&self, request: Object<'_>, target: &Target) -> Result<Outgoing, Failure> {
+        Ok(forward::forward(request, target))
     }
 
     fn read_reply(&self, body: &[u8]) -> Result<Reply, Failure> {

@@ -4,19 +4,14 @@ use serde_json::value::RawValue;
 
 use crate::{chat::Outline, dialect::Malformed, json::Object};
 
-/// Reads the outline of a body.
-pub(super) fn read(body: &[u8]) -> Result<Outline, Malformed> {
-    of(&parse(body)?)
-}
-
 /// Parses the top level of a body.
 pub(super) fn parse(body: &[u8]) -> Result<Object<'_>, Malformed> {
     Object::parse(body)
         .map_err(|error| Malformed::new(format!("The request body is not a JSON object: {error}")))
 }
 
-/// Checks the top level.
-pub(super) fn of(object: &Object<'_>) -> Result<Outline, Malformed> {
+/// Reads the outline of a request.
+pub(super) fn read(object: &Object<'_>) -> Result<Outline, Malformed> {
     let model = text(object.get("model"), "model")?;
     if model.is_empty() {
         let message = "model: String should have at least 1 character";
@@ -95,10 +90,14 @@ fn whole(raw: &RawValue, path: &str) -> Result<u64, Malformed> {
 mod tests {
     use super::*;
 
+    fn outline(body: &[u8]) -> Result<Outline, Malformed> {
+        read(&parse(body)?)
+    }
+
     #[test]
     fn what_is_wrong_is_said_as_anthropic_says_it() {
         let check = |body: &str, message: &str, param: Option<&str>| {
-            let malformed = read(body.as_bytes()).unwrap_err();
+            let malformed = outline(body.as_bytes()).unwrap_err();
             assert!(malformed.message.starts_with(message), "{malformed}");
             assert_eq!(malformed.param.as_deref(), param);
         };
@@ -171,7 +170,7 @@ mod tests {
     #[test]
     fn an_outline_holds_what_a_plan_needs() {
         let body = br#"{"model":"m","max_tokens":0,"messages":[1],"system":"ab","tools":[2],"stream":true}"#;
-        let outline = read(body).unwrap();
+        let outline = outline(body).unwrap();
         let expected = Outline {
             model: "m".to_owned(),
             stream: true,

@@ -42,9 +42,8 @@ const KNOWN: [&str; 18] = [
 const SCHEMA_NAME: &str = "answer";
 
 /// Reads a whole request.
-pub(super) fn read(body: &[u8]) -> Result<Request, Malformed> {
-    let object = outline::parse(body)?;
-    let outline = outline::of(&object)?;
+pub(super) fn read(object: &Object<'_>) -> Result<Request, Malformed> {
+    let outline = outline::read(object)?;
     let mut request = Request {
         model: outline.model,
         max_tokens: outline.max_tokens,
@@ -55,28 +54,27 @@ pub(super) fn read(body: &[u8]) -> Result<Request, Malformed> {
         top_p: object.read("top_p")?,
         top_k: object.read("top_k")?,
         stop: object.read("stop_sequences")?.unwrap_or_default(),
-        cache: cache(&object),
-        service_tier: service_tier(&object)?,
+        cache: cache(object),
+        service_tier: service_tier(object)?,
         ..Request::default()
     };
-    if let Some(system) = member(&object, "system") {
+    if let Some(system) = member(object, "system") {
         read_blocks::system(system, &mut request.messages)?;
     }
-    if let Some(messages) = member(&object, "messages") {
+    if let Some(messages) = member(object, "messages") {
         for (at, message) in list(messages, "messages")?.into_iter().enumerate() {
             read_blocks::turn(message, &format!("messages.{at}"), &mut request.messages)?;
         }
     }
-    tools(&object, &mut request)?;
-    tool_choice(&object, &mut request)?;
-    thinking(&object, &mut request)?;
-    if let Some(metadata) = member(&object, "metadata") {
+    tools(object, &mut request)?;
+    tool_choice(object, &mut request)?;
+    thinking(object, &mut request)?;
+    if let Some(metadata) = member(object, "metadata") {
         let metadata = self::object(metadata, "metadata")?;
         request.user = metadata.read("user_id")?;
     }
-    let mut rest = object.into_owned();
-    rest.retain(|key, _| !KNOWN.contains(&key));
-    for (key, raw) in rest.iter() {
+    let rest = object.iter().filter(|(key, _)| !KNOWN.contains(key));
+    for (key, raw) in rest {
         request.extra.set_raw(key.to_owned(), raw.to_owned());
     }
     Ok(request)

@@ -7,12 +7,14 @@
 
 use std::{borrow::Cow, collections::VecDeque};
 
-use bytes::{BufMut, BytesMut};
-use serde::{Serialize, de::IgnoredAny};
+use bytes::BytesMut;
+use serde::de::IgnoredAny;
 
 use super::{
     arguments::to_input,
-    error, replay,
+    error,
+    events::{End, Event, Piece, Start},
+    replay,
     usage::Written,
     wire::Block,
     write_reply::{message_id, stop_reason},
@@ -60,80 +62,6 @@ impl Call {
     fn is_whole(&self) -> bool {
         self.arguments.trim_end().ends_with('}')
             && serde_json::from_str::<IgnoredAny>(&self.arguments).is_ok()
-    }
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Event<'a> {
-    MessageStart {
-        message: Start<'a>,
-    },
-    ContentBlockStart {
-        index: u64,
-        content_block: Block<'a>,
-    },
-    ContentBlockDelta {
-        index: u64,
-        delta: Piece<'a>,
-    },
-    ContentBlockStop {
-        index: u64,
-    },
-    MessageDelta {
-        delta: End,
-        usage: Written,
-    },
-    MessageStop,
-}
-
-#[derive(Serialize)]
-struct Start<'a> {
-    id: String,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    role: &'static str,
-    model: &'a str,
-    content: [Block<'a>; 0],
-    stop_reason: Option<&'static str>,
-    stop_sequence: Option<&'static str>,
-    usage: Written,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Piece<'a> {
-    TextDelta { text: &'a str },
-    ThinkingDelta { thinking: &'a str },
-    SignatureDelta { signature: &'a str },
-    InputJsonDelta { partial_json: &'a str },
-}
-
-#[derive(Serialize)]
-struct End {
-    stop_reason: &'static str,
-    stop_sequence: Option<&'static str>,
-}
-
-impl Event<'_> {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::MessageStart { .. } => "message_start",
-            Self::ContentBlockStart { .. } => "content_block_start",
-            Self::ContentBlockDelta { .. } => "content_block_delta",
-            Self::ContentBlockStop { .. } => "content_block_stop",
-            Self::MessageDelta { .. } => "message_delta",
-            Self::MessageStop => "message_stop",
-        }
-    }
-
-    fn write(&self, out: &mut BytesMut) {
-        out.extend_from_slice(b"event: ");
-        out.extend_from_slice(self.name().as_bytes());
-        out.extend_from_slice(b"\ndata: ");
-        // Cannot fail: the buffer grows, and these types have nothing JSON could not hold.
-        let _ = serde_json::to_writer(out.writer(), self);
-        out.extend_from_slice(b"\n\n");
     }
 }
 
@@ -222,9 +150,9 @@ impl Writer {
         if std::mem::replace(&mut self.started, true) {
             return;
         }
-        let or = |given, own| if given == "" { own } else { given };
-        let id = or(id, &self.style.id);
-        let model = or(model, &self.style.model);
+        let (own_id, own_model) = (&self.style.id, &self.style.model);
+        let id = if id.is_empty() { own_id } else { id };
+        let model = if model.is_empty() { own_model } else { model };
         let message = Start {
             id: message_id(id, self.style.now),
             kind: "message",
@@ -245,7 +173,7 @@ impl Writer {
         if !matches!(self.open, Some(Open::Text)) {
             self.start_block(Block::text(Cow::Borrowed("")), Open::Text, out);
         }
-        self.piece(Piece::TextDelta { text }, out);
+        self.piece(Piece::Text { text }, out);
     }
 
     fn think(&mut self, thinking: &str, out: &mut BytesMut) {
@@ -253,7 +181,7 @@ impl Writer {
             return;
         }
         self.open_thinking(out);
-        self.piece(Piece::ThinkingDelta { thinking }, out);
+        self.piece(Piece::Thinking { thinking }, out);
     }
 
     fn open_thinking(&mut self, out: &mut BytesMut) {
@@ -273,7 +201,7 @@ impl Writer {
         }
         if let Some(signature) = detail.signature.as_deref() {
             self.open_thinking(out);
-            self.piece(Piece::SignatureDelta { signature }, out);
+            self.piece(Piece::Signature { signature }, out);
             self.stop_block(out);
         }
         if let Some(data) = detail.data.as_deref() {
@@ -300,7 +228,7 @@ impl Writer {
         {
             call.arguments.push_str(fragment);
             let partial_json = fragment;
-            self.piece(Piece::InputJsonDelta { partial_json }, out);
+            self.piece(Piece::Input { partial_json }, out);
             self.next_call(out);
         }
     }
@@ -331,7 +259,7 @@ impl Writer {
         .write(out);
         if !call.arguments.is_empty() {
             let partial_json = &call.arguments;
-            self.piece(Piece::InputJsonDelta { partial_json }, out);
+            self.piece(Piece::Input { partial_json }, out);
         }
         self.open = Some(Open::Call(call));
     }

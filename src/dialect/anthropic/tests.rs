@@ -1,5 +1,5 @@
-//! The golden vectors of this dialect, what its two sides do by themselves, and what no order of events may
-//! break.
+//! What each side of the dialect does by itself, what both do together, and what no order of events may break.
+//! The golden vectors are run in `tests/it`.
 
 mod bridged;
 mod face;

@@ -118,6 +118,7 @@ impl<'a> Turns<'a> {
         } else if ends_with_answer {
             self.trim_end();
         } else if self.turns.is_empty() {
+            notes.drop("messages");
             self.add(USER, Said::Plain(Cow::Borrowed(CONTINUE)));
         }
     }

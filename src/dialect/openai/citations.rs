@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::wire::Text;
+use super::lenient::Text;
 use crate::json::{Raw, raw};
 
 /// The sources of an answer, in the order of their numbers.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{error, outline, usage, wire::Text};
+use super::{error, lenient::Text, outline, usage};
 use crate::{
     catalog::Target,
     chat::{Outline, Usage},
@@ -14,9 +14,8 @@ use crate::{
 };
 
 /// Reads the outline of an embeddings request: model and size of the input.
-pub fn outline(body: &[u8]) -> Result<Outline, Malformed> {
-    let object = outline::parse(body)?;
-    let model = outline::model(&object)?;
+pub fn outline(object: &Object<'_>) -> Result<Outline, Malformed> {
+    let model = outline::model(object)?;
     let input = object.get("input").filter(|raw| !outline::is_null(raw));
     let input =
         input.ok_or_else(|| Malformed::at("input", "Missing required parameter: 'input'."))?;
@@ -41,8 +40,7 @@ pub fn outline(body: &[u8]) -> Result<Outline, Malformed> {
 }
 
 /// Writes the request for `target`.
-pub(super) fn forward(body: &[u8], target: &Target) -> Result<Outgoing, Failure> {
-    let mut object = Object::parse(body).map_err(super::unreadable)?;
+pub(super) fn forward(mut object: Object<'_>, target: &Target) -> Result<Outgoing, Failure> {
     object.set("model", target.wire_model());
     let mut dropped = Vec::new();
     super::rewrite::rename_and_drop(&mut object, &target.card.quirks, &mut dropped);
@@ -107,11 +105,15 @@ fn usage_of(raw: &RawValue) -> Option<Usage> {
 mod tests {
     use super::*;
 
+    fn read(body: &str) -> Result<Outline, Malformed> {
+        outline(&outline::parse(body.as_bytes())?)
+    }
+
     #[test]
     fn what_is_no_request_is_told() {
         let check = |body: &str, param: &str| {
             assert_eq!(
-                outline(body.as_bytes()).unwrap_err().param.as_deref(),
+                read(body).unwrap_err().param.as_deref(),
                 Some(param),
                 "{body}"
             );
@@ -122,7 +124,7 @@ mod tests {
         check(r#"{"model":"m","input":[ ]}"#, "input");
         check(r#"{"model":"m","input":{}}"#, "input");
         assert_eq!(
-            outline(br#"{"model":"m","input":["ab"]}"#)
+            read(r#"{"model":"m","input":["ab"]}"#)
                 .unwrap()
                 .prompt_bytes,
             6

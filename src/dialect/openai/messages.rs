@@ -4,15 +4,12 @@
 //! every turn or one pass over the raw text finds a key or word that decides. Quotes inside JSON strings are
 //! escaped, so `"cache_control"` with its quotes is a whole string of the text: a key, or at worst a value.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::LazyLock,
-};
+use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 use serde_json::value::RawValue;
 
-use super::rewrite::cannot;
+use super::{rewrite::cannot, tool_ids::Ids};
 use crate::{
     catalog::{Ability, ReasoningHistory, Target, ToolIds},
     json::{Object, Raw, raw},
@@ -199,53 +196,6 @@ fn fill(message: &mut Object<'_>, history: ReasoningHistory) {
     }
 }
 
-/// Maps tool call ids one to one to nine alphanumerics. The same id always gives the same result, so that
-/// the provider's prompt cache keeps hitting.
-#[derive(Default)]
-struct Ids {
-    known: HashMap<String, String>,
-    taken: HashSet<String>,
-}
-
-impl Ids {
-    fn rewrite(&mut self, message: &mut Object<'_>) {
-        if let Some(id) = message.peek::<String>("tool_call_id") {
-            let id = self.short(&id);
-            message.set("tool_call_id", &id);
-        }
-        let calls = edit_list(message.get("tool_calls"), "tool_calls", |call, _| {
-            if let Some(id) = call.peek::<String>("id") {
-                let id = self.short(&id);
-                call.set("id", &id);
-            }
-            Ok(())
-        });
-        if let Ok(calls) = calls {
-            message.set_raw("tool_calls", calls);
-        }
-    }
-
-    fn short(&mut self, id: &str) -> String {
-        if let Some(known) = self.known.get(id) {
-            return known.clone();
-        }
-        let fits = id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let mut short = if fits { id.to_owned() } else { digest(id) };
-        while !self.taken.insert(short.clone()) {
-            short = digest(&format!("{short} {id}"));
-        }
-        self.known.insert(id.to_owned(), short.clone());
-        short
-    }
-}
-
-fn digest(id: &str) -> String {
-    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let hash = blake3::hash(id.as_bytes());
-    let digit = |byte: &u8| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]);
-    hash.as_bytes().iter().take(9).map(digit).collect()
-}
-
 /// Edits the object under `key`, if there is one.
 fn inside(object: &mut Object<'_>, key: &str, edit: impl FnOnce(&mut Object<'_>)) {
     let edited = object.get(key).and_then(|value| {
@@ -263,7 +213,7 @@ fn list(value: Option<&RawValue>) -> serde_json::Result<Vec<&RawValue>> {
 }
 
 /// Edits each object of a list. Fails on what is none.
-fn edit_list(
+pub(super) fn edit_list(
     value: Option<&RawValue>,
     key: &str,
     mut edit: impl FnMut(&mut Object<'_>, usize) -> Result<(), Failure>,

@@ -10,22 +10,27 @@ mod citations;
 pub mod embeddings;
 mod error;
 mod finish;
+mod lenient;
 mod messages;
 mod outline;
+mod put_right;
+mod read_message;
 mod read_part;
 mod read_reply;
 mod read_request;
 mod reply;
 mod rewrite;
-#[cfg(test)]
-mod rewrite_tests;
+mod stream_choice;
 mod stream_reader;
-#[cfg(test)]
-mod stream_tests;
 mod stream_writer;
+#[cfg(test)]
+mod tests;
 mod thinking;
+mod tool_ids;
 mod usage;
 mod wire;
+mod words;
+mod write_message;
 mod write_reply;
 mod write_request;
 
@@ -37,7 +42,7 @@ use crate::{
     catalog::Target,
     chat::{Outline, Reply, Request},
     json::Object,
-    outcome::{ErrorClass, Failure},
+    outcome::Failure,
 };
 
 /// The dialect.
@@ -48,12 +53,16 @@ impl Dialect for OpenAi {
         "openai"
     }
 
-    fn read_outline(&self, body: &[u8]) -> Result<Outline, Malformed> {
-        outline::read(body)
+    fn parse<'a>(&self, body: &'a [u8]) -> Result<Object<'a>, Malformed> {
+        outline::parse(body)
     }
 
-    fn read_request(&self, body: &[u8]) -> Result<Request, Malformed> {
-        read_request::read(body)
+    fn read_outline(&self, request: &Object<'_>) -> Result<Outline, Malformed> {
+        outline::read(request)
+    }
+
+    fn read_request(&self, request: &Object<'_>) -> Result<Request, Malformed> {
+        read_request::read(request)
     }
 
     fn write_reply(&self, reply: &Reply, now: u64) -> Bytes {
@@ -78,12 +87,16 @@ impl Dialect for OpenAi {
         })
     }
 
-    fn forward_request(&self, body: &[u8], target: &Target) -> Result<Outgoing, Failure> {
-        ask(Object::parse(body).map_err(unreadable)?, target)
+    fn forward_request(&self, request: Object<'_>, target: &Target) -> Result<Outgoing, Failure> {
+        ask(request, target)
     }
 
-    fn forward_embeddings(&self, body: &[u8], target: &Target) -> Result<Outgoing, Failure> {
-        embeddings::forward(body, target)
+    fn forward_embeddings(
+        &self,
+        request: Object<'_>,
+        target: &Target,
+    ) -> Result<Outgoing, Failure> {
+        embeddings::forward(request, target)
     }
 
     fn read_reply(&self, body: &[u8]) -> Result<Reply, Failure> {
@@ -117,10 +130,4 @@ fn ask(mut object: Object<'_>, target: &Target) -> Result<Outgoing, Failure> {
 /// A card's path with the model filled in.
 fn path(path: &str, target: &Target) -> String {
     path.replace("{model}", target.wire_model())
-}
-
-/// A body that was read before and now cannot be: the caller's, whatever it is.
-fn unreadable(error: serde_json::Error) -> Failure {
-    let message = format!("We could not parse the JSON body of your request: {error}.");
-    Failure::new(ErrorClass::InvalidRequest, message)
 }

@@ -8,23 +8,22 @@ use crate::{chat::Outline, dialect::Malformed, json::Object};
 const MOST_ANSWERS: u64 = 128;
 
 /// Reads the outline of a chat request.
-pub(super) fn read(body: &[u8]) -> Result<Outline, Malformed> {
-    let object = parse(body)?;
-    let model = model(&object)?;
-    let messages = required_list(&object, "messages")?;
+pub(super) fn read(object: &Object<'_>) -> Result<Outline, Malformed> {
+    let model = model(object)?;
+    let messages = required_list(object, "messages")?;
     let tools = object.get("tools").filter(|raw| !is_null(raw));
     if let Some(tools) = tools.filter(|raw| !is_list(raw)) {
         return Err(wrong_type("tools", "an array of objects", tools));
     }
     Ok(Outline {
         model,
-        stream: bool_of(&object, "stream")?.unwrap_or(false),
-        include_usage: include_usage(&object)?,
-        max_tokens: match whole(&object, "max_completion_tokens")? {
+        stream: bool_of(object, "stream")?.unwrap_or(false),
+        include_usage: include_usage(object)?,
+        max_tokens: match whole(object, "max_completion_tokens")? {
             Some(most) => Some(most),
-            None => whole(&object, "max_tokens")?,
+            None => whole(object, "max_tokens")?,
         },
-        n: answers(&object)?,
+        n: answers(object)?,
         tools: [tools, object.get("functions")]
             .into_iter()
             .flatten()
@@ -167,8 +166,12 @@ pub(super) fn is_filled_list(raw: &RawValue) -> bool {
 mod tests {
     use super::*;
 
+    fn outline(body: &[u8]) -> Result<Outline, Malformed> {
+        read(&parse(body)?)
+    }
+
     fn check(body: &str, param: Option<&str>, message: &str) {
-        let error = read(body.as_bytes()).unwrap_err();
+        let error = outline(body.as_bytes()).unwrap_err();
         assert_eq!(error.param.as_deref(), param, "{body}");
         assert!(error.message.contains(message), "{body}: {error}");
     }
@@ -247,6 +250,6 @@ mod tests {
             tools: true,
             prompt_bytes: 21,
         };
-        assert_eq!(read(body).unwrap(), expected);
+        assert_eq!(outline(body).unwrap(), expected);
     }
 }

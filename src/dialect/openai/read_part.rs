@@ -2,7 +2,7 @@
 
 use super::{
     outline::wrong_type,
-    read_request::{cache, object_at, take},
+    read_request::{cache, missing, object_at, take},
 };
 use crate::{
     chat::{CacheMark, Content, Media, Part},
@@ -52,7 +52,7 @@ fn part(path: &str, raw: &Raw) -> Result<Part, Malformed> {
     let inside = |object: &mut Object<'static>| {
         let path = format!("{path}.{kind}");
         let raw: Option<Raw> = object.remove(&kind);
-        let raw = raw.ok_or_else(|| missing(&path))?;
+        let raw = raw.ok_or_else(|| missing(path.clone()))?;
         Ok::<_, Malformed>((object_at(&path, &raw)?, path))
     };
     match kind.as_str() {
@@ -111,11 +111,7 @@ fn media(url: &str) -> Option<Media> {
 
 fn needed(object: &mut Object<'static>, path: &str, key: &str) -> Result<String, Malformed> {
     let value = take(object, path, key, "a string")?;
-    value.ok_or_else(|| missing(&format!("{path}.{key}")))
-}
-
-fn missing(path: &str) -> Malformed {
-    Malformed::at(path, format!("Missing required parameter: '{path}'."))
+    value.ok_or_else(|| missing(format!("{path}.{key}")))
 }
 
 fn bad_data_url(path: &str) -> Malformed {

@@ -1,21 +1,19 @@
 //! A caller's whole request into the canonical conversation, with the path of whatever is wrong.
 
 use super::{
-    outline::{is_null, parse, typed, whole, wrong_type},
-    read_part,
+    outline::{is_null, typed, whole, wrong_type},
+    read_message::message,
 };
 use crate::{
-    chat::{
-        CacheMark, Content, Effort, Format, Message, Request, Role, Tool, ToolCall, ToolChoice,
-    },
+    chat::{CacheMark, Effort, Format, Request, Tool, ToolChoice},
     dialect::Malformed,
     json::{Object, Raw},
 };
 
 /// Reads a request that passed the outline.
-pub(super) fn read(body: &[u8]) -> Result<Request, Malformed> {
-    let outline = super::outline::read(body)?;
-    let mut object = parse(body)?.into_owned();
+pub(super) fn read(request: &Object<'_>) -> Result<Request, Malformed> {
+    let outline = super::outline::read(request)?;
+    let mut object = request.borrowed().into_owned();
     let messages: Vec<Raw> = typed(&object, "messages", "an array of objects")?.unwrap_or_default();
     let messages = messages
         .iter()
@@ -47,12 +45,9 @@ pub(super) fn read(body: &[u8]) -> Result<Request, Malformed> {
         request.user = typed(&object, "safety_identifier", "a string")?;
         object.remove("safety_identifier");
     }
-    match format(&object)? {
-        Some(format) => {
-            request.format = format;
-            object.remove("response_format");
-        }
-        None => {}
+    if let Some(format) = format(&object)? {
+        request.format = format;
+        object.remove("response_format");
     }
     const READ: [&str; 18] = [
         "model",
@@ -93,12 +88,14 @@ pub(super) fn cache(object: &Object<'_>) -> Option<CacheMark> {
     })
 }
 
-fn missing(path: String) -> Malformed {
+/// OpenAI's sentence about what is not there.
+pub(super) fn missing(path: String) -> Malformed {
     let message = format!("Missing required parameter: '{path}'.");
     Malformed::at(path, message)
 }
 
-fn invalid_value(path: String, got: &str, supported: &str) -> Malformed {
+/// OpenAI's sentence about a word it does not know.
+pub(super) fn invalid_value(path: String, got: &str, supported: &str) -> Malformed {
     let message = format!("Invalid value: '{got}'. Supported values are: {supported}.");
     Malformed::at(path, message)
 }
@@ -121,85 +118,6 @@ pub(super) fn take<T: serde::de::DeserializeOwned>(
     };
     serde_json::from_str(raw.get())
         .map_err(|_| wrong_type(&format!("{path}.{key}"), expected, &raw))
-}
-
-fn message(at: usize, raw: &Raw) -> Result<Message, Malformed> {
-    let path = format!("messages[{at}]");
-    let mut object = object_at(&path, raw)?;
-    let role: Option<String> = take(&mut object, &path, "role", "a string")?;
-    let role = role.ok_or_else(|| missing(format!("{path}.role")))?;
-    let role = match role.as_str() {
-        "system" => Role::System,
-        "developer" => Role::Developer,
-        "user" => Role::User,
-        "assistant" => Role::Assistant,
-        "tool" => Role::Tool,
-        other => {
-            let supported = "'system', 'assistant', 'user', 'tool', and 'developer'";
-            return Err(invalid_value(format!("{path}.role"), other, supported));
-        }
-    };
-    let mark = cache(&object);
-    let content = read_part::content(&path, object.remove("content"), mark)?;
-    object.remove("cache_control");
-    let calls: Vec<Raw> =
-        take(&mut object, &path, "tool_calls", "an array of objects")?.unwrap_or_default();
-    let call = |(at, raw)| tool_call(&format!("{path}.tool_calls[{at}]"), raw);
-    let tool_calls = calls
-        .iter()
-        .enumerate()
-        .map(call)
-        .collect::<Result<Vec<_>, _>>()?;
-    let tool_call_id: Option<String> = take(&mut object, &path, "tool_call_id", "a string")?;
-    if role == Role::Tool && tool_call_id.is_none() {
-        return Err(missing(format!("{path}.tool_call_id")));
-    }
-    let message = Message {
-        name: take(&mut object, &path, "name", "a string")?,
-        refusal: take(&mut object, &path, "refusal", "a string")?,
-        reasoning: take(&mut object, &path, "reasoning_content", "a string")?,
-        // A client may give back what another gateway made: what does not fit is not ours to refuse.
-        reasoning_details: object.peek("reasoning_details").unwrap_or_default(),
-        tool_calls,
-        tool_call_id,
-        ..Message::new(role, content)
-    };
-    object.remove("reasoning_details");
-    object.retain(|_, raw| !is_null(raw));
-    if role != Role::Assistant && matches!(message.content, Content::Empty) {
-        return Err(missing(format!("{path}.content")));
-    }
-    Ok(Message {
-        extra: object,
-        ..message
-    })
-}
-
-fn tool_call(path: &str, raw: &Raw) -> Result<ToolCall, Malformed> {
-    let mut object = object_at(path, raw)?;
-    let id: Option<String> = take(&mut object, path, "id", "a string")?;
-    let id = id.ok_or_else(|| missing(format!("{path}.id")))?;
-    object.remove("type");
-    let inside = format!("{path}.function");
-    let function = object
-        .remove("function")
-        .ok_or_else(|| missing(inside.clone()))?;
-    let mut function = object_at(&inside, &function)?;
-    let name: Option<String> = take(&mut function, &inside, "name", "a string")?;
-    let arguments = match function.remove("arguments") {
-        None => String::new(),
-        // An object is what some clients write; it means the same.
-        Some(raw) if raw.get().starts_with('{') => super::wire::compact(raw.get()),
-        Some(raw) => serde_json::from_str::<Option<String>>(raw.get())
-            .map_err(|_| wrong_type(&format!("{inside}.arguments"), "a string", &raw))?
-            .unwrap_or_default(),
-    };
-    Ok(ToolCall {
-        id,
-        name: name.ok_or_else(|| missing(format!("{inside}.name")))?,
-        arguments,
-        extra: object,
-    })
 }
 
 /// The functions, and the tools that are none.
@@ -315,123 +233,5 @@ fn format(object: &Object<'_>) -> Result<Option<Format>, Malformed> {
             }))
         }
         Some(_) => Ok(None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chat::Part;
-
-    fn request(fields: &str, message: &str) -> Result<Request, Malformed> {
-        read(format!(r#"{{"model":"m","messages":[{message}]{fields}}}"#).as_bytes())
-    }
-
-    #[test]
-    fn what_is_wrong_has_a_path() {
-        let check = |fields: &str, message: &str, param: &str| {
-            let error = request(fields, message).unwrap_err();
-            assert_eq!(
-                error.param.as_deref(),
-                Some(param),
-                "{fields} {message}: {error}"
-            );
-        };
-        let user = r#"{"role":"user","content":"a"}"#;
-        check("", "7", "messages[0]");
-        check("", "{}", "messages[0].role");
-        check("", r#"{"role":"robot"}"#, "messages[0].role");
-        check("", r#"{"role":"user"}"#, "messages[0].content");
-        check("", r#"{"role":"user","content":7}"#, "messages[0].content");
-        check(
-            "",
-            r#"{"role":"user","content":["a"]}"#,
-            "messages[0].content[0]",
-        );
-        check(
-            "",
-            r#"{"role":"user","content":[{}]}"#,
-            "messages[0].content[0].type",
-        );
-        check(
-            "",
-            r#"{"role":"user","content":[{"type":"text"}]}"#,
-            "messages[0].content[0].text",
-        );
-        check(
-            "",
-            r#"{"role":"user","content":[{"type":"image_url","image_url":{}}]}"#,
-            "messages[0].content[0].image_url.url",
-        );
-        check(
-            "",
-            r#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:,x"}}]}"#,
-            "messages[0].content[0].image_url.url",
-        );
-        check(
-            "",
-            r#"{"role":"tool","content":"a"}"#,
-            "messages[0].tool_call_id",
-        );
-        check(
-            "",
-            r#"{"role":"assistant","tool_calls":[{}]}"#,
-            "messages[0].tool_calls[0].id",
-        );
-        check(
-            "",
-            r#"{"role":"assistant","tool_calls":[{"id":"c"}]}"#,
-            "messages[0].tool_calls[0].function",
-        );
-        check(
-            "",
-            r#"{"role":"assistant","tool_calls":[{"id":"c","function":{"name":"f","arguments":7}}]}"#,
-            "messages[0].tool_calls[0].function.arguments",
-        );
-        check(r#","tools":[{}]"#, user, "tools[0].function");
-        check(r#","tool_choice":"perhaps""#, user, "tool_choice");
-        check(
-            r#","tool_choice":{"type":"function"}"#,
-            user,
-            "tool_choice.function",
-        );
-        check(r#","stop":7"#, user, "stop");
-        check(r#","reasoning_effort":"huge""#, user, "reasoning_effort");
-        check(
-            r#","response_format":{"type":"json_schema"}"#,
-            user,
-            "response_format.json_schema",
-        );
-        check(r#","temperature":"hot""#, user, "temperature");
-    }
-
-    #[test]
-    fn everything_is_read_and_the_rest_is_kept() {
-        let fields = r#","max_tokens":1,"max_completion_tokens":2,"stop":"x","seed":7,"logprobs":null,
-            "tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[]}},
-            "safety_identifier":"u","tools":[{"type":"custom","custom":{"name":"c"}}]"#;
-        let message = r#"{"role":"user","odd":1,"content":[
-            {"type":"text","text":"a","prompt_cache_breakpoint":{"mode":"explicit","ttl":"30m"}},
-            {"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}},{"type":"new"}]}"#;
-        let request = request(fields, message).unwrap();
-        assert_eq!(request.max_tokens, Some(2));
-        assert_eq!(request.stop, ["x"]);
-        assert_eq!(request.tool_choice, Some(ToolChoice::Required));
-        assert_eq!(request.user.as_deref(), Some("u"));
-        assert_eq!(
-            request.extra.to_raw().get(),
-            r#"{"seed":7,"tools":[{"type":"custom","custom":{"name":"c"}}]}"#
-        );
-        assert_eq!(request.messages[0].extra.to_raw().get(), r#"{"odd":1}"#);
-        let Content::Parts(parts) = &request.messages[0].content else {
-            panic!("not parts");
-        };
-        assert!(
-            matches!(&parts[0], Part::Text { cache: Some(mark), .. } if mark.ttl.as_deref() == Some("30m"))
-        );
-        assert!(
-            matches!(&parts[1], Part::Image { source: crate::chat::Media::Inline { mime, data }, .. } if mime == "image/png" && data == "AAAA")
-        );
-        assert!(matches!(&parts[2], Part::Other(raw) if raw.get() == r#"{"type":"new"}"#));
     }
 }

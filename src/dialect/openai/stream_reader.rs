@@ -6,15 +6,16 @@
 //! finished and the terminator came, or in its place the usage.
 
 use super::{
-    calls::Calls,
     citations::Sources,
-    error, finish, usage,
-    wire::{Answer, Call, Choice, Content, Message},
+    error, finish,
+    stream_choice::State,
+    usage,
+    wire::{Answer, Choice},
 };
 use crate::{
-    chat::{Delta, ReasoningDetail, Usage},
+    chat::{Delta, Usage},
     dialect::{Cleanliness, StreamReader, sse},
-    json::{Object, Raw},
+    json::Object,
     outcome::{ErrorClass, Failure},
 };
 
@@ -32,18 +33,6 @@ pub(super) struct Reader {
     usage: Option<Usage>,
     usage_sent: bool,
     sources: Option<Sources>,
-}
-
-/// One choice so far.
-#[derive(Debug, Default)]
-struct State {
-    index: u64,
-    finished: bool,
-    /// A finish came that was no word: the end of the stream decides.
-    blank_finish: bool,
-    calls: Calls,
-    /// The text, kept only where sources refer to it.
-    text: String,
 }
 
 impl StreamReader for Reader {
@@ -165,10 +154,7 @@ impl Reader {
             Some(position) => position,
             None if self.choices.len() == MOST_CHOICES => return Err(cut()),
             None => {
-                self.choices.push(State {
-                    index,
-                    ..State::default()
-                });
+                self.choices.push(State::new(index));
                 self.choices.len() - 1
             }
         };
@@ -221,84 +207,6 @@ impl Reader {
             deltas.push(Delta::Usage(usage));
         }
         Ok(())
-    }
-}
-
-impl State {
-    fn delta(
-        &mut self,
-        answer_id: &str,
-        delta: &Message<'_>,
-        keep_text: bool,
-        deltas: &mut Vec<Delta>,
-    ) -> Result<bool, Failure> {
-        let choice = self.index;
-        let mut clean = !matches!(delta.content, Content::Parts { .. });
-        let thoughts = [
-            delta.reasoning_content.get(),
-            delta.reasoning.get(),
-            delta.content.thinking(),
-        ];
-        if let Some(at) = thoughts.iter().position(|thought| !thought.is_empty()) {
-            clean &= at == 0;
-            let text = thoughts[at].to_owned();
-            deltas.push(Delta::Reasoning { choice, text });
-        }
-        if let Some(details) = delta.reasoning_details {
-            let details: Vec<ReasoningDetail> =
-                serde_json::from_str(details.get()).unwrap_or_default();
-            let delta = |detail| Delta::ReasoningDetail { choice, detail };
-            deltas.extend(details.into_iter().map(delta));
-        }
-        let text = delta.content.text();
-        if !text.is_empty() {
-            if keep_text {
-                self.text.push_str(text);
-            }
-            deltas.push(Delta::Text {
-                choice,
-                text: text.to_owned(),
-            });
-        }
-        if !delta.refusal.is_empty() {
-            let text = delta.refusal.get().to_owned();
-            deltas.push(Delta::Refusal { choice, text });
-        }
-        if let Some(annotations) = delta.annotations {
-            let annotations: Vec<Raw> = serde_json::from_str(annotations.get()).unwrap_or_default();
-            let delta = |annotation| Delta::Annotation { choice, annotation };
-            deltas.extend(annotations.into_iter().map(delta));
-        }
-        for piece in delta.tool_calls.iter().flatten() {
-            clean &= self.calls.read(answer_id, choice, piece, deltas)?;
-        }
-        if let Some(function) = &delta.function_call {
-            let piece = Call {
-                function: Some(function.clone()),
-                ..Call::default()
-            };
-            self.calls.read(answer_id, choice, &piece, deltas)?;
-            clean = false;
-        }
-        Ok(clean)
-    }
-
-    /// Tells whether more than the finish had to be said.
-    fn finish(
-        &mut self,
-        finish: crate::chat::Finish,
-        sources: Option<&Sources>,
-        deltas: &mut Vec<Delta>,
-    ) -> bool {
-        let choice = self.index;
-        let filled = self.calls.fill(choice, deltas);
-        let annotations = sources.map_or_else(Vec::new, |sources| sources.annotations(&self.text));
-        let more = filled || !annotations.is_empty();
-        let delta = |annotation| Delta::Annotation { choice, annotation };
-        deltas.extend(annotations.into_iter().map(delta));
-        deltas.push(Delta::Finish { choice, finish });
-        self.finished = true;
-        more
     }
 }
 

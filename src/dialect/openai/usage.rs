@@ -115,7 +115,7 @@ pub(super) fn write(usage: &Usage) -> Raw {
 
 fn count(object: &Object<'_>, key: &str) -> Option<u64> {
     object
-        .peek::<super::wire::Count>(key)?
+        .peek::<super::lenient::Count>(key)?
         .0
         .filter(|&count| count <= MOST_TOKENS)
 }

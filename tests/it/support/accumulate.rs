@@ -10,6 +10,8 @@ pub(crate) struct Accumulated {
     pub(crate) answer: Value,
     /// Whether `[DONE]` came, last.
     pub(crate) done: bool,
+    /// The kinds of what came, in order, neighbours of one kind as one: `content`, `tool_calls 0`, …
+    pub(crate) order: Vec<String>,
 }
 
 /// Reads the bytes a client got. Panics where a rule is broken: the first chunk has the role assistant and no
@@ -22,7 +24,8 @@ pub(crate) fn accumulate(name: &str, bytes: &[u8]) -> Accumulated {
     let mut out = Map::new();
     let mut head: Option<(Value, Value)> = None;
     let mut done = false;
-    while let Some(event) = framer.next().unwrap() {
+    let mut order = Vec::new();
+    while let Some(event) = framer.next_event().unwrap() {
         assert!(!done, "{name}: an event after [DONE]");
         assert!(
             !out.contains_key("error"),
@@ -72,13 +75,32 @@ pub(crate) fn accumulate(name: &str, bytes: &[u8]) -> Accumulated {
                 choices.push(json!({"index": choices.len(), "message": {}, "finish_reason": null}));
             }
             take(name, &mut choices[index], piece);
+            order.extend(kinds(piece));
         }
     }
+    order.dedup();
     out.insert("choices".into(), choices.into());
     Accumulated {
         answer: out.into(),
         done,
+        order,
     }
+}
+
+/// What a piece of a choice adds to.
+fn kinds(piece: &Value) -> Vec<String> {
+    let mut kinds = Vec::new();
+    for (key, value) in piece["delta"].as_object().unwrap() {
+        let says = !value.is_null() && value != "" && key != "role";
+        match value.as_array() {
+            Some(calls) if key == "tool_calls" => {
+                kinds.extend(calls.iter().map(|call| format!("{key} {}", call["index"])));
+            }
+            _ if says => kinds.push(key.clone()),
+            _ => {}
+        }
+    }
+    kinds
 }
 
 fn take(name: &str, choice: &mut Value, piece: &Value) {

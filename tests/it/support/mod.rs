@@ -5,5 +5,5 @@ pub(crate) mod gateway;
 pub(crate) mod provider;
 pub(crate) mod vector;
 
-pub(crate) use gateway::{Answer, Gateway, PATIENCE, chat};
+pub(crate) use gateway::{Answer, Gateway, chat};
 pub(crate) use provider::{Act, Provider, completion, done, error, role, streamed, text};

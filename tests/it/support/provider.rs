@@ -166,10 +166,10 @@ async fn play(State(stage): State<Arc<Stage>>, request: Request) -> Response {
     perform(act.unwrap_or(Act::Hang), watch).await
 }
 
-async fn perform(act: Act, mut watch: Watch) -> Response {
+async fn perform(act: Act, watch: Watch) -> Response {
     match act {
         Act::Answer(status, headers, body) => {
-            watch.over = true;
+            watch.end();
             let mut response = Response::builder().status(status);
             for (name, value) in headers {
                 response = response.header(name, value);
@@ -178,7 +178,7 @@ async fn perform(act: Act, mut watch: Watch) -> Response {
         }
         Act::Stream(pieces) => {
             let end = stream::once(async move {
-                watch.over = true;
+                watch.end();
                 None
             });
             event_stream(
@@ -194,7 +194,7 @@ async fn perform(act: Act, mut watch: Watch) -> Response {
         } => {
             let opened = stream::once(async move {
                 gate.notified().await;
-                watch.over = true;
+                watch.end();
                 let rest = rest.concat();
                 let end = cut.then(|| Err(std::io::Error::other("cut")));
                 stream::iter([Ok(Bytes::from(rest))].into_iter().chain(end))
@@ -240,6 +240,13 @@ where
 struct Watch {
     stage: Arc<Stage>,
     over: bool,
+}
+
+impl Watch {
+    /// The answer was given to its end.
+    fn end(mut self) {
+        self.over = true;
+    }
 }
 
 impl Drop for Watch {

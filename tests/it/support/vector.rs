@@ -230,3 +230,57 @@ impl Matcher {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_matcher_sees_every_difference() {
+        let check = |answers: bool, expected: Value, actual: Value, same: bool| {
+            let mut matcher = Matcher {
+                answers,
+                ..Matcher::default()
+            };
+            let compared = matcher.compare("$", &expected, &actual);
+            assert_eq!(compared.is_ok(), same, "{expected} {actual} {compared:?}");
+        };
+        check(false, json!({"a": 1}), json!({"a": 1, "b": null}), false);
+        check(true, json!({"a": 1}), json!({"a": 1, "b": null}), true);
+        check(true, json!({"a": 1}), json!({"a": 1, "b": 2}), false);
+        check(true, json!({"a": 1, "b": 2}), json!({"a": 1}), false);
+        check(true, json!({"content": null}), json!({"content": ""}), true);
+        check(
+            false,
+            json!({"content": null}),
+            json!({"content": ""}),
+            false,
+        );
+        check(false, json!([1]), json!([1, 2]), false);
+        check(false, json!(1), json!(1.0), true);
+        check(false, json!("$ID"), json!(""), false);
+        check(false, json!("$INT"), json!("1"), false);
+        check(
+            false,
+            json!(["$TOOL_ID_1", "$TOOL_ID_2"]),
+            json!(["a", "a"]),
+            false,
+        );
+        check(
+            false,
+            json!(["$TOOL_ID_1", "$TOOL_ID_1"]),
+            json!(["a", "b"]),
+            false,
+        );
+        check(
+            false,
+            json!(["$TC_1", "$TC_1"]),
+            json!(["abcdef012", "abcdef012"]),
+            true,
+        );
+        check(false, json!("$TC_1"), json!("call_1234"), false);
+        check(false, json!("$OTHER"), json!("x"), false);
+    }
+}

@@ -1,197 +1,25 @@
-//! Both ends of a request: the vectors, with OpenAI's callers and this dialect's provider, and this dialect's
-//! callers with an OpenAI-speaking provider.
+//! This dialect's callers with a provider that speaks OpenAI's. The other way round is what the vectors check.
 
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 
-use super::{facts, target, vector};
 use crate::{
     catalog::{CardSettings, DialectName, Target, resolve},
-    dialect::{Ask, Dialect, anthropic::Anthropic, bridge, openai::OpenAi, sse},
-    outcome::Failure,
+    dialect::{Ask, Work, anthropic::Anthropic, bridge, sse},
+    secret::Secret,
 };
 
-/// Every vector of this dialect.
-const VECTORS: [&str; 21] = [
-    "basic_sampling_clamped",
-    "cached_usage",
-    "consecutive_same_role",
-    "json_schema_output",
-    "max_tokens_truncated",
-    "reasoning_budget_capped",
-    "reasoning_effort_adaptive_model",
-    "reasoning_none_always_on_model",
-    "reasoning_with_forced_tool",
-    "reject_audio_input",
-    "server_tool_blocks_ignored",
-    "stream_error_before_first_token",
-    "stream_parallel_tools",
-    "stream_text_cached_usage",
-    "stream_tool_no_args",
-    "system_mid_supported",
-    "system_multiple_leading",
-    "tool_choice_named",
-    "tool_choice_required_no_parallel",
-    "tool_result_with_image",
-    "v2026_drops_sampling",
-];
-
-const ERRORS: [&str; 5] = [
-    "anthropic_400_sampling",
-    "anthropic_401",
-    "anthropic_402_billing",
-    "anthropic_429_retry_after",
-    "anthropic_529",
-];
-
-fn ask(dialect: &'static dyn Dialect, body: &Value) -> Ask {
-    Ask::read(dialect, Bytes::from(body.to_string())).unwrap()
-}
-
-/// Whether `found` is what a vector expects: `$ID` and `$INT` stand for any, null for absent.
-fn fits(expected: &Value, found: &Value) -> bool {
-    match (expected, found) {
-        (Value::String(word), Value::String(id)) if word == "$ID" => !id.is_empty(),
-        (Value::String(word), Value::Number(_)) if word == "$INT" => true,
-        (Value::Object(expected), Value::Object(found)) => {
-            let keys = expected.keys().chain(found.keys());
-            let get = |object: &serde_json::Map<_, _>, key| {
-                object.get(key).cloned().unwrap_or(Value::Null)
-            };
-            keys.into_iter()
-                .all(|key| fits(&get(expected, key), &get(found, key)))
-        }
-        (Value::Array(expected), Value::Array(found)) => {
-            expected.len() == found.len()
-                && expected
-                    .iter()
-                    .zip(found)
-                    .all(|(left, right)| fits(left, right))
-        }
-        (expected, found) => expected == found,
-    }
-}
-
-fn assert_fits(expected: &Value, found: &Value, name: &str) {
-    assert!(
-        fits(expected, found),
-        "{name}\nexpected {expected}\nfound    {found}"
-    );
-}
-
-/// The data of the events, and whether the last was `[DONE]`.
-fn chunks(stream: &[u8]) -> (Vec<Value>, bool) {
+/// The data of the events.
+fn data(stream: &[u8]) -> Vec<Value> {
     let mut framer = sse::Framer::new();
     framer.push(stream);
-    let (mut chunks, mut done) = (Vec::new(), false);
-    while let Some(event) = framer.next().unwrap() {
-        assert!(!done);
-        done = event.data == "[DONE]";
-        if !done {
-            chunks.push(serde_json::from_str(&event.data).unwrap());
-        }
+    let mut data = Vec::new();
+    while let Some(event) = framer.next_event().unwrap() {
+        data.push(serde_json::from_str(&event.data).unwrap());
     }
-    (chunks, done)
-}
-
-fn check_failure(vector: &Value, failure: &Failure, name: &str) {
-    let class = &vector["expected_classification"]["class"];
-    assert_eq!(failure.class.label(), class, "{name}");
-    let body = OpenAi.write_error(failure, "req_1");
-    let body: Value = serde_json::from_slice(&body).unwrap();
-    assert_fits(&vector["expected_openai_error"], &body, name);
-}
-
-fn check_request(vector: &Value, ask: &Ask, target: &Target, name: &str) -> bool {
-    let outgoing = match bridge::request(ask, target) {
-        Ok(outgoing) => outgoing,
-        Err(failure) => {
-            assert_eq!(vector["expected_upstream_calls"], 0, "{name}: {failure:?}");
-            check_failure(vector, &failure, name);
-            return false;
-        }
-    };
-    let expected = &vector["expected_upstream_request"];
-    let body: Value = serde_json::from_slice(&outgoing.body).unwrap();
-    assert_eq!(body, expected["body"], "{name}");
-    assert_eq!(outgoing.path, expected["path"], "{name}");
-    for (key, value) in &outgoing.headers {
-        assert_eq!(value, &expected["headers"][key], "{name}");
-    }
-    let mut dropped = outgoing.dropped;
-    dropped.sort();
-    let mut expected: Vec<String> = vector["expected_dropped_params"]
-        .as_array()
-        .map(|list| {
-            list.iter()
-                .map(|path| path.as_str().unwrap().to_owned())
-                .collect()
-        })
-        .unwrap_or_default();
-    expected.sort();
-    assert_eq!(dropped, expected, "{name}");
-    true
-}
-
-#[test]
-fn every_vector_passes() {
-    for name in VECTORS {
-        let vector = vector(&format!("anthropic/{name}"));
-        let asked = &vector["openai_request"];
-        let model = asked["model"].as_str().unwrap();
-        let version = vector["config"]["anthropic_version"].as_str();
-        let target = target(model, Some(facts(model)), version);
-        let ask = ask(&OpenAi, asked);
-        if !check_request(&vector, &ask, &target, name) {
-            continue;
-        }
-        if vector["upstream_response"].is_object() {
-            let body = Bytes::from(vector["upstream_response"].to_string());
-            let tidy = bridge::reply(&ask, &target, body, 1).unwrap();
-            let reply = serde_json::from_slice(&tidy.body).unwrap();
-            assert_fits(&vector["expected_openai_response"], &reply, name);
-            continue;
-        }
-        let mut stream = bridge::Stream::new(&ask, &target, "r", 1);
-        let mut out = BytesMut::new();
-        let frames = vector["upstream_sse"].as_array().unwrap();
-        let mut pushed = frames
-            .iter()
-            .map(|frame| stream.push(frame.as_str().unwrap().as_bytes(), &mut out));
-        match pushed.find_map(Result::err) {
-            Some(failure) => {
-                assert!(!stream.notes().meaningful);
-                check_failure(&vector, &failure, name);
-            }
-            None => {
-                stream.end(&mut out).unwrap();
-                let (chunks, done) = chunks(&out);
-                assert_fits(&vector["expected_chunks"], &json!(chunks), name);
-                assert_eq!(done, vector["expected_done"], "{name}");
-            }
-        }
-    }
-}
-
-#[test]
-fn every_error_vector_passes() {
-    for name in ERRORS {
-        let vector = vector(&format!("errors/{name}"));
-        let status = u16::try_from(vector["upstream_status"].as_u64().unwrap()).unwrap();
-        let mut headers = http::HeaderMap::new();
-        for (key, value) in vector["upstream_headers"].as_object().unwrap() {
-            let key: http::HeaderName = key.parse().unwrap();
-            headers.insert(key, value.as_str().unwrap().parse().unwrap());
-        }
-        let body = vector["upstream_response"].to_string();
-        let failure = Anthropic.read_error(status, &headers, body.as_bytes());
-        check_failure(&vector, &failure, name);
-        let wait = failure.retry_after.map(|wait| wait.as_millis());
-        let expected = vector["expected_classification"]["retry_after_ms"].as_u64();
-        assert_eq!(wait, expected.map(u128::from), "{name}");
-    }
+    data
 }
 
 /// A provider that speaks OpenAI's dialect.
@@ -201,7 +29,7 @@ fn openai() -> Target {
         base_url: Some("https://example.com/v1".to_owned()),
         ..CardSettings::default()
     };
-    let credential = Some(crate::secret::Secret::new("k"));
+    let credential = Some(Secret::new("k"));
     Target {
         card: Arc::new(resolve("other", &settings, credential).unwrap()),
         model: "gpt".into(),
@@ -237,8 +65,10 @@ fn messages_request(stream: bool) -> Ask {
         "stream": stream,
     });
     // `json!` sorts keys; a caller need not.
-    let body = body.to_string().replace(r#"{"a":2,"z":1}"#, r#"{"z":1,"a":2}"#);
-    Ask::read(&Anthropic, Bytes::from(body)).unwrap()
+    let body = body
+        .to_string()
+        .replace(r#"{"a":2,"z":1}"#, r#"{"z":1,"a":2}"#);
+    Ask::read(&Anthropic, Work::Completion, body.as_bytes()).unwrap()
 }
 
 #[test]
@@ -342,7 +172,7 @@ fn an_openai_stream_becomes_events() {
         stream.push(frame.as_bytes(), &mut out).unwrap();
     }
     stream.end(&mut out).unwrap();
-    let (events, _) = chunks(&out);
+    let events = data(&out);
     let block = |index: u64, id: &str| json!({"type": "content_block_start", "index": index, "content_block": {"type": "tool_use", "id": id, "name": "f", "input": {}}});
     let input = |index: u64, text: &str| json!({"type": "content_block_delta", "index": index, "delta": {"type": "input_json_delta", "partial_json": text}});
     let stop = |index: u64| json!({"type": "content_block_stop", "index": index});

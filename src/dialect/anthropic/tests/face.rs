@@ -19,7 +19,8 @@ fn body(extra: Value) -> Value {
 }
 
 fn read(body: &Value) -> Result<crate::chat::Request, Malformed> {
-    Anthropic.read_request(body.to_string().as_bytes())
+    let body = body.to_string();
+    Anthropic.read_request(&Anthropic.parse(body.as_bytes())?)
 }
 
 #[test]

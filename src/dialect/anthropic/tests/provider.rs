@@ -370,7 +370,9 @@ fn the_version_is_the_newest_unless_sampling_needs_the_older() {
 #[test]
 fn a_forwarded_body_keeps_its_bytes_but_for_what_would_be_refused() {
     let check = |body: &str, target: &Target, expected: &str, version: &str, dropped: &[&str]| {
-        let outgoing = Anthropic.forward_request(body.as_bytes(), target).unwrap();
+        let outgoing = Anthropic
+            .forward_request(Object::parse(body.as_bytes()).unwrap(), target)
+            .unwrap();
         assert_eq!(outgoing.body, expected);
         assert_eq!(outgoing.path, "/v1/messages");
         assert_eq!(
@@ -408,8 +410,6 @@ fn a_forwarded_body_keeps_its_bytes_but_for_what_would_be_refused() {
         "2026-10-21",
         &["tool_choice", "thinking"],
     );
-    let failure = Anthropic.forward_request(b"[", &haiku()).unwrap_err();
-    assert_eq!(failure.class, ErrorClass::InvalidRequest);
 }
 
 fn read(reply: &Value) -> Result<Reply, Failure> {

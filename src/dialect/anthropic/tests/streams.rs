@@ -28,7 +28,7 @@ fn read_into(
     let mut framer = sse::Framer::new();
     framer.push(stream.as_bytes());
     let mut clean = Vec::new();
-    while let Some(event) = framer.next().unwrap() {
+    while let Some(event) = framer.next_event().unwrap() {
         clean.push(reader.read(&event, deltas)?);
     }
     Ok(clean)
@@ -223,7 +223,7 @@ fn everything_but_the_terminator_is_forwarded_as_it_came() {
     framer.push(stream.as_bytes());
     let mut out = BytesMut::new();
     let mut deltas = Vec::new();
-    while let Some(event) = framer.next().unwrap() {
+    while let Some(event) = framer.next_event().unwrap() {
         deltas.clear();
         let clean = reader.read(&event, &mut deltas).unwrap();
         if clean == Cleanliness::Clean && writer.forward(&deltas) {
@@ -325,7 +325,7 @@ fn calls_of(stream: &str) -> Vec<(String, String)> {
     let mut framer = sse::Framer::new();
     framer.push(stream.as_bytes());
     let mut calls: Vec<(String, String)> = Vec::new();
-    while let Some(event) = framer.next().unwrap() {
+    while let Some(event) = framer.next_event().unwrap() {
         let event: Value = serde_json::from_str(&event.data).unwrap();
         if event["content_block"]["type"] == "tool_use" {
             calls.push((
@@ -398,7 +398,7 @@ fn is_balanced(stream: &str) -> Result<(), String> {
     framer.push(stream.as_bytes());
     let mut names = Vec::new();
     let (mut open, mut next) = (None, 0);
-    while let Some(event) = framer.next().unwrap() {
+    while let Some(event) = framer.next_event().unwrap() {
         let data: Value = serde_json::from_str(&event.data).map_err(|error| error.to_string())?;
         let index = data["index"].as_u64();
         match event.name {

@@ -74,7 +74,7 @@ fn events(script: &Script) -> Vec<String> {
     let mut framer = Framer::new();
     framer.push(&bytes(script));
     let mut events = Vec::new();
-    while let Some(event) = framer.next().unwrap() {
+    while let Some(event) = framer.next_event().unwrap() {
         events.push(event.data.into_owned());
     }
     events

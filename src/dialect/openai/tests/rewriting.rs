@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
-use super::rewrite::rewrite;
 use crate::{
     catalog::{
         Ability, CardSettings, EffortStyle, MaxTokensField, Model, Quirks, ReasoningHistory,
         StreamUsage, Target, ToolIds, resolve,
     },
     chat::Effort,
+    dialect::openai::rewrite::rewrite,
     json::Object,
     outcome::ErrorClass,
 };

@@ -3,10 +3,13 @@
 use bytes::BytesMut;
 use proptest::prelude::*;
 
-use super::{stream_reader::Reader, stream_writer::Writer};
 use crate::{
     chat::Delta,
-    dialect::{Cleanliness, StreamReader, StreamStyle, StreamWriter, sse},
+    dialect::{
+        Cleanliness, StreamReader, StreamStyle, StreamWriter,
+        openai::{stream_reader::Reader, stream_writer::Writer},
+        sse,
+    },
     outcome::{ErrorClass, Failure},
 };
 

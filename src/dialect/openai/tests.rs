@@ -1,0 +1,7 @@
+//! What the dialect promises, subject by subject.
+
+mod errors;
+mod replies;
+mod requests;
+mod rewriting;
+mod streams;

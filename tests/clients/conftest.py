@@ -1,0 +1,67 @@
+"""What the Python suites share: gateways, clients, and the logs of all processes beside a failure."""
+
+import pathlib
+import uuid
+
+import pytest
+
+import keys
+from clients import anthropic_client, openai_client
+from processes import Gateway, Program
+
+HERE = pathlib.Path(__file__).parent
+
+
+def pytest_runtest_setup(item):
+    for program in Program.running:
+        program.mark()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Shows beside a failure what each process wrote since the test began."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"log of {program.name}", program.tail()) for program in Program.running]
+    return report
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory):
+    """The gateway of `gateway.yaml`, one for all tests: what they ask of it does not depend on each other."""
+    folder = tmp_path_factory.mktemp("gateway")
+    program = Gateway((HERE / "gateway.yaml").read_text(), folder, env=keys.ENVIRONMENT)
+    yield program
+    program.close()
+
+
+@pytest.fixture
+def start_gateway(tmp_path):
+    """Starts a gateway of the test's own, for faults in order and exact counts. No keys: loopback is open."""
+    started = []
+
+    def start(config: str) -> Gateway:
+        started.append(Gateway(config, tmp_path, name=f"waypost-{len(started)}"))
+        return started[-1]
+
+    yield start
+    for program in started:
+        program.close()
+
+
+@pytest.fixture
+def client(gateway):
+    with openai_client(gateway) as client:
+        yield client
+
+
+@pytest.fixture
+def claude(gateway):
+    with anthropic_client(gateway) as client:
+        yield client
+
+
+@pytest.fixture
+def request_id():
+    """An id to find a request again whose answer, and so whose headers, never came."""
+    return f"test-{uuid.uuid4()}"
