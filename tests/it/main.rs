@@ -15,3 +15,4 @@ mod vectors_over_http;
 mod access;
 mod chat;
 mod limits;
+mod listener;
