@@ -14,5 +14,6 @@ mod vectors_over_http;
 
 mod access;
 mod chat;
+mod hostile;
 mod limits;
 mod listener;
