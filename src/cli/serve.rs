@@ -41,11 +41,19 @@ pub(super) fn run(options: Options) -> Outcome {
     finish(block_on(app::run(options)))
 }
 
-/// Runs on all cores the process may use.
+/// Runs on all cores the process may use. On a single one there is no work to steal, and a scheduler that does
+/// not try costs less.
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = if cores == 1 {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?
+    };
     Ok(runtime.block_on(future))
 }
 
