@@ -18,3 +18,4 @@ mod drain;
 mod hostile;
 mod limits;
 mod listener;
+mod messages;

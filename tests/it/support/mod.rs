@@ -1,6 +1,7 @@
 //! What tests share.
 
 pub(crate) mod accumulate;
+pub(crate) mod anthropic;
 pub(crate) mod gateway;
 pub(crate) mod matcher;
 pub(crate) mod provider;
