@@ -166,9 +166,11 @@ fn status(failure: &Failure) -> u16 {
 /// The wait a caller is told.
 fn wait(failure: &Failure) -> Option<Duration> {
     match failure.class {
-        ErrorClass::RateLimit | ErrorClass::Overloaded | ErrorClass::Unreachable => {
-            Some(failure.retry_after.unwrap_or(UNSTATED_WAIT))
-        }
+        ErrorClass::RateLimit
+        | ErrorClass::Overloaded
+        | ErrorClass::Unreachable
+        | ErrorClass::Timeout
+        | ErrorClass::ServerError => Some(failure.retry_after.unwrap_or(UNSTATED_WAIT)),
         _ => failure.retry_after,
     }
 }

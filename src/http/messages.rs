@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
+    http::StatusCode,
     response::Response,
 };
 
@@ -13,14 +14,27 @@ use crate::{
     telemetry::Surface,
 };
 
+/// The status of Anthropic's `overloaded_error`; its SDKs know overload by it.
+const OVERLOADED: u16 = 529;
+
 /// Completes one conversation.
 pub(super) async fn complete(State(hall): State<Arc<Hall>>, request: Request) -> Response {
-    completion::serve(
+    let served = completion::serve(
         hall,
         request,
         &Anthropic,
         Surface::Messages,
         Work::Completion,
-    )
-    .await
+    );
+    let mut response = served.await;
+    // The name under which Anthropic's SDKs look for it.
+    if let Some(id) = response.headers().get("x-request-id").cloned() {
+        response.headers_mut().insert("request-id", id);
+    }
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE
+        && let Ok(overloaded) = StatusCode::from_u16(OVERLOADED)
+    {
+        *response.status_mut() = overloaded;
+    }
+    response
 }

@@ -129,6 +129,6 @@ pub enum NoPlan {
     #[error("this key may not use the model `{0}`")]
     Forbidden(String),
     /// Every candidate was dropped.
-    #[error("no target is left for this request")]
+    #[error("this key may use none of the targets of this model")]
     NothingLeft(Vec<Verdict>),
 }

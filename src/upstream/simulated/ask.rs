@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::directive::Directives;
 use crate::{
-    dialect::Malformed,
+    dialect::{Dialect, Malformed, openai::OpenAi},
     json::{Object, Raw},
 };
 
@@ -68,6 +68,8 @@ impl Ask {
     pub(super) fn read(body: &[u8]) -> Result<Self, Malformed> {
         let object = Object::parse(body)
             .map_err(|error| Malformed::new(format!("This is no JSON object: {error}.")))?;
+        // A provider refuses what is no request of its dialect; so does this one.
+        OpenAi.read_request(&object)?;
         let messages: Vec<Message> = needed(&object, "messages")?;
         let tools = tools(&object)?;
         let last = messages.iter().rfind(|message| message.role == "user");

@@ -180,11 +180,6 @@ impl Gateway {
             .unwrap();
         self.log.text()
     }
-
-    /// What it logged so far.
-    pub(crate) fn log(&self) -> String {
-        self.log.text()
-    }
 }
 
 impl Drop for Gateway {

@@ -173,7 +173,7 @@ fn texts_have_the_length_that_was_asked_for() {
 #[test]
 fn texts_take_up_what_the_user_said() {
     assert!(text(&ask("What about lighthouses?")).contains("lighthouses"));
-    let parts = json!([{"type": "text", "text": "[[sim echo]]"}, {"type": "image_url", "image_url": {"url": "data:,"}}, {"type": "text", "text": "both"}]);
+    let parts = json!([{"type": "text", "text": "[[sim echo]]"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}, {"type": "text", "text": "both"}]);
     let body = json!({"model": "m", "messages": [{"role": "user", "content": parts}]});
     assert_eq!(text(&body), "both");
 }

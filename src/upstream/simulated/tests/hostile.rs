@@ -19,16 +19,16 @@ fn wrong_bodies_get_a_400_that_names_the_parameter() {
     check(r#"{"model":"a","model":"b"}"#, Value::Null);
     check(&"[".repeat(100_000), Value::Null);
     let wide: String = (0..200_000).map(|n| format!("\"k{n}\":1,")).collect();
-    check(&format!("{{{wide}\"z\":1}}"), json!("messages"));
-    check("{}", json!("messages"));
+    check(&format!("{{{wide}\"z\":1}}"), json!("model"));
+    check("{}", json!("model"));
     check(r#"{"model":"m","messages":[]}"#, json!("messages"));
     check(
         r#"{"model":"m","messages":[{"content":"x"}]}"#,
-        json!("messages"),
+        json!("messages[0].role"),
     );
     check(
         r#"{"model":"m","messages":[{"role":"user","content":[[[1]]]}]}"#,
-        json!("messages"),
+        json!("messages[0].content[0]"),
     );
     check(&ask("[[sim jump]]").to_string(), json!("messages"));
     check(
