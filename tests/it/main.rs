@@ -19,3 +19,4 @@ mod hostile;
 mod limits;
 mod listener;
 mod messages;
+mod program;

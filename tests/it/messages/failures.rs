@@ -21,7 +21,7 @@ async fn errors_have_anthropics_envelope_whoever_failed() {
         ("open", error(401, "key"), 401, "authentication_error"),
         ("open", error(429, "slow"), 429, "rate_limit_error"),
         ("open", error(500, "boom"), 500, "api_error"),
-        ("open", error(503, "busy"), 503, "overloaded_error"),
+        ("open", error(503, "busy"), 529, "overloaded_error"),
         (
             "claude",
             anthropic::error(400, "invalid_request_error"),
@@ -37,7 +37,7 @@ async fn errors_have_anthropics_envelope_whoever_failed() {
         (
             "claude",
             anthropic::error(529, "overloaded_error"),
-            503,
+            529,
             "overloaded_error",
         ),
     ] {
