@@ -22,3 +22,4 @@ mod listener;
 mod messages;
 mod program;
 mod reload;
+mod telemetry;
