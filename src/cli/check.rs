@@ -2,7 +2,11 @@
 
 use clap::Args;
 
-use super::{ConfigOption, Outcome, source};
+use super::{
+    ConfigOption, Outcome,
+    say::{aside, say},
+    source,
+};
 use crate::config::report;
 
 /// Options of `check`.
@@ -23,29 +27,30 @@ pub(super) fn run(options: Options) -> Outcome {
     };
     let fails = report::fails(&checked.diagnostics);
     if options.json {
-        match report::json(&checked.diagnostics) {
-            Ok(json) => println!("{json}"),
-            Err(error) => return Outcome::Failed(error.to_string()),
-        }
-        return if fails {
+        let then = if fails {
             Outcome::Bad(String::new())
         } else {
             Outcome::Good
+        };
+        return match report::json(&checked.diagnostics) {
+            Ok(json) => say(&format!("{json}\n"), then),
+            Err(error) => Outcome::Failed(error.to_string()),
         };
     }
     if fails {
         return Outcome::Bad(checked.report());
     }
     if !checked.diagnostics.is_empty() {
-        eprintln!("{}", checked.report().trim_end());
+        aside(checked.report().trim_end());
     }
-    if let Some(wired) = &checked.wired {
-        let providers = wired.router.catalog().cards().count();
-        let routes = wired.router.names().count();
-        println!(
-            "{} is good: {providers} providers, {routes} routes",
-            checked.name
-        );
-    }
-    Outcome::Good
+    let Some(wired) = &checked.wired else {
+        return Outcome::Good;
+    };
+    let providers = wired.router.catalog().cards().count();
+    let routes = wired.router.names().count();
+    let good = format!(
+        "{} is good: {providers} providers, {routes} routes\n",
+        checked.name
+    );
+    say(&good, Outcome::Good)
 }

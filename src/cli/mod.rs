@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod explain;
 mod models;
+mod say;
 mod schema;
 mod serve;
 mod source;
@@ -89,11 +90,11 @@ pub fn main() -> ExitCode {
     match outcome {
         Outcome::Good => ExitCode::SUCCESS,
         Outcome::Failed(reason) => {
-            eprintln!("waypost: {}", reason.trim_end());
+            say::aside(&format!("waypost: {}", reason.trim_end()));
             ExitCode::FAILURE
         }
         Outcome::Bad(reason) => {
-            eprintln!("{}", reason.trim_end());
+            say::aside(reason.trim_end());
             ExitCode::from(2)
         }
     }

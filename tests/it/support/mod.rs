@@ -1,8 +1,10 @@
 //! What tests share.
 
 pub(crate) mod accumulate;
+pub(crate) mod anthropic;
 pub(crate) mod gateway;
 pub(crate) mod matcher;
+pub(crate) mod metrics;
 pub(crate) mod provider;
 pub(crate) mod raw;
 pub(crate) mod vector;

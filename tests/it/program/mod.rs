@@ -1,0 +1,259 @@
+//! The program itself: what each command prints, and how it exits.
+
+mod serving;
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program in an empty folder with an empty environment.
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
+    command.env_clear().current_dir(folder);
+    command.stdin(Stdio::null());
+    command
+}
+
+/// A folder with a configuration in it.
+fn folder(yaml: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("waypost.yaml"), yaml).unwrap();
+    folder
+}
+
+/// Runs a command to its end: exit code, standard output, standard error.
+fn run(command: &mut Command) -> (i32, String, String) {
+    told(&command.output().unwrap())
+}
+
+fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let code = output.status.code().expect("an exit, not a signal");
+    (code, text(&output.stdout), text(&output.stderr))
+}
+
+/// Runs a command with this input.
+fn feed(command: &mut Command, input: &str) -> (i32, String, String) {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    told(&child.wait_with_output().unwrap())
+}
+
+const GOOD: &str = "
+providers: { s: { dialect: simulated, models: { fast: { price: { input: 1, output: 2 } } } } }
+routes: { chat: { targets: [s/fast, s/other], strategy: weighted } }
+";
+
+const BAD: &str = "providers:
+  s: { dialect: simulated }
+  o: { card: opnai }
+routes:
+  r: { targets: [s/fast], stratgy: weighted }
+  q: { targets: [t/fast] }
+";
+
+#[test]
+fn check_says_that_a_good_file_is_good() {
+    let folder = folder(GOOD);
+    for arguments in [&["check"][..], &["check", "--config", "waypost.yaml"]] {
+        let (code, out, error) = run(program(folder.path()).args(arguments));
+        assert_eq!((code, error.as_str()), (0, ""), "{out}");
+        assert!(
+            out.contains("waypost.yaml is good: 1 providers, 1 routes"),
+            "{out}"
+        );
+    }
+    let (code, out, _) = run(program(folder.path()).args(["check", "--json"]));
+    assert_eq!((code, out.trim()), (0, "[]"));
+}
+
+#[test]
+fn check_names_the_place_of_every_problem() {
+    let folder = folder(BAD);
+    let (code, out, error) = run(program(folder.path()).arg("check"));
+    assert_eq!((code, out.as_str()), (2, ""));
+    for expected in [
+        "waypost.yaml:3:8: error: there is no shipped card `opnai`",
+        "did you mean `openai`?",
+        "waypost.yaml:5:27: error: unknown key `stratgy`",
+        "did you mean `strategy`?",
+        "waypost.yaml:6:18: error: there is no provider `t`",
+        "3 problems found",
+    ] {
+        assert!(error.contains(expected), "{expected:?} in {error}");
+    }
+    assert!(
+        !error.contains('\u{1b}'),
+        "no colours without a terminal: {error}"
+    );
+
+    let (code, out, error) = run(program(folder.path()).args(["check", "--json"]));
+    assert_eq!((code, error.as_str()), (2, ""));
+    let problems: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(problems[1]["line"], 5);
+    assert_eq!(problems[1]["nearest"], "strategy");
+}
+
+#[test]
+fn check_warns_of_secrets_in_the_file_and_never_shows_them() {
+    let folder = folder("providers: { a: { card: openai, api_key: sk-canary-0123456789 } }");
+    let (code, out, error) = run(program(folder.path()).arg("check"));
+    assert_eq!(code, 0, "{error}");
+    assert!(error.contains("warning"), "{error}");
+    assert!(
+        !error.contains("canary") && !out.contains("canary"),
+        "{error}"
+    );
+}
+
+#[test]
+fn commands_without_a_configuration_name_the_demo() {
+    let empty = tempfile::tempdir().unwrap();
+    for arguments in [&["serve"][..], &["check"], &["explain", "--request", "-"]] {
+        let (code, _, error) = run(program(empty.path()).args(arguments));
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(error.contains("waypost demo"), "{error}");
+    }
+    let (code, _, error) = run(program(empty.path()).args(["serve", "--config", "none.yaml"]));
+    assert_eq!(code, 2);
+    assert!(error.contains("none.yaml"), "{error}");
+}
+
+#[test]
+fn schema_and_models_are_for_machines_too() {
+    let empty = tempfile::tempdir().unwrap();
+    let (code, out, _) = run(program(empty.path()).arg("schema"));
+    let schema: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, schema["type"].as_str()), (0, Some("object")));
+    assert!(schema["properties"]["routes"].is_object());
+
+    let (code, out, _) = run(program(empty.path()).args(["models", "anthropic", "--json"]));
+    let models: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(code, 0);
+    let haiku = models
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|model| model["id"] == "claude-haiku-4-5");
+    assert_eq!(haiku.unwrap()["provider"], "anthropic");
+    let (code, out, _) = run(program(empty.path()).args(["models", "claude-haiku"]));
+    assert_eq!(code, 0);
+    assert!(
+        out.starts_with("MODEL") && out.contains("anthropic/claude-haiku-4-5"),
+        "{out}"
+    );
+    let (code, _, error) = run(program(empty.path()).args(["models", "nobody-has-this"]));
+    assert_eq!(code, 1, "{error}");
+}
+
+#[test]
+fn explain_shows_the_plan_and_calls_nobody() {
+    let folder = folder(GOOD);
+    let explain = || {
+        let mut command = program(folder.path());
+        command.args(["explain", "--request", "-"]);
+        command
+    };
+    let body = r#"{"model":"chat","messages":[]}"#;
+    let (code, out, _) = feed(&mut explain(), body);
+    assert_eq!(code, 0, "{out}");
+    assert!(
+        out.contains("model chat → route chat, strategy weighted, seed 0"),
+        "{out}"
+    );
+    assert!(
+        out.contains("s/fast") && out.contains("s/other") && out.contains("in $1 out $2"),
+        "{out}"
+    );
+
+    let (code, out, _) = feed(explain().args(["--json", "--seed", "7"]), body);
+    let plan: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, plan["seed"].as_u64()), (0, Some(7)));
+    assert_eq!(plan["candidates"].as_array().unwrap().len(), 2);
+    assert!(plan["candidates"][0]["reason"].is_string());
+    assert_eq!(
+        feed(explain().args(["--json", "--seed", "7"]), body).1,
+        out,
+        "the same seed, the same plan"
+    );
+
+    for (body, expected) in [
+        (r#"{"model":"nobody"}"#, "nobody would be asked"),
+        (r#"{"messages":[]}"#, "names no `model`"),
+        ("[]", "no JSON object"),
+    ] {
+        let (code, _, error) = feed(&mut explain(), body);
+        assert_eq!(code, 2);
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn usage_is_explained() {
+    let empty = tempfile::tempdir().unwrap();
+    let (code, out, _) = run(program(empty.path()).arg("--version"));
+    assert_eq!(
+        (code, out),
+        (0, format!("waypost {}\n", env!("CARGO_PKG_VERSION")))
+    );
+    for command in ["serve", "demo", "check", "explain", "models"] {
+        let (code, out, _) = run(program(empty.path()).args([command, "--help"]));
+        assert_eq!(code, 0);
+        assert!(out.contains("Example:"), "{out}");
+    }
+    for wrong in [&["serv"][..], &["serve", "--port", "1"], &[]] {
+        let (code, _, error) = run(program(empty.path()).args(wrong));
+        assert_eq!(code, 2, "{error}");
+        assert!(error.contains("Usage"), "{error}");
+    }
+}
+
+#[test]
+fn a_reader_who_leaves_early_is_no_failure() {
+    let empty = tempfile::tempdir().unwrap();
+    for arguments in ["models", "models --json", "schema"] {
+        let script = format!("{} {arguments} | head -c 1", env!("CARGO_BIN_EXE_waypost"));
+        let mut shell = Command::new("/bin/sh");
+        let (_, _, error) = run(shell
+            .env("RUST_BACKTRACE", "0")
+            .current_dir(empty.path())
+            .args(["-c", &script]));
+        assert_eq!(error, "", "{arguments}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn colours_are_for_terminals_that_want_them() {
+    let folder = folder(BAD);
+    let check = format!("{} check", env!("CARGO_BIN_EXE_waypost"));
+    for (no_color, coloured) in [("", true), ("1", false)] {
+        // `script` gives it a terminal.
+        let mut script = Command::new("script");
+        script
+            .args(["-qec", &check, "/dev/null"])
+            .env("NO_COLOR", no_color)
+            .env("TERM", "xterm");
+        let (code, out, _) = run(script.current_dir(folder.path()).stdin(Stdio::null()));
+        assert_eq!(code, 2);
+        assert_eq!(
+            out.contains('\u{1b}'),
+            coloured,
+            "NO_COLOR={no_color} {out}"
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! `waypost serve` as a process: its listeners, its signals, its end.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, channel},
+    },
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use super::{folder, program, run};
+use crate::support::{
+    Act, Answer, Provider, chat, completion, done, error, gateway::PATIENCE, provider, role, text,
+};
+
+/// A gateway in a process of its own. Killed when dropped.
+struct Process {
+    child: Child,
+    /// Its messages, line by line.
+    told: Receiver<String>,
+    /// All of them so far.
+    heard: Arc<Mutex<String>>,
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Process {
+    /// Starts it on free ports, and waits until it serves.
+    fn start(folder: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut command = program(folder);
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+        ]);
+        command.envs(environment.iter().copied());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (tell, told) = channel();
+        let heard = Arc::new(Mutex::new(String::new()));
+        let hears = heard.clone();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                hears.lock().unwrap().push_str(&line);
+                let _ = tell.send(line);
+            }
+        });
+        let mut process = Self {
+            child,
+            told,
+            heard,
+            url: String::new(),
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+        };
+        let serves = process.told("waypost serves");
+        let serves: Value = serde_json::from_str(&serves).unwrap();
+        process.url = format!("http://{}", serves["fields"]["public"].as_str().unwrap());
+        process
+    }
+
+    /// Waits for a message that holds `text`.
+    fn told(&self, text: &str) -> String {
+        loop {
+            let line = self.told.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("waited for {text:?}"));
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    fn ask(&self, model: &str, stream: bool) -> reqwest::RequestBuilder {
+        let url = format!("{}/v1/chat/completions", self.url);
+        self.client.post(url).body(chat(model, stream))
+    }
+
+    async fn chat(&self, model: &str) -> Answer {
+        Answer::read(self.ask(model, false).send().await.unwrap()).await
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        let request = self.client.get(format!("{}{path}", self.url));
+        Answer::read(request.send().await.unwrap()).await
+    }
+
+    /// Waits for its end: the exit code, and what it printed.
+    fn ended(mut self) -> (Option<i32>, String) {
+        let mut out = String::new();
+        self.child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut out)
+            .unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status.code(), out);
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn config(provider: &Provider, routes: &str) -> String {
+    format!(
+        "providers: {{ a: {{ dialect: openai, base_url: \"{}\" }} }}\nroutes: {routes}",
+        provider.url
+    )
+}
+
+#[tokio::test]
+async fn the_providers_whose_keys_are_set_are_served_without_a_file() {
+    let empty = tempfile::tempdir().unwrap();
+    let process = Process::start(empty.path(), &[("OPENAI_API_KEY", "sk-canary-0123456789")]);
+    let models = process.get("/v1/models").await;
+    let list = models.json()["data"].clone();
+    let ids = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| model["id"].as_str().unwrap());
+    let ids: Vec<_> = ids.collect();
+    assert!(ids.contains(&"openai/gpt-5.1"), "{ids:?}");
+    assert!(ids.iter().all(|id| id.starts_with("openai/")), "{ids:?}");
+    assert_eq!(process.get("/readyz").await.status, 200);
+}
+
+#[tokio::test]
+async fn sighup_and_changes_reload_the_file_and_sigterm_drains() {
+    let provider = Provider::start([completion("Hi")]).await;
+    let folder = folder(&config(&provider, "{ r: { targets: [a/m] } }"));
+    let process = Process::start(folder.path(), &[]);
+    assert_eq!(process.chat("r").await.status, 200);
+    assert_eq!(process.chat("s").await.status, 404);
+    process.signal("-HUP");
+    process.told("the configuration was reloaded");
+    assert_eq!(process.chat("r").await.status, 200);
+    let changed = config(&provider, "{ s: { targets: [a/m] } }");
+    std::fs::write(folder.path().join("waypost.yaml"), changed).unwrap();
+    process.told("the configuration was reloaded");
+    assert_eq!(process.chat("s").await.status, 200);
+    process.signal("-TERM");
+    process.told("SIGTERM: draining");
+    process.told("waypost has drained");
+    let (code, log) = process.ended();
+    assert_eq!(code, Some(0));
+    assert_eq!(log.lines().count(), 4, "{log}");
+    for line in log.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["message"], "request");
+    }
+}
+
+#[tokio::test]
+async fn sigint_lets_a_stream_finish() {
+    let gate = Arc::new(Notify::new());
+    let act = Act::Paused {
+        first: vec![role(), text("Par")],
+        gate: gate.clone(),
+        rest: vec![text("is"), provider::chunk("{}", Some("stop")), done()],
+        cut: false,
+    };
+    let provider = Provider::start([act]).await;
+    let folder = folder(&config(&provider, "{ r: { targets: [a/m] } }"));
+    let process = Process::start(folder.path(), &[]);
+    let mut stream = process.ask("r", true).send().await.unwrap();
+    stream.chunk().await.unwrap().unwrap();
+    process.signal("-INT");
+    process.told("SIGINT: draining");
+    gate.notify_one();
+    let rest = Answer::read(stream).await;
+    assert!(rest.body.ends_with("data: [DONE]\n\n"), "{}", rest.body);
+    assert_eq!(process.ended().0, Some(0));
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = folder("providers: { s: { dialect: simulated } }");
+    for (flag, other) in [
+        ("--listen", "--admin-listen"),
+        ("--admin-listen", "--listen"),
+    ] {
+        let mut command = program(folder.path());
+        command.args(["serve", flag, &address, other, "127.0.0.1:0"]);
+        let (code, out, told) = run(&mut command);
+        assert_eq!((code, out.as_str()), (1, ""), "{told}");
+        assert!(
+            told.contains(&format!("cannot listen on {address}")),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_bad_file_is_not_served() {
+    let folder = folder(super::BAD);
+    let mut command = program(folder.path());
+    let (code, _, told) = run(command.args(["serve", "--listen", "127.0.0.1:0"]));
+    assert_eq!(code, 2);
+    assert!(told.contains("waypost.yaml:3:8"), "{told}");
+    let empty = tempfile::tempdir().unwrap();
+    let mut command = program(empty.path());
+    command.env("WAYPOST_CONFIG", folder.path().join("waypost.yaml"));
+    assert_eq!(run(command.arg("serve")).0, 2);
+}
+
+#[tokio::test]
+async fn a_failing_provider_is_told_of_once_and_without_secrets() {
+    let provider = Provider::start([error(401, "sk-canary")]).await;
+    let yaml = config(&provider, "{ r: { targets: [a/m] } }")
+        .replace("}\" }", "}\", api_key: sk-canary }");
+    let folder = folder(&yaml);
+    let process = Process::start(folder.path(), &[("WAYPOST_LOG", "debug")]);
+    assert_eq!(process.chat("r").await.status, 401);
+    process.signal("-TERM");
+    process.told("waypost has drained");
+    let heard = process.heard.clone();
+    let (_, log) = process.ended();
+    let heard = heard.lock().unwrap();
+    assert!(
+        !heard.contains("canary") && !heard.contains("Hello?"),
+        "{heard}"
+    );
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(
+        log.contains("\"error_class\":\"auth\"") && !log.contains("canary"),
+        "{log}"
+    );
+}
