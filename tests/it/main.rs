@@ -15,6 +15,7 @@ mod vectors_over_http;
 mod access;
 mod chat;
 mod drain;
+mod guards;
 mod hostile;
 mod limits;
 mod listener;

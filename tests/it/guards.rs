@@ -1,0 +1,74 @@
+//! What must not go wrong again: reloads, patience, logs and numbers that once told less than the truth.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{Arc, mpsc},
+};
+
+use tokio::time::{Duration, Instant, sleep};
+use waypost::{
+    app::wire,
+    config::{File, parse},
+    dialect::{Ask, Work, openai::OpenAi},
+    limit::Limits,
+    relay::{self, Answered, Desk, Errand},
+    telemetry::{Ledger, Opening, Receipt, Surface},
+    upstream::Upstream,
+};
+
+use crate::support::{Act, Gateway, Provider, chat, completion, gateway::PATIENCE, raw::Raw};
+
+const KEY: &str = "wp-0123456789abcdef";
+
+/// A configuration of the providers `a` and `b`, tried in this order by the route `r`.
+fn config(a: &Provider, b: &Provider) -> String {
+    format!(
+        "
+providers:
+  a: {{ dialect: openai, base_url: \"{}\" }}
+  b: {{ dialect: openai, base_url: \"{}\" }}
+routes: {{ r: {{ targets: [a/m, b/m] }} }}
+",
+        a.url, b.url
+    )
+}
+
+/// The program, in a folder and an environment of its own.
+fn program(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
+    command.args(arguments).current_dir(folder).env_clear();
+    command
+}
+
+#[tokio::test]
+async fn a_reload_never_opens_a_listener_that_strangers_reach() {
+    let provider = Provider::start([completion("Hi")]).await;
+    let rest = format!(
+        "
+providers: {{ a: {{ dialect: openai, base_url: \"{}\" }} }}
+routes: {{ r: {{ targets: [a/m] }} }}
+",
+        provider.url
+    );
+    let keys = format!("access: {{ keys: [{{ name: k, key: {KEY} }}] }}\n");
+    let open = "server: { listen: \"0.0.0.0:0\", admin_listen: \"0.0.0.0:0\", admin_key: admin-0123456789 }\n";
+    let gateway = Gateway::start_as_written(&format!("{open}{keys}{rest}")).await;
+    let generation = || gateway.hall.face().generation;
+    let away = "server: { listen: \"127.0.0.1:0\", admin_listen: \"127.0.0.1:0\"";
+    for refused in [
+        format!("{away}, admin_key: admin-0123456789 }}\n{rest}"),
+        format!("{away} }}\n{keys}{rest}"),
+        format!("server: {{ listen: nowhere, admin_key: admin-0123456789 }}\n{keys}{rest}"),
+    ] {
+        gateway.reconfigure(&refused).await;
+        assert_eq!(generation(), 1, "{refused}");
+        assert_eq!(gateway.chat("r").await.status, 401);
+        assert_eq!(gateway.admin("/metrics").await.status, 401);
+    }
+    let guarded = format!("{away}, admin_key: admin-0123456789 }}\n{keys}{rest}");
+    gateway.reconfigure(&guarded).await;
+    assert_eq!(generation(), 2, "what stays guarded may be written");
+    assert!(provider.asked().is_empty());
+}
