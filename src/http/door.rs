@@ -125,6 +125,9 @@ fn request_id(headers: &HeaderMap) -> String {
     }
 }
 
+/// The longest a caller is believed to wait: as long as any setting may say.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How long the caller waits: for a plain answer or the first byte of a stream, and in all. SDKs say so in
 /// their own headers (OpenAI's and Anthropic's Python in seconds, their Node in whole seconds).
 pub(super) fn patience(headers: &HeaderMap) -> (Option<Duration>, Option<Duration>) {
@@ -132,7 +135,10 @@ pub(super) fn patience(headers: &HeaderMap) -> (Option<Duration>, Option<Duratio
         let value: f64 = headers.get(name)?.to_str().ok()?.trim().parse().ok()?;
         (value > 0.0).then_some(value)
     };
-    let seconds = |value: f64| Duration::try_from_secs_f64(value).ok();
+    let seconds = |value: f64| {
+        let span = Duration::try_from_secs_f64(value).ok()?;
+        Some(span.min(LONGEST_PATIENCE))
+    };
     let patience = number("x-stainless-read-timeout").or_else(|| number("x-stainless-timeout"));
     let total = number("x-request-timeout-ms").map(|millis| millis / 1_000.0);
     (patience.and_then(seconds), total.and_then(seconds))
@@ -198,5 +204,11 @@ mod tests {
         ]);
         let millis = |millis| Some(Duration::from_millis(millis));
         assert_eq!(patience(&both), (millis(1_500), millis(250)));
+        let huge = headers(&[
+            ("x-stainless-timeout", "1e19"),
+            ("x-request-timeout-ms", "1e20"),
+        ]);
+        let day = millis(24 * 60 * 60 * 1_000);
+        assert_eq!(patience(&huge), (day, day));
     }
 }

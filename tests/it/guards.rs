@@ -72,3 +72,19 @@ routes: {{ r: {{ targets: [a/m] }} }}
     assert_eq!(generation(), 2, "what stays guarded may be written");
     assert!(provider.asked().is_empty());
 }
+
+#[tokio::test]
+async fn a_caller_may_be_as_patient_as_it_likes() {
+    let provider = Provider::start([completion("Hi")]).await;
+    let gateway = Gateway::start(&config(&provider, &provider)).await;
+    for name in [
+        "x-stainless-read-timeout",
+        "x-stainless-timeout",
+        "x-request-timeout-ms",
+    ] {
+        let request = gateway.post("/v1/chat/completions", chat("r", false));
+        let answer = gateway.send(request.header(name, "1e19")).await;
+        assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+    }
+    assert_eq!(gateway.hall.ledger.metrics().panics.get(), 0);
+}
