@@ -22,10 +22,8 @@ pub(super) struct Attempt<'a> {
     pub(super) ask: &'a Ask,
     pub(super) step: &'a Step,
     pub(super) timeouts: Timeouts,
-    /// The end of the whole request.
-    pub(super) deadline: Instant,
-    /// Until when the caller waits: for a plain answer, or for the first byte of a stream.
-    pub(super) patient_until: Option<Instant>,
+    /// Until when there is time: for a plain answer, or for the first delta of a stream.
+    pub(super) until: Instant,
 }
 
 /// How far an attempt came.
@@ -64,13 +62,11 @@ impl Attempt<'_> {
 
     /// Until when this attempt may take to its answer, or to the first delta of a stream.
     fn patience(&self) -> Instant {
-        let own = self
-            .ask
-            .outline
-            .stream
-            .then(|| Instant::now() + self.timeouts.first_token.get());
-        let until = [own, self.patient_until].into_iter().flatten();
-        until.fold(self.deadline, Instant::min)
+        if !self.ask.outline.stream {
+            return self.until;
+        }
+        let own = Instant::now() + self.timeouts.first_token.get();
+        own.min(self.until)
     }
 
     fn too_late(&self) -> Failure {

@@ -88,3 +88,20 @@ async fn a_caller_may_be_as_patient_as_it_likes() {
     }
     assert_eq!(gateway.hall.ledger.metrics().panics.get(), 0);
 }
+
+#[tokio::test]
+async fn spent_patience_ends_the_chain() {
+    for stream in [false, true] {
+        let slow = Provider::start([Act::Hang]).await;
+        let innocent = Provider::start([completion("Hi")]).await;
+        let gateway = Gateway::start(&config(&slow, &innocent)).await;
+        let request = gateway.post("/v1/chat/completions", chat("r", stream));
+        let answer = gateway
+            .send(request.header("x-stainless-read-timeout", "0.05"))
+            .await;
+        assert_eq!(answer.status, 504, "{}", answer.body);
+        let record = gateway.record(answer.header("x-request-id")).await;
+        let tried: Vec<&str> = record.attempts.iter().map(|made| &*made.target).collect();
+        assert_eq!(tried, ["a/m"]);
+    }
+}
