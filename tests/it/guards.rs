@@ -105,3 +105,33 @@ async fn spent_patience_ends_the_chain() {
         assert_eq!(tried, ["a/m"]);
     }
 }
+
+#[test]
+fn the_configured_level_decides_what_is_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap();
+    // A literal key is warned about; the port that is taken ends the program.
+    let check = |level: &str, variable: Option<&str>, warned: bool| {
+        let yaml = format!(
+            "server: {{ listen: \"{listen}\", admin_listen: \"127.0.0.1:0\" }}
+telemetry: {{ level: {level} }}
+providers: {{ a: {{ dialect: openai, base_url: \"http://127.0.0.1:1/v1\", api_key: a-literal-key }} }}
+"
+        );
+        std::fs::write(folder.path().join("waypost.yaml"), yaml).unwrap();
+        let mut serve = program(folder.path(), &["serve"]);
+        let output = serve
+            .envs(variable.map(|value| ("WAYPOST_LOG", value)))
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains("cannot listen"), "{told}");
+        assert_eq!(told.contains("literal key"), warned, "{level}: {told}");
+    };
+    check("info", None, true);
+    check("warn", None, true);
+    check("error", None, false);
+    check("error", Some("warn"), true);
+    check("info", Some("error"), false);
+}
