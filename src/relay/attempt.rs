@@ -48,7 +48,12 @@ impl Attempt<'_> {
     /// Makes the attempt. Its failure is on the books when this returns.
     pub(super) async fn run(&self, books: &mut Books) -> Result<Reached, Failure> {
         let target = &self.step.candidate.target;
-        let mut outgoing = bridge::request(self.ask, target)?;
+        let written = bridge::request(self.ask, target).inspect_err(|failure| {
+            if failure.class == ErrorClass::Unsupported {
+                books.pass_over(self.step);
+            }
+        });
+        let mut outgoing = written?;
         books.begin(target, self.step, std::mem::take(&mut outgoing.dropped));
         let asked = async {
             let connect = self.timeouts.connect.get();

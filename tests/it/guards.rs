@@ -135,3 +135,34 @@ providers: {{ a: {{ dialect: openai, base_url: \"http://127.0.0.1:1/v1\", api_ke
     check("error", Some("warn"), true);
     check("info", Some("error"), false);
 }
+
+#[tokio::test]
+async fn a_target_that_cannot_do_it_stands_in_the_record() {
+    let provider = Provider::start([completion("Hi")]).await;
+    let gateway = Gateway::start(&format!(
+        "
+providers:
+  a: {{ dialect: openai, base_url: \"{0}\", models: {{ m: {{ cannot: [tools] }} }} }}
+  b: {{ dialect: openai, base_url: \"{0}\", models: {{ m: {{}} }} }}
+routes: {{ r: {{ targets: [a/m, b/m] }} }}
+",
+        provider.url
+    ))
+    .await;
+    let body = r#"{"model":"r","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f"}}]}"#;
+    let answer = gateway
+        .send(gateway.post("/v1/chat/completions", body))
+        .await;
+    assert_eq!(answer.header("x-waypost-target"), "b/m", "{}", answer.body);
+    let record = gateway.record(answer.header("x-request-id")).await;
+    let shown: Vec<_> = record
+        .candidates
+        .iter()
+        .map(|shown| (&*shown.target, shown.kept, shown.reason.label()))
+        .collect();
+    assert_eq!(
+        shown,
+        [("a/m", false, "lacks_ability"), ("b/m", true, "list_order")]
+    );
+    assert_eq!(record.attempts.len(), 1);
+}
