@@ -166,3 +166,52 @@ routes: {{ r: {{ targets: [a/m, b/m] }} }}
     );
     assert_eq!(record.attempts.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_reads_slowly_is_no_silence_of_the_provider() {
+    let yaml = "
+providers: { s: { dialect: simulated, tokens_per_second: 5, models: { m: {} } } }
+routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
+";
+    let file: File = parse("test", yaml).unwrap().value;
+    let wired = wire(&file, &|_| None).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let ask = Ask::read(&OpenAi, Work::Completion, chat("r", true).as_bytes()).unwrap();
+    let caller = wired.access.identify(None).unwrap();
+    let now = Instant::now();
+    let opening = Opening {
+        id: "it".into(),
+        surface: Surface::Chat,
+        caller: caller.name.clone(),
+        model: "r".into(),
+        stream: true,
+        at: jiff::Timestamp::UNIX_EPOCH,
+        arrived: now,
+    };
+    let errand = Errand {
+        ask,
+        caller,
+        limits: Arc::new(Limits::new(None, None, now)),
+        patience: None,
+        total: None,
+        seed: 0,
+        receipt: Receipt::open(Ledger::start(None), opening),
+    };
+    let desk = Desk {
+        router: wired.router,
+        upstream: Arc::new(Upstream::new(file.upstream)),
+    };
+    let answered = relay::complete(Arc::new(desk), errand).await;
+    let Ok(Answered::Stream(mut flow, _)) = answered else {
+        panic!("no stream")
+    };
+    let mut all = Vec::new();
+    for pause in [7, 7, 7, 0, 7] {
+        all.extend_from_slice(&flow.next().await.unwrap());
+        sleep(Duration::from_secs(pause)).await;
+    }
+    while let Some(more) = flow.next().await {
+        all.extend_from_slice(&more);
+    }
+    let all = String::from_utf8(all).unwrap();
+    assert!(all.ends_with("data: [DONE]\n\n"), "{all}");
+}
