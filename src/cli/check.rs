@@ -2,7 +2,11 @@
 
 use clap::Args;
 
-use super::{ConfigOption, Outcome, source};
+use super::{
+    ConfigOption, Outcome,
+    print::{complain, print},
+    source,
+};
 use crate::config::report;
 
 /// Options of `check`.
@@ -23,29 +27,27 @@ pub(super) fn run(options: Options) -> Outcome {
     };
     let fails = report::fails(&checked.diagnostics);
     if options.json {
-        match report::json(&checked.diagnostics) {
-            Ok(json) => println!("{json}"),
-            Err(error) => return Outcome::Failed(error.to_string()),
-        }
-        return if fails {
-            Outcome::Bad(String::new())
-        } else {
-            Outcome::Good
+        return match report::json(&checked.diagnostics) {
+            Ok(json) => match print(&format!("{json}\n")) {
+                Outcome::Good if fails => Outcome::Bad(String::new()),
+                printed => printed,
+            },
+            Err(error) => Outcome::Failed(error.to_string()),
         };
     }
     if fails {
         return Outcome::Bad(checked.report());
     }
     if !checked.diagnostics.is_empty() {
-        eprintln!("{}", checked.report().trim_end());
+        complain(&checked.report());
     }
-    if let Some(wired) = &checked.wired {
-        let providers = wired.router.catalog().cards().count();
-        let routes = wired.router.names().count();
-        println!(
-            "{} is good: {providers} providers, {routes} routes",
-            checked.name
-        );
-    }
-    Outcome::Good
+    let Some(wired) = &checked.wired else {
+        return Outcome::Good;
+    };
+    let providers = wired.router.catalog().cards().count();
+    let routes = wired.router.names().count();
+    print(&format!(
+        "{} is good: {providers} providers, {routes} routes\n",
+        checked.name
+    ))
 }

@@ -4,7 +4,7 @@ use std::{io::Read, time::Duration};
 
 use clap::Args;
 
-use super::{ConfigOption, Outcome, serve::block_on, source};
+use super::{ConfigOption, Outcome, print::print, serve::block_on, source};
 use crate::{
     access::Access,
     json::Object,
@@ -121,17 +121,14 @@ fn ask(url: &str, key: Option<&str>, body: Vec<u8>) -> Result<Explained, Outcome
 fn show(explained: &Explained, json: bool) -> Outcome {
     if json {
         return match serde_json::to_string_pretty(explained) {
-            Ok(json) => {
-                println!("{json}");
-                verdict(explained)
-            }
+            Ok(json) => told(&format!("{json}\n"), explained),
             Err(error) => Outcome::Failed(error.to_string()),
         };
     }
     let route = explained.route.as_deref().unwrap_or("(one target)");
     let strategy = explained.strategy.as_deref().unwrap_or("none");
-    println!(
-        "model {} → route {route}, strategy {strategy}, seed {}",
+    let mut table = format!(
+        "model {} → route {route}, strategy {strategy}, seed {}\n",
         explained.model, explained.seed
     );
     let width = explained
@@ -149,8 +146,8 @@ fn show(explained: &Explained, json: bool) -> Outcome {
             "-".into()
         };
         let price = |price: Option<f64>| price.map_or("?".to_owned(), |price| format!("${price}"));
-        println!(
-            "{place:>3}  {:width$}  {:14}  weight {}  context {}  in {} out {}",
+        table += &format!(
+            "{place:>3}  {:width$}  {:14}  weight {}  context {}  in {} out {}\n",
             shown.target,
             shown.reason.label(),
             shown.facts.weight,
@@ -162,12 +159,13 @@ fn show(explained: &Explained, json: bool) -> Outcome {
             price(shown.facts.output_price),
         );
     }
-    verdict(explained)
+    told(&table, explained)
 }
 
-fn verdict(explained: &Explained) -> Outcome {
-    match &explained.error {
-        None => Outcome::Good,
-        Some(error) => Outcome::Bad(format!("nobody would be asked: {error}")),
+/// Prints what was explained; the outcome is bad if nobody would be asked.
+fn told(text: &str, explained: &Explained) -> Outcome {
+    match (print(text), &explained.error) {
+        (Outcome::Good, Some(error)) => Outcome::Bad(format!("nobody would be asked: {error}")),
+        (printed, _) => printed,
     }
 }

@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod explain;
 mod models;
+mod print;
 mod schema;
 mod serve;
 mod source;
@@ -89,11 +90,11 @@ pub fn main() -> ExitCode {
     match outcome {
         Outcome::Good => ExitCode::SUCCESS,
         Outcome::Failed(reason) => {
-            eprintln!("waypost: {}", reason.trim_end());
+            print::complain(&format!("waypost: {reason}"));
             ExitCode::FAILURE
         }
         Outcome::Bad(reason) => {
-            eprintln!("{}", reason.trim_end());
+            print::complain(&reason);
             ExitCode::from(2)
         }
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::Outcome;
+use super::{Outcome, print::print};
 use crate::catalog::{Model, Price, shipped, shipped_names};
 
 /// Options of `models`.
@@ -29,10 +29,7 @@ pub(super) fn run(options: &Options) -> Outcome {
     let rows: Vec<Row> = rows(options.filter.as_deref().unwrap_or(""));
     if options.json {
         return match serde_json::to_string_pretty(&rows) {
-            Ok(json) => {
-                println!("{json}");
-                Outcome::Good
-            }
+            Ok(json) => print(&format!("{json}\n")),
             Err(error) => Outcome::Failed(error.to_string()),
         };
     }
@@ -46,23 +43,23 @@ pub(super) fn run(options: &Options) -> Outcome {
         .map(|row| row.provider.len() + row.id.len() + 1)
         .max()
         .unwrap_or(0);
-    println!(
-        "{:width$}  {:>9}  {:>8}  {:>20}  {:>10}",
+    let mut table = format!(
+        "{:width$}  {:>9}  {:>8}  {:>20}  {:>10}\n",
         "MODEL", "CONTEXT", "OUTPUT", "USD/MTOK IN OUT", "RETIRES"
     );
     for row in &rows {
         let name = format!("{}/{}", row.provider, row.id);
         let number =
             |number: Option<u64>| number.map_or("?".to_owned(), |number| number.to_string());
-        println!(
-            "{name:width$}  {:>9}  {:>8}  {:>20}  {:>10}",
+        table += &format!(
+            "{name:width$}  {:>9}  {:>8}  {:>20}  {:>10}\n",
             number(row.model.context),
             number(row.model.max_output),
             row.model.price.as_ref().map_or("?".to_owned(), price),
             row.model.retires.as_deref().unwrap_or(""),
         );
     }
-    Outcome::Good
+    print(&table)
 }
 
 fn rows(filter: &str) -> Vec<Row> {

@@ -1,10 +1,9 @@
 //! `waypost schema`.
 
-use super::Outcome;
+use super::{Outcome, print::print};
 use crate::config::{File, json_schema};
 
 /// Prints the JSON Schema of the configuration.
 pub(super) fn run() -> Outcome {
-    print!("{}", json_schema::<File>());
-    Outcome::Good
+    print(&json_schema::<File>())
 }

@@ -167,6 +167,34 @@ routes: {{ r: {{ targets: [a/m, b/m] }} }}
     assert_eq!(record.attempts.len(), 1);
 }
 
+#[test]
+fn a_reader_who_leaves_ends_commands_quietly() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = "providers: { s: { dialect: simulated, models: { m: {} } } }\nroutes: { r: { targets: [s/m] } }\n";
+    std::fs::write(folder.path().join("waypost.yaml"), yaml).unwrap();
+    std::fs::write(folder.path().join("ask.json"), chat("r", false)).unwrap();
+    for arguments in [
+        &["schema"][..],
+        &["models"],
+        &["models", "--json"],
+        &["check"],
+        &["check", "--json"],
+        &["explain", "--request", "ask.json"],
+        &["explain", "--request", "ask.json", "--json"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = program(folder.path(), arguments).stdout(writer).output();
+        let output = output.unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), told.as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_reads_slowly_is_no_silence_of_the_provider() {
     let yaml = "
