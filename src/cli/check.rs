@@ -47,7 +47,14 @@ pub(super) fn run(options: Options) -> Outcome {
     let providers = wired.router.catalog().cards().count();
     let routes = wired.router.names().count();
     print(&format!(
-        "{} is good: {providers} providers, {routes} routes\n",
-        checked.name
+        "{} is good: {}, {}\n",
+        checked.name,
+        counted(providers, "provider"),
+        counted(routes, "route"),
     ))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }

@@ -243,3 +243,19 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
     let all = String::from_utf8(all).unwrap();
     assert!(all.ends_with("data: [DONE]\n\n"), "{all}");
 }
+
+#[test]
+fn check_counts_in_good_english() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |yaml: &str, expected: &str| {
+        std::fs::write(folder.path().join("waypost.yaml"), yaml).unwrap();
+        let output = program(folder.path(), &["check"]).output().unwrap();
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            format!("waypost.yaml is good: {expected}\n")
+        );
+    };
+    let one = "providers: { s: { dialect: simulated, models: { m: {} } } }\nroutes: { r: { targets: [s/m] } }\n";
+    check(one, "1 provider, 1 route");
+    check("", "0 providers, 0 routes");
+}
