@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc::Receiver,
 };
 use tokio_util::sync::CancellationToken;
@@ -79,6 +79,11 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         Some(path) => Some(watch::watch(path).map_err(Failed::Signals)?),
         None => None,
     };
+    // Unheard, a hangup ends the process. The demo has a terminal, and should end with it.
+    let hangups = match options.source {
+        Source::Environment => Some(signal(SignalKind::hangup()).map_err(Failed::Signals)?),
+        Source::File(_) | Source::Embedded(..) => None,
+    };
     let overrides = (options.listen, options.admin_listen);
     let papers = Papers {
         source: options.source,
@@ -142,6 +147,7 @@ pub async fn run(options: Options) -> Result<(), Failed> {
     tokio::select! {
         (asked, ()) = async { tokio::join!(signals, public) } => asked.map_err(Failed::Signals)?,
         never = reloads => match never {},
+        never = nothing_to_reload(hangups) => match never {},
     }
     admin_stop.cancel();
     let _ = admin.await;
@@ -159,6 +165,16 @@ async fn terminated(stop: &CancellationToken) -> io::Result<()> {
         () = stop.cancelled() => {}
     }
     Ok(())
+}
+
+/// Answers hangups where there is no file.
+async fn nothing_to_reload(hangups: Option<Signal>) -> std::convert::Infallible {
+    if let Some(mut hangups) = hangups {
+        while hangups.recv().await.is_some() {
+            tracing::info!("SIGHUP: nothing to reload, the configuration is no file");
+        }
+    }
+    std::future::pending().await
 }
 
 /// Reads the configuration again whenever it changes. A good one takes over for new requests; a bad one is

@@ -244,6 +244,70 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
     assert!(all.ends_with("data: [DONE]\n\n"), "{all}");
 }
 
+/// The program while it serves, and what it says on standard error. Ended when dropped.
+struct Serving {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Serving {
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let told = BufReader::new(child.stderr.take().unwrap());
+        let (tell, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in told.lines().map_while(Result::ok) {
+                let _ = tell.send(line);
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// Waits until it says `what`.
+    fn says(&self, what: &str) {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(what) => return,
+                Ok(_) => {}
+                Err(error) => panic!("waited for {what:?}: {error}"),
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_hangup_without_a_file_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let addresses = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let mut serve = program(folder.path(), &["serve"]);
+    serve.args(addresses).env("OPENAI_API_KEY", "a-key");
+    let mut serving = Serving::start(serve);
+    serving.says("waypost serves");
+    for _ in 0..2 {
+        serving.signal("HUP");
+        serving.says("nothing to reload");
+    }
+    serving.signal("TERM");
+    assert!(serving.child.wait().unwrap().success());
+}
+
 #[test]
 fn check_counts_in_good_english() {
     let folder = tempfile::tempdir().unwrap();
