@@ -240,6 +240,7 @@ fn needs_restart(first: &File, now: &File) {
             "server.max_connections",
             first.server.max_connections != now.server.max_connections,
         ),
+        ("server.drain", first.server.drain != now.server.drain),
         ("upstream", first.upstream != now.upstream),
         ("telemetry", first.telemetry != now.telemetry),
     ];

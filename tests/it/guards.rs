@@ -323,3 +323,22 @@ fn check_counts_in_good_english() {
     check(one, "1 provider, 1 route");
     check("", "0 providers, 0 routes");
 }
+
+#[test]
+fn a_change_that_waits_for_a_restart_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("waypost.yaml");
+    let yaml = |drain| {
+        format!(
+            "server: {{ listen: \"127.0.0.1:0\", admin_listen: \"127.0.0.1:0\", drain: {drain} }}\n"
+        )
+    };
+    std::fs::write(&config, yaml("1s")).unwrap();
+    let mut serving = Serving::start(program(folder.path(), &["serve"]));
+    serving.says("waypost serves");
+    std::fs::write(&config, yaml("2s")).unwrap();
+    serving.says("server.drain");
+    serving.says("the configuration was reloaded");
+    serving.signal("TERM");
+    assert!(serving.child.wait().unwrap().success());
+}
