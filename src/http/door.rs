@@ -44,12 +44,8 @@ impl Refusal {
 pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> {
     let face = hall.face();
     let id = request_id(headers);
-    let refuse = |id, reason: &str, failure| {
-        hall.ledger
-            .metrics()
-            .refused
-            .with_label_values(&[reason])
-            .inc();
+    let refuse = |id: String, reason, failure| {
+        refused(hall, reason, &id, "unknown");
         Refusal { id, failure }
     };
     let presented = match key(headers) {
@@ -76,6 +72,18 @@ pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> 
             ))
         }
     }
+}
+
+/// Counts a request that has no record, because it was refused before it could be read.
+pub(super) fn refused(hall: &Hall, reason: &'static str, id: &str, caller: &str) {
+    let counter = &hall.ledger.metrics().refused;
+    counter.with_label_values(&[reason]).inc();
+    tracing::debug!(
+        request_id = id,
+        caller,
+        reason,
+        "a request was refused unread"
+    );
 }
 
 /// The key a caller presents. Two different ones are refused: which one counts must not be a guess.

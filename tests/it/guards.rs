@@ -244,6 +244,26 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
     assert!(all.ends_with("data: [DONE]\n\n"), "{all}");
 }
 
+#[tokio::test]
+async fn requests_that_could_not_be_read_are_counted() {
+    let provider = Provider::start([completion("Hi")]).await;
+    let server = "server: { max_body: 300, body_grace: 50ms }";
+    let gateway = Gateway::start(&format!("{server}{}", config(&provider, &provider))).await;
+    let send = |body: String| gateway.send(gateway.post("/v1/chat/completions", body));
+    assert_eq!(send("{".into()).await.status, 400);
+    assert_eq!(send("{}".into()).await.status, 400);
+    assert_eq!(send("x".repeat(301)).await.status, 413);
+    let mut slow = Raw::open(&gateway).await;
+    slow.send("POST /v1/embeddings HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
+        .await;
+    slow.until("HTTP/1.1 408").await;
+    let metrics = gateway.admin("/metrics").await.body;
+    for (reason, count) in [("malformed", 2), ("too_large", 1), ("too_slow", 1)] {
+        let line = format!("waypost_refused_total{{reason=\"{reason}\"}} {count}");
+        assert!(metrics.contains(&line), "{line}\n{metrics}");
+    }
+}
+
 /// The program while it serves, and what it says on standard error. Ended when dropped.
 struct Serving {
     child: Child,
