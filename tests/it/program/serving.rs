@@ -8,11 +8,11 @@ use std::{
         Arc, Mutex,
         mpsc::{Receiver, channel},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{folder, program, run};
 use crate::support::{
