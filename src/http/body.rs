@@ -30,8 +30,7 @@ pub(super) async fn read(
             .await
             .map_err(|_| too_slow())?;
         let Some(frame) = frame else { break };
-        let frame = frame
-            .map_err(|_| Failure::new(ErrorClass::Cancelled, "The request's body ended early"))?;
+        let frame = frame.map_err(|_| broken())?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
@@ -58,6 +57,13 @@ fn too_large(limit: usize) -> Failure {
         ErrorClass::TooLarge,
         format!("The request's body is larger than the limit of {limit} bytes."),
     )
+}
+
+/// It ended early, or its chunks are none. Who has left does not read this.
+fn broken() -> Failure {
+    let message =
+        "The request's body is broken: it ended early, or it is not encoded as its headers say.";
+    Failure::new(ErrorClass::InvalidRequest, message)
 }
 
 fn too_slow() -> Failure {

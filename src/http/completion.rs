@@ -87,7 +87,7 @@ fn errand(
 }
 
 /// Waits for the answer; for a stream's first delta only so long, then the head goes out and comments keep
-/// the connection alive.
+/// the connection alive. If the gateway must close first, the attempt is dropped and the caller told.
 async fn answer(
     hall: Arc<Hall>,
     entry: Entry,
@@ -97,14 +97,14 @@ async fn answer(
     let stream = errand.ask.outline.stream;
     let style = sse::Style::of(&errand.ask);
     let mut completion = Box::pin(relay::complete(entry.face.desk.clone(), errand));
-    if !stream {
-        return respond(hall, &entry, dialect, completion.await);
-    }
     let keepalive = entry.face.settings.keepalive_after.get();
     tokio::select! {
         biased;
         result = &mut completion => respond(hall, &entry, dialect, result),
-        () = sleep(keepalive) => {
+        () = hall.closing.cancelled() => {
+            Reply::failure(dialect, &relay::shutting_down(), &entry.id).respond(&entry.id)
+        }
+        () = sleep(keepalive), if stream => {
             let waiting = sse::waiting(completion, keepalive, dialect, style, hall.closing.clone());
             event_stream(waiting, &entry.id, None)
         }

@@ -3,7 +3,17 @@
 //! Our own, because `axum::serve` sets no timers (so hyper's header-read timeout is silently off), no
 //! `TCP_NODELAY`, no cap on connections, and waits without end for open streams when it shuts down.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, body::Body, extract::Request};
 use hyper::body::Incoming;
@@ -71,6 +81,7 @@ pub async fn serve(
     let connections = Connections {
         builder: Arc::new(builder(&settings)),
         router,
+        header_timeout: settings.header_timeout.get(),
         gauge: hall.ledger.metrics().connections.clone(),
         tracker: TaskTracker::new(),
         cut: CancellationToken::new(),
@@ -146,6 +157,7 @@ fn builder(settings: &Settings) -> Builder<TokioExecutor> {
 struct Connections {
     builder: Arc<Builder<TokioExecutor>>,
     router: Router,
+    header_timeout: Duration,
     gauge: IntGauge,
     tracker: TaskTracker,
     /// Cancelled when connections must go.
@@ -162,6 +174,7 @@ impl Connections {
     ) {
         let builder = self.builder.clone();
         let router = self.router.clone();
+        let patience = self.header_timeout;
         let cut = self.cut.clone();
         let open = Counted::new(self.gauge.clone());
         self.tracker.spawn(async move {
@@ -170,10 +183,10 @@ impl Connections {
             let _ = stream.set_nodelay(true);
             let served = async {
                 match tls {
-                    None => converse(&builder, stream, router, watcher).await,
+                    None => converse(&builder, stream, router, patience, watcher).await,
                     Some(tls) => {
                         if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
-                            converse(&builder, stream, router, watcher).await;
+                            converse(&builder, stream, router, patience, watcher).await;
                         }
                     }
                 }
@@ -186,20 +199,29 @@ impl Connections {
     }
 }
 
-/// Serves one connection. Its errors are the client's doing (gone, too slow, not speaking HTTP).
+/// Serves one connection. Its errors are the client's doing (gone, too slow, not speaking HTTP). One that has
+/// sent no request within `patience` is closed: hyper's own timers start only once it knows which HTTP is spoken.
 async fn converse(
     builder: &Builder<TokioExecutor>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
+    patience: Duration,
     watcher: Watcher,
 ) {
+    let heard = Arc::new(AtomicBool::new(false));
+    let hears = heard.clone();
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        hears.store(true, Ordering::Relaxed);
         let request: Request = request.map(Body::new);
         let answered = router.clone().oneshot(request);
         async move { Ok::<_, Infallible>(answered.await.unwrap_or_else(|never| match never {})) }
     });
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    let _ = watcher.watch(connection.into_owned()).await;
+    let mut connection = pin!(watcher.watch(connection.into_owned()));
+    let served = timeout(patience, &mut connection).await.is_ok();
+    if !served && heard.load(Ordering::Relaxed) {
+        let _ = connection.await;
+    }
 }
 
 /// Counts one open connection for as long as it lives.

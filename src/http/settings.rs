@@ -19,7 +19,7 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// The largest request body, in bytes.
     pub max_body: usize,
-    /// How long a client may take to send the head of a request; idle connections are closed after it, too.
+    /// How long a client may take to send the head of a request. HTTP/1.1 connections that are idle this long are closed, too; HTTP/2 ones stay while they answer pings.
     pub header_timeout: Span,
     /// How long a client may take for its body before a minimum of 1 KiB/s is asked for.
     pub body_grace: Span,

@@ -5,13 +5,14 @@ use std::{convert::Infallible, future::Future, pin::Pin, time::Duration};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::unfold;
-use tokio::time::timeout;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::error;
 use crate::{
     dialect::{Ask, Dialect, StreamStyle},
-    relay::{Answered, Flow, Refused},
+    outcome::Failure,
+    relay::{self, Answered, Flow, Refused},
 };
 
 /// A comment: keeps proxies and clients from giving up, and means nothing.
@@ -72,6 +73,16 @@ struct Waiting {
     closing: CancellationToken,
 }
 
+impl Waiting {
+    /// The error event of a stream that never began.
+    fn fail(self, failure: &Failure) -> Bytes {
+        let mut out = BytesMut::new();
+        let mut writer = self.dialect.stream_writer(self.style.0);
+        writer.fail(failure, &mut out);
+        out.freeze()
+    }
+}
+
 enum Stage {
     /// The head goes out with a first comment at once.
     Greeting(Waiting),
@@ -85,8 +96,13 @@ impl Stage {
         match self {
             Self::Greeting(waiting) => Some((KEEPALIVE, Self::Waiting(waiting))),
             Self::Waiting(mut waiting) => {
-                let Ok(result) = timeout(waiting.every, &mut waiting.completion).await else {
-                    return Some((KEEPALIVE, Self::Waiting(waiting)));
+                let result = tokio::select! {
+                    biased;
+                    result = &mut waiting.completion => result,
+                    () = waiting.closing.cancelled() => {
+                        return Some((waiting.fail(&relay::shutting_down()), Self::Over));
+                    }
+                    () = sleep(waiting.every) => return Some((KEEPALIVE, Self::Waiting(waiting))),
                 };
                 match result {
                     Ok(Answered::Stream(mut flow, _)) => {
@@ -95,12 +111,7 @@ impl Stage {
                     }
                     // A stream was asked for, so a whole answer cannot come.
                     Ok(Answered::Whole(..)) => None,
-                    Err(refused) => {
-                        let mut out = BytesMut::new();
-                        let mut writer = waiting.dialect.stream_writer(waiting.style.0);
-                        writer.fail(&error::failure(&refused), &mut out);
-                        Some((out.freeze(), Self::Over))
-                    }
+                    Err(refused) => Some((waiting.fail(&error::failure(&refused)), Self::Over)),
                 }
             }
             Self::Flowing(mut flow, closing) => {

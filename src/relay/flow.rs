@@ -36,6 +36,12 @@ enum State {
     Over,
 }
 
+/// The gateway must close before an answer is complete.
+pub fn shutting_down() -> Failure {
+    let message = "The gateway is shutting down before the answer is complete";
+    Failure::new(ErrorClass::Overloaded, message)
+}
+
 impl Flow {
     pub(super) fn begin(
         opened: Opened,
@@ -87,8 +93,7 @@ impl Flow {
     /// Ends the stream because the gateway must close: an error event, unless everything was said already.
     pub fn interrupt(&mut self) -> Option<Bytes> {
         if self.state == State::Flowing {
-            let message = "The gateway is shutting down before the answer is complete";
-            self.settle(Err(Failure::new(ErrorClass::Overloaded, message)));
+            self.settle(Err(shutting_down()));
         }
         self.state = State::Over;
         (!self.ready.is_empty()).then(|| self.ready.split().freeze())

@@ -30,7 +30,7 @@ use books::Books;
 use chain::{Chain, Next};
 
 pub use explain::{Explained, Shown, explain};
-pub use flow::Flow;
+pub use flow::{Flow, shutting_down};
 
 /// What completions need, wired for one configuration.
 #[derive(Debug)]

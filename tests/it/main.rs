@@ -14,4 +14,7 @@ mod vectors_over_http;
 
 mod access;
 mod chat;
+mod drain;
+mod hostile;
 mod limits;
+mod listener;

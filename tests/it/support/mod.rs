@@ -4,6 +4,7 @@ pub(crate) mod accumulate;
 pub(crate) mod gateway;
 pub(crate) mod matcher;
 pub(crate) mod provider;
+pub(crate) mod raw;
 pub(crate) mod vector;
 
 pub(crate) use gateway::{Answer, Gateway, chat};

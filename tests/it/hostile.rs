@@ -1,0 +1,154 @@
+//! Bytes that are no HTTP, or that two readers of HTTP would understand differently.
+
+use crate::support::{
+    Gateway, Provider, chat, completion,
+    raw::{HEALTH, Raw},
+};
+
+async fn gateway(provider: &Provider) -> Gateway {
+    let yaml = format!(
+        "
+server: {{ header_timeout: 300ms }}
+providers: {{ a: {{ dialect: openai, base_url: \"{}\" }} }}
+routes: {{ r: {{ targets: [a/m] }} }}
+",
+        provider.url
+    );
+    Gateway::start(&yaml).await
+}
+
+/// What the gateway says to these bytes, until it closes.
+async fn said(gateway: &Gateway, bytes: &[u8]) -> String {
+    let mut raw = Raw::open(gateway).await;
+    raw.send(bytes).await;
+    raw.closed().await
+}
+
+#[tokio::test]
+async fn garbage_is_refused_or_cut_and_harms_nobody() {
+    let provider = Provider::start([]).await;
+    let gateway = gateway(&provider).await;
+    let long = format!(
+        "GET /healthz HTTP/1.1\r\nhost: x\r\nlong: {}\r\n\r\n",
+        "x".repeat(100_000)
+    );
+    let many = format!(
+        "GET /healthz HTTP/1.1\r\nhost: x\r\n{}\r\n",
+        "a: b\r\n".repeat(200)
+    );
+    let cases: [&[u8]; 11] = [
+        b"\r\n\r\n\r\n\r\n",
+        b"HELO mail.example\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+        b"GET /healthz HTTP/9.9\r\nhost: x\r\n\r\n",
+        b"GET /heal\0thz HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\nbad\0name: y\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnot a frame, not a frame, not a frame",
+        long.as_bytes(),
+        many.as_bytes(),
+    ];
+    for bytes in cases {
+        let answer = said(&gateway, bytes).await;
+        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned();
+        assert!(!answer.contains(" 200 "), "{shown:?} {answer:?}");
+        let refused = answer.starts_with("HTTP/1.1 4") || !answer.contains("HTTP/1.1");
+        assert!(refused, "{shown:?} {answer:?}");
+    }
+    assert!(said(&gateway, HEALTH.as_bytes()).await.contains(" 200 "));
+    gateway
+        .until("the connections' end", |hall| {
+            hall.ledger.metrics().connections.get() == 0
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn bodies_of_two_lengths_do_not_smuggle_a_second_request() {
+    let provider = Provider::start([completion("Hi")]).await;
+    let gateway = gateway(&provider).await;
+    let body = chat("r", false);
+    let smuggled = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let length = body.len();
+    let cases = [
+        (
+            format!(
+                "content-length: {length}\r\ncontent-length: {}\r\n",
+                length + 40
+            ),
+            body.clone(),
+        ),
+        (
+            format!("content-length: {length}, {}\r\n", length + 40),
+            body.clone(),
+        ),
+        (format!("content-length: +{length}\r\n"), body.clone()),
+        (format!("content-length: 0x{length:x}\r\n"), body.clone()),
+        (format!("content-length : {length}\r\n"), body.clone()),
+        ("content-length: -1\r\n".into(), body.clone()),
+        (
+            "transfer-encoding: chunked, identity\r\n".into(),
+            chunked.clone(),
+        ),
+        ("transfer-encoding: xchunked\r\n".into(), chunked.clone()),
+        (
+            "transfer-encoding: chunked\r\ntransfer-encoding: gzip\r\n".into(),
+            chunked.clone(),
+        ),
+        (
+            "transfer-encoding\u{b}: chunked\r\n".into(),
+            chunked.clone(),
+        ),
+        (
+            format!("content-length: {length}\r\ntransfer-encoding: chunked\r\n"),
+            chunked.clone(),
+        ),
+        (
+            format!("transfer-encoding: chunked\r\ncontent-length: {length}\r\n"),
+            chunked.clone(),
+        ),
+        (
+            format!(
+                "transfer-encoding: chunked\r\ncontent-length: {}\r\n",
+                length + 40
+            ),
+            chunked.clone(),
+        ),
+        (
+            "transfer-encoding: chunked\r\n".into(),
+            chunked.replace("\r\n0\r\n", "\r\n-0\r\n"),
+        ),
+        (
+            "transfer-encoding: chunked\r\n".into(),
+            format!("ffffffffffffffff1\r\n{body}\r\n0\r\n\r\n"),
+        ),
+        (
+            "transfer-encoding: chunked\r\n".into(),
+            chunked.replace("\r\n0", "XX0"),
+        ),
+    ];
+    for (headers, body) in cases {
+        let request = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n{headers}\r\n{body}{smuggled}"
+        );
+        let answer = said(&gateway, request.as_bytes()).await;
+        // One answer at most, whatever stood behind the body; a request of two lengths ends its connection.
+        assert_eq!(
+            answer.matches("HTTP/1.1 ").count(),
+            1,
+            "{headers:?} {answer}"
+        );
+        let both = headers.contains("content-length") && headers.contains("transfer-encoding");
+        let status = if both { "HTTP/1.1 200" } else { "HTTP/1.1 400" };
+        assert!(answer.starts_with(status), "{headers:?} {answer}");
+    }
+    let asked = provider.asked();
+    assert_eq!(asked.len(), 3);
+    assert!(
+        asked
+            .iter()
+            .all(|asked| asked.json()["messages"][0]["content"] == "Hello?")
+    );
+}
