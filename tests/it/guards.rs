@@ -328,6 +328,31 @@ fn a_hangup_without_a_file_ends_nothing() {
     assert!(serving.child.wait().unwrap().success());
 }
 
+#[tokio::test]
+async fn what_alerts_look_at_is_there_before_it_happens() {
+    let provider = Provider::start([]).await;
+    let gateway = Gateway::start(&config(&provider, &provider)).await;
+    let metrics = gateway.admin("/metrics").await.body;
+    let check = |name: &str, label: &str, values: &[&str]| {
+        for value in values {
+            let line = format!("{name}{{{label}=\"{value}\"}} 0");
+            assert!(metrics.contains(&line), "{line}\n{metrics}");
+        }
+    };
+    check("waypost_config_reloads_total", "result", &["ok", "refused"]);
+    check("waypost_limited_total", "limit", &["requests", "tokens"]);
+    let refusals = [
+        "no_key",
+        "wrong_key",
+        "ambiguous_key",
+        "admin_key",
+        "malformed",
+        "too_large",
+        "too_slow",
+    ];
+    check("waypost_refused_total", "reason", &refusals);
+}
+
 #[test]
 fn check_counts_in_good_english() {
     let folder = tempfile::tempdir().unwrap();
