@@ -84,6 +84,7 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         Source::Environment => Some(signal(SignalKind::hangup()).map_err(Failed::Signals)?),
         Source::File(_) | Source::Embedded(..) => None,
     };
+    let mut ends = Ends::hear().map_err(Failed::Signals)?;
     let overrides = (options.listen, options.admin_listen);
     let papers = Papers {
         source: options.source,
@@ -136,16 +137,15 @@ pub async fn run(options: Options) -> Result<(), Failed> {
     let signals = {
         let hall = hall.clone();
         async move {
-            let asked = terminated(&stop).await;
+            ends.asked(&stop).await;
             // Readiness goes first: load balancers should look elsewhere before the listener is gone.
             hall.drain();
             stop.cancel();
-            asked
         }
     };
     let reloads = reload(&papers, &memory, &hall, (&file, bound), changes);
     tokio::select! {
-        (asked, ()) = async { tokio::join!(signals, public) } => asked.map_err(Failed::Signals)?,
+        ((), ()) = async { tokio::join!(signals, public) } => {}
         never = reloads => match never {},
         never = nothing_to_reload(hangups) => match never {},
     }
@@ -156,15 +156,27 @@ pub async fn run(options: Options) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn terminated(stop: &CancellationToken) -> io::Result<()> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = term.recv() => tracing::info!("SIGTERM: draining"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
-        () = stop.cancelled() => {}
+/// The signals that end the serving. Heard from the start, so that an early one drains as well.
+struct Ends {
+    term: Signal,
+    interrupt: Signal,
+}
+
+impl Ends {
+    fn hear() -> io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    async fn asked(&mut self, stop: &CancellationToken) {
+        tokio::select! {
+            _ = self.term.recv() => tracing::info!("SIGTERM: draining"),
+            _ = self.interrupt.recv() => tracing::info!("SIGINT: draining"),
+            () = stop.cancelled() => {}
+        }
+    }
 }
 
 /// Answers hangups where there is no file.

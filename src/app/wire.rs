@@ -6,7 +6,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     access::{self, Access},
-    catalog::{Card, Catalog, resolve, shipped},
+    catalog::{Auth, Card, Catalog, resolve, shipped},
     config::{File, secrets},
     http,
     problem::Problem,
@@ -93,11 +93,18 @@ impl Wiring<'_> {
         if let Some(written) = &settings.api_key {
             return self.secret(written, &["providers", name, "api_key"]);
         }
-        let from_card = || shipped(settings.card.as_deref().unwrap_or(name))?.key_env;
-        let variable = settings.key_env.clone().or_else(from_card)?;
-        (self.environment)(&variable)
-            .filter(|key| !key.trim().is_empty())
-            .map(Secret::new)
+        let card = shipped(settings.card.as_deref().unwrap_or(name)).unwrap_or_default();
+        let variable = settings.key_env.clone().or(card.key_env)?;
+        let key = (self.environment)(&variable).filter(|key| !key.trim().is_empty());
+        let wanted = settings.auth.as_ref().or(card.auth.as_ref()) != Some(&Auth::None);
+        if key.is_none() && wanted {
+            let message = format!(
+                "no key: the environment variable {variable} is not set; requests go out without one"
+            );
+            self.warnings
+                .push(Problem::new(["providers", name], message));
+        }
+        key.map(Secret::new)
     }
 
     fn access(&mut self, file: &File) -> Option<Access> {

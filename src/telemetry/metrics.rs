@@ -39,6 +39,17 @@ const OVERHEAD: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0,
 ];
 
+/// Why requests are refused before they could be read.
+const REFUSALS: &[&str] = &[
+    "no_key",
+    "wrong_key",
+    "ambiguous_key",
+    "admin_key",
+    "malformed",
+    "too_large",
+    "too_slow",
+];
+
 macro_rules! table {
     ($($(#[doc = $help:literal])+ $field:ident: $kind:ident = $name:literal $([$($label:literal),*])? $(@ $buckets:ident)?;)*) => {
         /// The metrics of one process.
@@ -56,7 +67,9 @@ macro_rules! table {
                     &registry,
                     <$kind as Make>::make($name, concat!($($help),+).trim(), &[$($($label),*)?], make_buckets!($($buckets)?)),
                 );)*
-                Self { registry, $($field,)* }
+                let metrics = Self { registry, $($field,)* };
+                metrics.begin();
+                metrics
             }
 
             /// The names of all metrics, for the documentation's test.
@@ -121,6 +134,20 @@ table! {
 }
 
 impl Metrics {
+    /// Makes the series whose labels are known beforehand: the rate of one that is new misses its first event.
+    fn begin(&self) {
+        let series: [(&IntCounterVec, &[&str]); 3] = [
+            (&self.config_reloads, &["ok", "refused"]),
+            (&self.limited, &["requests", "tokens"]),
+            (&self.refused, REFUSALS),
+        ];
+        for (counter, labels) in series {
+            for label in labels {
+                counter.with_label_values(&[label]);
+            }
+        }
+    }
+
     /// Everything in Prometheus' text format.
     pub fn render(&self) -> String {
         let mut out = Vec::new();

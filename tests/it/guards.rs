@@ -328,6 +328,60 @@ fn a_hangup_without_a_file_ends_nothing() {
     assert!(serving.child.wait().unwrap().success());
 }
 
+#[tokio::test]
+async fn what_alerts_look_at_is_there_before_it_happens() {
+    let provider = Provider::start([]).await;
+    let gateway = Gateway::start(&config(&provider, &provider)).await;
+    let metrics = gateway.admin("/metrics").await.body;
+    let check = |name: &str, label: &str, values: &[&str]| {
+        for value in values {
+            let line = format!("{name}{{{label}=\"{value}\"}} 0");
+            assert!(metrics.contains(&line), "{line}\n{metrics}");
+        }
+    };
+    check("waypost_config_reloads_total", "result", &["ok", "refused"]);
+    check("waypost_limited_total", "limit", &["requests", "tokens"]);
+    let refusals = [
+        "no_key",
+        "wrong_key",
+        "ambiguous_key",
+        "admin_key",
+        "malformed",
+        "too_large",
+        "too_slow",
+    ];
+    check("waypost_refused_total", "reason", &refusals);
+}
+
+#[test]
+fn a_provider_whose_key_is_missing_is_warned_about() {
+    let check = |yaml: &str, variable: &str, expected: &[&str]| {
+        let file: File = parse("test", yaml).unwrap().value;
+        let environment = |name: &str| (name == variable).then(|| "a-key".to_owned());
+        let wired = wire(&file, &environment).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let told: Vec<&str> = wired
+            .warnings
+            .iter()
+            .map(|problem| &*problem.message)
+            .collect();
+        assert_eq!(told, expected, "{yaml}");
+    };
+    let unset = |name| {
+        format!("no key: the environment variable {name} is not set; requests go out without one")
+    };
+    let shipped = "providers: { openai: {} }";
+    check(shipped, "OPENAI_API_KEY", &[]);
+    check(shipped, "", &[&unset("OPENAI_API_KEY")]);
+    check("providers: { openai: { auth: none } }", "", &[]);
+    check(
+        "providers: { mine: { card: openai, key_env: MINE } }",
+        "OPENAI_API_KEY",
+        &[&unset("MINE")],
+    );
+    let local = "providers: { local: { dialect: openai, base_url: \"http://127.0.0.1:1/v1\" } }";
+    check(local, "", &[]);
+}
+
 #[test]
 fn check_counts_in_good_english() {
     let folder = tempfile::tempdir().unwrap();
