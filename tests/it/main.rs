@@ -22,4 +22,5 @@ mod listener;
 mod messages;
 mod program;
 mod reload;
+mod simulated;
 mod telemetry;
