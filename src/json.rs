@@ -45,7 +45,12 @@ impl<'a> Object<'a> {
 
     /// Parses the top level; fails on anything but an object, on bad JSON at any depth and on repeated keys.
     pub fn parse(text: &'a [u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(text)
+        // Checked as a whole, and fast, instead of piece by piece in the parser.
+        match simdutf8::basic::from_utf8(text) {
+            Ok(text) => serde_json::from_str(text),
+            // The parser knows where the text is none.
+            Err(_) => serde_json::from_slice(text),
+        }
     }
 
     /// Parses a raw value that should be an object.

@@ -200,6 +200,8 @@ pub enum Reason {
     WeightZero,
     /// Dropped: the same target stands earlier in the plan.
     Duplicate,
+    /// Dropped when its turn came: it cannot do what the request needs.
+    LacksAbility,
 }
 
 impl Reason {
@@ -214,6 +216,7 @@ impl Reason {
             Self::KeyForbids => "key_forbids",
             Self::WeightZero => "weight_zero",
             Self::Duplicate => "duplicate",
+            Self::LacksAbility => "lacks_ability",
         }
     }
 }

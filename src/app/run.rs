@@ -2,17 +2,18 @@
 
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc::Receiver,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Memory, load};
+use super::{Memory, load, wire::is_loopback};
 use crate::{
     config::{File, Source, report, watch},
     http::{Hall, Listener, admin_router, public_router, serve},
@@ -44,9 +45,9 @@ pub struct Started {
     /// What handlers share.
     pub hall: Arc<Hall>,
     /// Where callers are served.
-    pub public: std::net::SocketAddr,
+    pub public: SocketAddr,
     /// Where operators are served.
-    pub admin: std::net::SocketAddr,
+    pub admin: SocketAddr,
 }
 
 /// Why nothing is served.
@@ -78,35 +79,41 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         Some(path) => Some(watch::watch(path).map_err(Failed::Signals)?),
         None => None,
     };
+    // Unheard, a hangup ends the process. The demo has a terminal, and should end with it.
+    let hangups = match options.source {
+        Source::Environment => Some(signal(SignalKind::hangup()).map_err(Failed::Signals)?),
+        Source::File(_) | Source::Embedded(..) => None,
+    };
     let overrides = (options.listen, options.admin_listen);
     let papers = Papers {
         source: options.source,
         overrides,
         colour: options.colour,
     };
-    let (file, wired) = papers.read()?;
+    let (file, wired) = papers.read(|_| ())?;
     let memory = Memory::new(&file, options.output);
     let tls = wired.tls.clone();
     let hall = Arc::new(Hall::new(memory.face(wired, 1), memory.ledger.clone()));
 
-    let bound = |address: &str, error| Failed::Bind(address.to_owned(), error);
+    let unbound = |address: &str, error| Failed::Bind(address.to_owned(), error);
     let server = &file.server;
     let public = Listener::bind(&server.listen, tls)
         .await
-        .map_err(|error| bound(&server.listen, error))?;
+        .map_err(|error| unbound(&server.listen, error))?;
     let admin = Listener::bind(&server.admin_listen, None)
         .await
-        .map_err(|error| bound(&server.admin_listen, error))?;
+        .map_err(|error| unbound(&server.admin_listen, error))?;
     let address = |listener: &Listener| {
         listener
             .address()
-            .map_err(|error| bound("the bound socket", error))
+            .map_err(|error| unbound("the bound socket", error))
     };
     let started = Started {
         hall: hall.clone(),
         public: address(&public)?,
         admin: address(&admin)?,
     };
+    let bound = (started.public, started.admin);
     tracing::info!(public = %started.public, admin = %started.admin, config = papers.source.name(), "waypost serves");
     (options.ready)(started);
 
@@ -136,10 +143,11 @@ pub async fn run(options: Options) -> Result<(), Failed> {
             asked
         }
     };
-    let reloads = reload(&papers, &memory, &hall, &file, changes);
+    let reloads = reload(&papers, &memory, &hall, (&file, bound), changes);
     tokio::select! {
         (asked, ()) = async { tokio::join!(signals, public) } => asked.map_err(Failed::Signals)?,
         never = reloads => match never {},
+        never = nothing_to_reload(hangups) => match never {},
     }
     admin_stop.cancel();
     let _ = admin.await;
@@ -159,13 +167,24 @@ async fn terminated(stop: &CancellationToken) -> io::Result<()> {
     Ok(())
 }
 
+/// Answers hangups where there is no file.
+async fn nothing_to_reload(hangups: Option<Signal>) -> std::convert::Infallible {
+    if let Some(mut hangups) = hangups {
+        while hangups.recv().await.is_some() {
+            tracing::info!("SIGHUP: nothing to reload, the configuration is no file");
+        }
+    }
+    std::future::pending().await
+}
+
 /// Reads the configuration again whenever it changes. A good one takes over for new requests; a bad one is
-/// reported and changes nothing.
+/// reported and changes nothing. The listeners stay where the `first` one put them, so the loopback rule is
+/// judged by where they are, whatever the new one says.
 async fn reload(
     papers: &Papers,
     memory: &Memory,
     hall: &Hall,
-    first: &File,
+    (first, bound): (&File, (SocketAddr, SocketAddr)),
     changes: Option<(Receiver<()>, watch::Guard)>,
 ) -> std::convert::Infallible {
     let Some((mut changes, _guard)) = changes else {
@@ -174,10 +193,14 @@ async fn reload(
     let mut generation = 1;
     while changes.recv().await.is_some() {
         let reloads = &hall.ledger.metrics().config_reloads;
-        match papers.read() {
-            Ok((file, wired)) => {
+        let read = papers.read(|file| {
+            needs_restart(first, file);
+            stay(&mut file.server.listen, bound.0);
+            stay(&mut file.server.admin_listen, bound.1);
+        });
+        match read {
+            Ok((_, wired)) => {
                 generation += 1;
-                needs_restart(first, &file);
                 hall.put(memory.face(wired, generation));
                 memory.forget_unused();
                 reloads.with_label_values(&["ok"]).inc();
@@ -190,6 +213,14 @@ async fn reload(
         }
     }
     std::future::pending().await
+}
+
+/// Puts the address a listener has in place of the one it shall have after a restart. What is no address
+/// stays, to be refused.
+fn stay(written: &mut String, bound: SocketAddr) {
+    if is_loopback(written).is_some() {
+        *written = bound.to_string();
+    }
 }
 
 /// Says which changes wait for a restart.
@@ -209,6 +240,7 @@ fn needs_restart(first: &File, now: &File) {
             "server.max_connections",
             first.server.max_connections != now.server.max_connections,
         ),
+        ("server.drain", first.server.drain != now.server.drain),
         ("upstream", first.upstream != now.upstream),
         ("telemetry", first.telemetry != now.telemetry),
     ];
@@ -225,7 +257,8 @@ struct Papers {
 }
 
 impl Papers {
-    fn read(&self) -> Result<(File, super::Wired), Failed> {
+    /// Reads and wires; `amend` sees what was written, overrides included, before it is judged.
+    fn read(&self, amend: impl FnOnce(&mut File)) -> Result<(File, super::Wired), Failed> {
         let environment = |name: &str| std::env::var(name).ok();
         let unreadable = |error| Failed::Unreadable(self.source.name(), error);
         let read = self.source.read(environment).map_err(unreadable)?;
@@ -238,6 +271,7 @@ impl Papers {
             file.server.admin_listen = admin_listen
                 .clone()
                 .unwrap_or_else(|| file.server.admin_listen.clone());
+            amend(file);
         };
         let good = load(&read, adjust, &environment).map_err(|diagnostics| {
             Failed::Config(report::render(&diagnostics, &read.text, self.colour))

@@ -180,8 +180,8 @@ impl Wiring<'_> {
 
     /// Off loopback, strangers may call: then there must be keys, or the word `open`.
     fn addresses(&mut self, file: &File) {
-        let public = self.is_loopback("listen", &file.server.listen);
-        let admin = self.is_loopback("admin_listen", &file.server.admin_listen);
+        let public = self.loopback("listen", &file.server.listen);
+        let admin = self.loopback("admin_listen", &file.server.admin_listen);
         if public == Some(false) && file.access.is_none() {
             let message = format!(
                 "{} is no loopback address, and there is no `access`: anybody could spend your keys",
@@ -204,16 +204,14 @@ impl Wiring<'_> {
     }
 
     /// Whether `address` is reachable from this machine only; a problem if it is no address.
-    fn is_loopback(&mut self, key: &str, address: &str) -> Option<bool> {
-        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
-        if port.parse::<u16>().is_err() || host.is_empty() {
+    fn loopback(&mut self, key: &str, address: &str) -> Option<bool> {
+        let is_loopback = is_loopback(address);
+        if is_loopback.is_none() {
             let problem = Problem::new(["server", key], format!("`{address}` is no address"));
             self.problems
                 .push(problem.expected("`host:port`, like `127.0.0.1:8080`"));
-            return None;
         }
-        let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
-        Some(ip.map_or(host == "localhost", |ip| ip.to_canonical().is_loopback()))
+        is_loopback
     }
 
     fn secret(&mut self, written: &str, path: &[&str]) -> Option<Secret> {
@@ -243,4 +241,14 @@ impl Wiring<'_> {
             .extend(problems.into_iter().map(|problem| problem.under([key])));
         None
     }
+}
+
+/// Whether `address`, as `host:port`, is reachable from this machine only; `None` if it is no address.
+pub(super) fn is_loopback(address: &str) -> Option<bool> {
+    let (host, port) = address.rsplit_once(':')?;
+    if port.parse::<u16>().is_err() || host.is_empty() {
+        return None;
+    }
+    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    Some(ip.map_or(host == "localhost", |ip| ip.to_canonical().is_loopback()))
 }

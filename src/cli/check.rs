@@ -49,8 +49,15 @@ pub(super) fn run(options: Options) -> Outcome {
     let providers = wired.router.catalog().cards().count();
     let routes = wired.router.names().count();
     let good = format!(
-        "{} is good: {providers} providers, {routes} routes\n",
-        checked.name
+        "{} is good: {}, {}\n",
+        checked.name,
+        counted(providers, "provider"),
+        counted(routes, "route"),
     );
     say(&good, Outcome::Good)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }

@@ -10,6 +10,7 @@ use super::{ConfigOption, Outcome, source::environment, style};
 use crate::{
     app::{self, Failed},
     config::Source,
+    telemetry::Level,
 };
 
 /// Options of `serve`.
@@ -28,7 +29,7 @@ pub(super) struct Options {
 /// Serves until SIGTERM.
 pub(super) fn run(options: Options) -> Outcome {
     let source = Source::find(options.config.config, environment);
-    log_to_stderr("info");
+    log_to_stderr(level(&source).name());
     let options = app::Options {
         source,
         listen: options.listen,
@@ -41,11 +42,27 @@ pub(super) fn run(options: Options) -> Outcome {
     finish(block_on(app::run(options)))
 }
 
-/// Runs on all cores the process may use.
+/// The level the configuration names. It is read for this alone before anything can be told; what is wrong with
+/// it is told when it is read to be served.
+fn level(source: &Source) -> Level {
+    let read = source.read(environment).ok();
+    let loaded = read.and_then(|read| read.loaded.ok());
+    loaded.map_or_else(Level::default, |loaded| loaded.value.telemetry.level)
+}
+
+/// Runs on all cores the process may use. On a single one there is no work to steal, and a scheduler that does
+/// not try costs less.
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = if cores == 1 {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?
+    };
     Ok(runtime.block_on(future))
 }
 

@@ -10,6 +10,9 @@ use crate::outcome::{ErrorClass, Failure};
 /// The least a client must send after its grace, in bytes per second. Slower is an attack or a dead link.
 const SLOWEST: u64 = 1024;
 
+/// The most memory taken for a body on its announced length alone: a promise is no body yet.
+const RESERVED: u64 = 1024 * 1024;
+
 /// Reads a whole body.
 pub(super) async fn read(
     mut body: axum::body::Body,
@@ -19,11 +22,12 @@ pub(super) async fn read(
     if http_body::Body::size_hint(&body).lower() > limit as u64 {
         return Err(too_large(limit));
     }
+    let expected = http_body::Body::size_hint(&body).lower().min(RESERVED) as usize;
     let began = Instant::now();
     let mut first: Option<Bytes> = None;
-    let mut rest = BytesMut::new();
+    let mut all = BytesMut::new();
     loop {
-        let read = first.as_ref().map_or(0, Bytes::len) + rest.len();
+        let read = first.as_ref().map_or(all.len(), Bytes::len);
         // The longer it takes, the more must be there: the grace, and a second for each KiB read.
         let due = began + settings.body_grace.get() + Duration::from_secs(read as u64 / SLOWEST);
         let frame = timeout_at(due, body.frame())
@@ -37,19 +41,18 @@ pub(super) async fn read(
         if read + data.len() > limit {
             return Err(too_large(limit));
         }
-        match &first {
-            None => first = Some(data),
-            Some(_) => rest.extend_from_slice(&data),
+        if all.is_empty() && first.is_none() {
+            // Most bodies are one piece, which is passed on as it is.
+            first = Some(data);
+            continue;
         }
+        if let Some(first) = first.take() {
+            all.reserve(expected.max(first.len() + data.len()));
+            all.extend_from_slice(&first);
+        }
+        all.extend_from_slice(&data);
     }
-    let first = first.unwrap_or_default();
-    if rest.is_empty() {
-        return Ok(first);
-    }
-    let mut all = BytesMut::with_capacity(first.len() + rest.len());
-    all.extend_from_slice(&first);
-    all.extend_from_slice(&rest);
-    Ok(all.freeze())
+    Ok(first.unwrap_or_else(|| all.freeze()))
 }
 
 fn too_large(limit: usize) -> Failure {

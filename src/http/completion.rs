@@ -37,14 +37,15 @@ pub(super) async fn serve(
         Ok(entry) => entry,
         Err(refusal) => return refusal.respond(dialect),
     };
-    let refuse = |failure: &Failure| Reply::failure(dialect, failure, &entry.id).respond(&entry.id);
-    let body = match body::read(body, &entry.face.settings).await {
-        Ok(body) => body,
-        Err(failure) => return refuse(&failure),
-    };
-    let ask = match Ask::read(dialect, work, &body) {
+    let read = body::read(body, &entry.face.settings).await;
+    let read = read.and_then(|body| Ask::read(dialect, work, &body).map_err(invalid));
+    let ask = match read {
         Ok(ask) => ask,
-        Err(malformed) => return refuse(&invalid(malformed)),
+        Err(failure) => {
+            let reason = unread(&failure);
+            door::refused(&hall, reason, &entry.id, &entry.caller.name);
+            return Reply::failure(dialect, &failure, &entry.id).respond(&entry.id);
+        }
     };
     let errand = errand(&hall, &entry, ask, &head.headers, surface, arrived);
     answer(hall, entry, errand, dialect).await
@@ -54,6 +55,15 @@ fn invalid(malformed: Malformed) -> Failure {
     Failure {
         param: malformed.param,
         ..Failure::new(ErrorClass::InvalidRequest, malformed.message)
+    }
+}
+
+/// Why a request could not be read, as a label.
+fn unread(failure: &Failure) -> &'static str {
+    match (failure.class, failure.status) {
+        (ErrorClass::TooLarge, _) => "too_large",
+        (_, Some(408)) => "too_slow",
+        _ => "malformed",
     }
 }
 

@@ -44,12 +44,8 @@ impl Refusal {
 pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> {
     let face = hall.face();
     let id = request_id(headers);
-    let refuse = |id, reason: &str, failure| {
-        hall.ledger
-            .metrics()
-            .refused
-            .with_label_values(&[reason])
-            .inc();
+    let refuse = |id: String, reason, failure| {
+        refused(hall, reason, &id, "unknown");
         Refusal { id, failure }
     };
     let presented = match key(headers) {
@@ -76,6 +72,18 @@ pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> 
             ))
         }
     }
+}
+
+/// Counts a request that has no record, because it was refused before it could be read.
+pub(super) fn refused(hall: &Hall, reason: &'static str, id: &str, caller: &str) {
+    let counter = &hall.ledger.metrics().refused;
+    counter.with_label_values(&[reason]).inc();
+    tracing::debug!(
+        request_id = id,
+        caller,
+        reason,
+        "a request was refused unread"
+    );
 }
 
 /// The key a caller presents. Two different ones are refused: which one counts must not be a guess.
@@ -125,6 +133,9 @@ fn request_id(headers: &HeaderMap) -> String {
     }
 }
 
+/// The longest a caller is believed to wait: as long as any setting may say.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How long the caller waits: for a plain answer or the first byte of a stream, and in all. SDKs say so in
 /// their own headers (OpenAI's and Anthropic's Python in seconds, their Node in whole seconds).
 pub(super) fn patience(headers: &HeaderMap) -> (Option<Duration>, Option<Duration>) {
@@ -132,7 +143,10 @@ pub(super) fn patience(headers: &HeaderMap) -> (Option<Duration>, Option<Duratio
         let value: f64 = headers.get(name)?.to_str().ok()?.trim().parse().ok()?;
         (value > 0.0).then_some(value)
     };
-    let seconds = |value: f64| Duration::try_from_secs_f64(value).ok();
+    let seconds = |value: f64| {
+        let span = Duration::try_from_secs_f64(value).ok()?;
+        Some(span.min(LONGEST_PATIENCE))
+    };
     let patience = number("x-stainless-read-timeout").or_else(|| number("x-stainless-timeout"));
     let total = number("x-request-timeout-ms").map(|millis| millis / 1_000.0);
     (patience.and_then(seconds), total.and_then(seconds))
@@ -198,5 +212,11 @@ mod tests {
         ]);
         let millis = |millis| Some(Duration::from_millis(millis));
         assert_eq!(patience(&both), (millis(1_500), millis(250)));
+        let huge = headers(&[
+            ("x-stainless-timeout", "1e19"),
+            ("x-request-timeout-ms", "1e20"),
+        ]);
+        let day = millis(24 * 60 * 60 * 1_000);
+        assert_eq!(patience(&huge), (day, day));
     }
 }

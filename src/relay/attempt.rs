@@ -22,10 +22,8 @@ pub(super) struct Attempt<'a> {
     pub(super) ask: &'a Ask,
     pub(super) step: &'a Step,
     pub(super) timeouts: Timeouts,
-    /// The end of the whole request.
-    pub(super) deadline: Instant,
-    /// Until when the caller waits: for a plain answer, or for the first byte of a stream.
-    pub(super) patient_until: Option<Instant>,
+    /// Until when there is time: for a plain answer, or for the first delta of a stream.
+    pub(super) until: Instant,
 }
 
 /// How far an attempt came.
@@ -50,7 +48,12 @@ impl Attempt<'_> {
     /// Makes the attempt. Its failure is on the books when this returns.
     pub(super) async fn run(&self, books: &mut Books) -> Result<Reached, Failure> {
         let target = &self.step.candidate.target;
-        let mut outgoing = bridge::request(self.ask, target)?;
+        let written = bridge::request(self.ask, target).inspect_err(|failure| {
+            if failure.class == ErrorClass::Unsupported {
+                books.pass_over(self.step);
+            }
+        });
+        let mut outgoing = written?;
         books.begin(target, self.step, std::mem::take(&mut outgoing.dropped));
         let asked = async {
             let connect = self.timeouts.connect.get();
@@ -64,13 +67,11 @@ impl Attempt<'_> {
 
     /// Until when this attempt may take to its answer, or to the first delta of a stream.
     fn patience(&self) -> Instant {
-        let own = self
-            .ask
-            .outline
-            .stream
-            .then(|| Instant::now() + self.timeouts.first_token.get());
-        let until = [own, self.patient_until].into_iter().flatten();
-        until.fold(self.deadline, Instant::min)
+        if !self.ask.outline.stream {
+            return self.until;
+        }
+        let own = Instant::now() + self.timeouts.first_token.get();
+        own.min(self.until)
     }
 
     fn too_late(&self) -> Failure {

@@ -74,6 +74,13 @@ impl Books {
         }
     }
 
+    /// A candidate's turn came, but it cannot do what the request needs.
+    pub(super) fn pass_over(&mut self, step: &Step) {
+        if let Some(open) = &mut self.open {
+            open.receipt.pass_over(&step.candidate.name);
+        }
+    }
+
     /// A provider is about to be asked.
     pub(super) fn begin(&mut self, target: &Target, step: &Step, dropped: Vec<String>) {
         let Some(open) = &mut self.open else { return };

@@ -22,9 +22,11 @@ pub struct Flow {
     books: Books,
     ready: BytesMut,
     state: State,
-    /// How long the provider may be silent. Comments are silence.
+    /// How long the provider may be silent while we wait for it. Comments are silence.
     idle: Duration,
     silent_since: Instant,
+    /// The caller had bytes to take since we last waited: what passed until it came back is no silence.
+    delivered: bool,
     deadline: Instant,
 }
 
@@ -58,6 +60,7 @@ impl Flow {
             state: State::Flowing,
             idle,
             silent_since: Instant::now(),
+            delivered: false,
             deadline,
         };
         if opened.ended {
@@ -71,8 +74,12 @@ impl Flow {
 
     /// The next bytes for the caller; `None` at the end. After a failure the last bytes are an error event.
     pub async fn next(&mut self) -> Option<Bytes> {
+        if std::mem::take(&mut self.delivered) {
+            self.silent_since = Instant::now();
+        }
         loop {
             if !self.ready.is_empty() {
+                self.delivered = true;
                 return Some(self.ready.split().freeze());
             }
             match self.state {
@@ -107,9 +114,6 @@ impl Flow {
         match chunk.map_err(|_| self.too_late(until))?? {
             Some(bytes) => {
                 self.stream.push(&bytes, &mut self.ready)?;
-                if !self.ready.is_empty() {
-                    self.silent_since = Instant::now();
-                }
                 Ok(self.stream.is_done())
             }
             None => {

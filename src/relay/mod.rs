@@ -126,11 +126,10 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
     }
 
     let arrived = books.arrived();
-    let deadline = arrived
-        + total
-            .unwrap_or(Duration::MAX)
-            .min(plan.timeouts.total.get());
-    let patient_until = patience.map(|patience| arrived + patience);
+    let allowed = plan.timeouts.total.get();
+    let deadline = after(arrived, total.map_or(allowed, |total| total.min(allowed)));
+    // Nothing that is done here outlasts the caller's patience: it ends with the answer, or a stream's first delta.
+    let until = patience.map_or(deadline, |patience| after(arrived, patience).min(deadline));
     let mut chain = Chain::new(&plan);
     let mut step = chain.first();
     loop {
@@ -142,8 +141,7 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
             ask: &ask,
             step: &step,
             timeouts: plan.timeouts,
-            deadline,
-            patient_until,
+            until,
         };
         let failure = match attempt.run(&mut books).await {
             Ok(attempt::Reached::Whole(tidy)) => return Ok(books.deliver_whole(tidy)),
@@ -157,12 +155,18 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
             }
             Err(failure) => failure,
         };
-        let remaining = deadline.saturating_duration_since(Instant::now());
+        let remaining = until.saturating_duration_since(Instant::now());
         match chain.after(&failure, rand::random(), remaining) {
             Next::Try(next) => step = next,
             Next::Stop => return Err(books.exhausted(failure)),
         }
     }
+}
+
+/// The end of a span. Whoever makes spans keeps them short; one whose end no clock can tell is over at once,
+/// which is better than a panic.
+fn after(start: Instant, span: Duration) -> Instant {
+    start.checked_add(span).unwrap_or(start)
 }
 
 /// A caller's rights, as `route` asks for them.

@@ -100,7 +100,7 @@ table! {
     usage_estimated: IntCounterVec = "waypost_usage_estimated_total" ["provider", "model"];
     /// Requests refused by a limit of their key.
     limited: IntCounterVec = "waypost_limited_total" ["limit"];
-    /// Requests refused at the door, by reason.
+    /// Requests refused before they could be read, by reason.
     refused: IntCounterVec = "waypost_refused_total" ["reason"];
     /// Our own share of a request's time before its first byte went out, in seconds.
     overhead: HistogramVec = "waypost_overhead_seconds" ["surface"] @ OVERHEAD;

@@ -8,7 +8,7 @@ use super::{Attempt, Cost, End, Ledger, Record, Surface, record::Candidate};
 use crate::{
     catalog::{NanoDollars, Target},
     chat::Usage,
-    outcome::{AttemptKind, Failure},
+    outcome::{AttemptKind, Failure, Reason},
 };
 
 /// The open record of one request. Closing it hands it to the ledger; dropping it closes it as abandoned,
@@ -97,6 +97,19 @@ impl Receipt {
             record.strategy = strategy;
             record.seed = seed;
             record.candidates = candidates;
+        }
+    }
+
+    /// Notes that a candidate was passed over, because it cannot do what the request needs.
+    pub fn pass_over(&mut self, name: &str) {
+        let candidates = self
+            .open
+            .iter_mut()
+            .flat_map(|record| &mut record.candidates);
+        for candidate in candidates.filter(|candidate| candidate.kept && *candidate.target == *name)
+        {
+            candidate.kept = false;
+            candidate.reason = Reason::LacksAbility;
         }
     }
 

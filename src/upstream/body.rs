@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 
 use super::{client::elsewhere, simulated::Step};
 use crate::outcome::Failure;
@@ -16,13 +18,18 @@ pub struct Body(Source);
 
 #[derive(Debug)]
 enum Source {
-    Wire(Box<reqwest::Response>),
+    Direct(Incoming),
+    Proxied(reqwest::Body),
     Script(VecDeque<Step>),
 }
 
 impl Body {
-    pub(super) fn wire(response: reqwest::Response) -> Self {
-        Self(Source::Wire(Box::new(response)))
+    pub(super) fn direct(body: Incoming) -> Self {
+        Self(Source::Direct(body))
+    }
+
+    pub(super) fn proxied(body: reqwest::Body) -> Self {
+        Self(Source::Proxied(body))
     }
 
     pub(super) fn played(steps: Vec<Step>) -> Self {
@@ -32,7 +39,8 @@ impl Body {
     /// The next bytes; `None` at the proper end. Who gives up waiting drops the body.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         match &mut self.0 {
-            Source::Wire(response) => response.chunk().await.map_err(|_| cut()),
+            Source::Direct(body) => data(body).await,
+            Source::Proxied(body) => data(body).await,
             Source::Script(steps) => play(steps).await,
         }
     }
@@ -57,6 +65,18 @@ impl Body {
         }
         Ok(all.freeze())
     }
+}
+
+/// The next data of a body; trailers are passed over.
+async fn data<B: http_body::Body<Data = Bytes> + Unpin>(
+    body: &mut B,
+) -> Result<Option<Bytes>, Failure> {
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(|_| cut())?.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
 }
 
 /// Plays a script up to its next bytes.

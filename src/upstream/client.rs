@@ -6,36 +6,22 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http_body_util::Full;
 
-use super::{Answer, Body, simulated::Simulator};
+use super::{
+    Answer, Body,
+    pool::{Pools, Settings},
+    simulated::Simulator,
+};
 use crate::{
     catalog::{Auth, Card, DialectName, Simulation, Target},
     dialect::Outgoing,
     outcome::{ErrorClass, Failure, Fate},
-    span::Span,
 };
 
-/// How connections to providers are made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// How long an idle connection is kept. Many load balancers close at 60s; stay below, or requests meet closed doors.
-    pub pool_idle: Span,
-    /// Whether HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment are obeyed.
-    pub proxy_from_env: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            pool_idle: Span::secs(50),
-            proxy_from_env: false,
-        }
-    }
-}
+/// How we introduce ourselves.
+const USER_AGENT: &str = concat!("waypost/", env!("CARGO_PKG_VERSION"));
 
 /// Simulated providers by name, each with the settings it was made from.
 type Simulators = HashMap<Arc<str>, (Simulation, Arc<Simulator>)>;
@@ -43,9 +29,7 @@ type Simulators = HashMap<Arc<str>, (Simulation, Arc<Simulator>)>;
 /// All connections to providers. Lives in memory, so a reload keeps them.
 #[derive(Debug)]
 pub struct Upstream {
-    settings: Settings,
-    /// One client for each connect timeout: reqwest knows it per client only.
-    clients: RwLock<HashMap<Duration, reqwest::Client>>,
+    pools: Pools,
     /// Simulated providers keep their count of requests as long as their settings stay.
     simulators: RwLock<Simulators>,
 }
@@ -54,8 +38,7 @@ impl Upstream {
     /// No connections yet.
     pub fn new(settings: Settings) -> Self {
         Self {
-            settings,
-            clients: RwLock::default(),
+            pools: Pools::new(settings),
             simulators: RwLock::default(),
         }
     }
@@ -71,27 +54,23 @@ impl Upstream {
             return Ok(self.simulate(&target.card, outgoing).await);
         }
         let address = format!("{}{}", target.card.base_url, outgoing.path);
-        let url = reqwest::Url::parse(&address).map_err(|_| {
+        let uri = Uri::from_maybe_shared(address).map_err(|_| {
             let message = format!("{} has no valid address", target.card.name);
             Failure::new(ErrorClass::Unreachable, message)
         })?;
-        let mut request = reqwest::Request::new(Method::POST, url);
+        let mut request = Request::new(Full::new(outgoing.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
         *request.headers_mut() = headers(&target.card, outgoing)?;
-        *request.body_mut() = Some(outgoing.body.clone().into());
-        let sent = self.client(connect)?.execute(request).await;
-        let response = sent.map_err(|error| unsent(&target.card.name, &error))?;
-        if let Some(encoding) = response.headers().get(header::CONTENT_ENCODING)
+        let answer = self.pools.send(&target.card.name, request, connect).await?;
+        if let Some(encoding) = answer.headers.get(header::CONTENT_ENCODING)
             && encoding != "identity"
         {
             // We never say that we accept any; unpacking what nobody asked for is how bombs get in.
             let message = format!("{} sent a compressed answer", target.card.name);
             return Err(elsewhere(message));
         }
-        Ok(Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: Body::wire(response),
-        })
+        Ok(answer)
     }
 
     async fn simulate(&self, card: &Card, outgoing: &Outgoing) -> Answer {
@@ -112,40 +91,6 @@ impl Upstream {
             headers,
             body: Body::played(script.body),
         }
-    }
-
-    fn client(&self, connect: Duration) -> Result<reqwest::Client, Failure> {
-        let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&connect) {
-            return Ok(client.clone());
-        }
-        drop(clients);
-        let client = self.build(connect).map_err(|error| {
-            let message = format!("connections cannot be made: {error}");
-            Failure::new(ErrorClass::Unreachable, message)
-        })?;
-        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(clients.entry(connect).or_insert(client).clone())
-    }
-
-    fn build(&self, connect: Duration) -> reqwest::Result<reqwest::Client> {
-        let builder = reqwest::Client::builder()
-            .connect_timeout(connect)
-            .pool_idle_timeout(self.settings.pool_idle.get())
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .tcp_nodelay(true)
-            // One h2 connection carries a server's stream limit (often 100) and queues behind it; answers take
-            // tens of seconds, so HTTP/1.1 with many connections is the safe default.
-            .http1_only()
-            .user_agent(concat!("waypost/", env!("CARGO_PKG_VERSION")));
-        let builder = if self.settings.proxy_from_env {
-            builder
-        } else {
-            builder.no_proxy()
-        };
-        builder.build()
     }
 
     fn simulator(&self, card: &Card) -> Arc<Simulator> {
@@ -186,6 +131,7 @@ fn headers(card: &Card, outgoing: &Outgoing) -> Result<HeaderMap, Failure> {
         HeaderValue::from_static("application/json"),
     );
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     if let Some(key) = &card.credential {
         let (name, value) = match &card.auth {
             Auth::Bearer => (
@@ -216,30 +162,10 @@ fn headers(card: &Card, outgoing: &Outgoing) -> Result<HeaderMap, Failure> {
     Ok(headers)
 }
 
-/// What it means that no head came back.
-fn unsent(provider: &str, error: &reqwest::Error) -> Failure {
-    if error.is_connect() {
-        let message = format!("{provider} could not be reached: {}", cause(error));
-        return Failure::new(ErrorClass::Unreachable, message);
-    }
-    elsewhere(format!(
-        "{provider} broke the connection before it answered"
-    ))
-}
-
 /// A failure after which the work may have been done: not repeated at the same target.
 pub(super) fn elsewhere(message: String) -> Failure {
     Failure {
         fate: Fate::TryElsewhere,
         ..Failure::new(ErrorClass::ServerError, message)
     }
-}
-
-/// The innermost cause, which names no address or key ("connection refused", "certificate expired").
-fn cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }

@@ -1,4 +1,4 @@
-//! One attempt against one target: bytes out, bytes back. The only room that knows reqwest.
+//! One attempt against one target: bytes out, bytes back. The only room that knows connections.
 //!
 //! It sees the wire, so it says what a broken one means: what never left is [`ErrorClass::Unreachable`] and
 //! safe to repeat; what broke later is ambiguous, because the provider may have done (and billed) the work, so
@@ -8,10 +8,12 @@
 
 mod body;
 mod client;
+mod pool;
 pub mod simulated;
 
 pub use body::{Body, MAX_ANSWER};
-pub use client::{Settings, Upstream};
+pub use client::Upstream;
+pub use pool::Settings;
 
 use http::HeaderMap;
 

@@ -16,6 +16,7 @@ mod access;
 mod chat;
 mod drain;
 mod embeddings;
+mod guards;
 mod hostile;
 mod limits;
 mod listener;

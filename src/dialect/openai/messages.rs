@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::packed::Searcher;
 use serde_json::value::RawValue;
 
 use super::{rewrite::cannot, tool_ids::Ids};
@@ -21,16 +21,17 @@ const DETAILS: &str = "reasoning_details";
 const EXTRA: &str = "extra_content";
 const CACHE: &str = "cache_control";
 
-/// What the scan looks for. The order is that of the constants below.
+/// What the scan looks for, without the quote before: a search for words that all begin with the commonest
+/// byte of JSON would stop at every string. The order is that of the constants below.
 const MARKERS: [&str; 8] = [
-    "\"reasoning_content\"",
-    "\"reasoning_details\"",
-    "\"extra_content\"",
-    "\"cache_control\"",
-    "\"image_url\"",
-    "\"input_audio\"",
-    "\"tool_calls\"",
-    "\"tool_call_id\"",
+    "reasoning_content\"",
+    "reasoning_details\"",
+    "extra_content\"",
+    "cache_control\"",
+    "image_url\"",
+    "input_audio\"",
+    "tool_calls\"",
+    "tool_call_id\"",
 ];
 const IMAGE_AT: usize = 4;
 const AUDIO_AT: usize = 5;
@@ -43,15 +44,20 @@ struct Found([bool; MARKERS.len()]);
 
 impl Found {
     fn scan(text: &str) -> Self {
-        static MACHINE: LazyLock<Option<AhoCorasick>> =
-            LazyLock::new(|| AhoCorasick::new(MARKERS).ok());
-        // Eight short words always fit; without a machine every text would be taken apart, which is only slow.
-        let Some(machine) = &*MACHINE else {
-            return Self([true; MARKERS.len()]);
-        };
+        static MACHINE: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(MARKERS));
         let mut found = Self::default();
-        for hit in machine.find_iter(text) {
-            found.0[hit.pattern().as_usize()] = true;
+        let mut note = |word: usize, at: usize| {
+            found.0[word] |= text.as_bytes()[..at].ends_with(b"\"");
+        };
+        match &*MACHINE {
+            Some(machine) => machine
+                .find_iter(text)
+                .for_each(|hit| note(hit.pattern().as_usize(), hit.start())),
+            // A processor without the vector instructions searches for each word.
+            None => MARKERS.iter().enumerate().for_each(|(word, marker)| {
+                text.match_indices(marker)
+                    .for_each(|(at, _)| note(word, at));
+            }),
         }
         found
     }

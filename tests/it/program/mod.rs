@@ -73,7 +73,7 @@ fn check_says_that_a_good_file_is_good() {
         let (code, out, error) = run(program(folder.path()).args(arguments));
         assert_eq!((code, error.as_str()), (0, ""), "{out}");
         assert!(
-            out.contains("waypost.yaml is good: 1 providers, 1 routes"),
+            out.contains("waypost.yaml is good: 1 provider, 1 route"),
             "{out}"
         );
     }

@@ -47,6 +47,20 @@ impl Gateway {
 
     /// Starts a gateway on these listeners, or tells why it did not start.
     pub(crate) async fn start_on(yaml: &str, listen: &str, admin: &str) -> Result<Self, Failed> {
+        Self::launch(yaml, Some(listen.into()), Some(admin.into())).await
+    }
+
+    /// Starts a gateway on the listeners its configuration names.
+    pub(crate) async fn start_as_written(yaml: &str) -> Self {
+        let started = Self::launch(yaml, None, None).await;
+        started.unwrap_or_else(|failed| panic!("the gateway did not start: {failed}"))
+    }
+
+    async fn launch(
+        yaml: &str,
+        listen: Option<String>,
+        admin_listen: Option<String>,
+    ) -> Result<Self, Failed> {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("waypost.yaml");
         std::fs::write(&config, yaml).unwrap();
@@ -55,8 +69,8 @@ impl Gateway {
         let (ready, started) = oneshot::channel();
         let options = app::Options {
             source: Source::File(config.clone()),
-            listen: Some(listen.into()),
-            admin_listen: Some(admin.into()),
+            listen,
+            admin_listen,
             output: Box::new(log.clone()),
             colour: false,
             ready: Box::new(move |started| {
