@@ -23,4 +23,5 @@ mod listener;
 mod messages;
 mod program;
 mod reload;
+mod simulated;
 mod telemetry;
