@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::{sync::Notify, time::Instant};
+use tokio::sync::Notify;
 
 use super::{folder, program, run};
 use crate::support::{
