@@ -6,6 +6,7 @@
 //! arguments) stay raw text: models generate in schema order and prompt caches hash prefixes.
 
 mod delta;
+mod media;
 mod message;
 mod outline;
 mod reply;
@@ -13,6 +14,7 @@ mod request;
 mod usage;
 
 pub use delta::Delta;
+pub use media::prompt_bytes;
 pub use message::{CacheMark, Content, Media, Message, Part, ReasoningDetail, Role, ToolCall};
 pub use outline::{Outline, estimate_tokens};
 pub use reply::{Choice, Finish, Reply};

@@ -18,13 +18,13 @@ pub struct Outline {
     pub n: u64,
     /// Whether tools are on offer.
     pub tools: bool,
-    /// Size of the prompt as JSON text (messages and tools), in bytes.
+    /// Size of the prompt as JSON text (messages and tools), in bytes. Media count as [`super::prompt_bytes`] says.
     pub prompt_bytes: u64,
 }
 
 /// JSON text of a chat holds about one token in four bytes; the usual rule of thumb for English, and on the
 /// safe side for JSON, whose punctuation costs more bytes than tokens.
-const BYTES_PER_TOKEN: u64 = 4;
+pub(super) const BYTES_PER_TOKEN: u64 = 4;
 
 /// What an answer without a stated limit is taken to cost when tokens are reserved for it.
 const UNSTATED_OUTPUT: u64 = 1024;

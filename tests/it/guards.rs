@@ -195,6 +195,28 @@ fn a_reader_who_leaves_ends_commands_quietly() {
     }
 }
 
+#[tokio::test]
+async fn an_image_reserves_what_an_image_costs() {
+    let provider = Provider::start([completion("Hi")]).await;
+    let keys = format!("access: {{ keys: [{{ name: k, key: {KEY}, tpm: 10000 }}] }}");
+    let gateway = Gateway::start(&format!("{}{keys}", config(&provider, &provider))).await;
+    let media = "A".repeat(600_000);
+    let url =
+        format!(r#"{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{media}"}}}}"#);
+    let source = format!(
+        r#"{{"type":"image","source":{{"type":"base64","media_type":"image/png","data":"{media}"}}}}"#
+    );
+    for (path, part) in [("/v1/chat/completions", url), ("/v1/messages", source)] {
+        let body = format!(
+            r#"{{"model":"r","max_tokens":50,"messages":[{{"role":"user","content":[{part}]}}]}}"#
+        );
+        let answer = gateway
+            .send(gateway.post(path, body).bearer_auth(KEY))
+            .await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_reads_slowly_is_no_silence_of_the_provider() {
     let yaml = "

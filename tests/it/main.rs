@@ -14,6 +14,7 @@ mod vectors_over_http;
 
 mod access;
 mod chat;
+mod docs;
 mod drain;
 mod embeddings;
 mod guards;

@@ -2,7 +2,11 @@
 
 use serde_json::value::RawValue;
 
-use crate::{chat::Outline, dialect::Malformed, json::Object};
+use crate::{
+    chat::{Outline, prompt_bytes},
+    dialect::Malformed,
+    json::Object,
+};
 
 /// Parses the top level of a body.
 pub(super) fn parse(body: &[u8]) -> Result<Object<'_>, Malformed> {
@@ -41,7 +45,7 @@ pub(super) fn read(object: &Object<'_>) -> Result<Outline, Malformed> {
         max_tokens: Some(max_tokens),
         n: 1,
         tools,
-        prompt_bytes: size("messages") + size("system") + size("tools"),
+        prompt_bytes: prompt_bytes(messages.get()) + size("system") + size("tools"),
     })
 }
 

@@ -2,7 +2,11 @@
 
 use serde_json::value::RawValue;
 
-use crate::{chat::Outline, dialect::Malformed, json::Object};
+use crate::{
+    chat::{Outline, prompt_bytes},
+    dialect::Malformed,
+    json::Object,
+};
 
 /// The most answers one request may ask for, as at OpenAI.
 const MOST_ANSWERS: u64 = 128;
@@ -28,7 +32,7 @@ pub(super) fn read(object: &Object<'_>) -> Result<Outline, Malformed> {
             .into_iter()
             .flatten()
             .any(is_filled_list),
-        prompt_bytes: (messages.get().len() + tools.map_or(0, |raw| raw.get().len())) as u64,
+        prompt_bytes: prompt_bytes(messages.get()) + tools.map_or(0, |raw| raw.get().len() as u64),
     })
 }
 

@@ -1,0 +1,120 @@
+//! The documentation tells the truth where a machine can tell: names, links and examples.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use waypost::{
+    config::{File, parse},
+    outcome::Reason,
+    telemetry::Metrics,
+};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every page there is.
+fn pages() -> Vec<String> {
+    let docs = fs::read_dir(root().join("docs")).unwrap();
+    let names = docs.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let docs = names.filter(|name| name.ends_with(".md"));
+    let mut pages: Vec<String> = docs.map(|name| format!("docs/{name}")).collect();
+    pages.extend(["README.md".to_owned(), "CONTRIBUTING.md".to_owned()]);
+    pages
+}
+
+/// The words that begin with `start`.
+fn words<'a>(text: &'a str, start: &str) -> BTreeSet<&'a str> {
+    let begins = text.match_indices(start).map(|(at, _)| &text[at..]);
+    begins
+        .map(|word| {
+            let ends = |letter: char| !(letter.is_ascii_lowercase() || letter == '_');
+            &word[..word.find(ends).unwrap_or(word.len())]
+        })
+        .collect()
+}
+
+#[test]
+fn every_metric_is_documented_and_no_other() {
+    let page = text("docs/operating.md");
+    let names: BTreeSet<&str> = Metrics::names().iter().copied().collect();
+    for name in &names {
+        assert!(page.contains(&format!("| `{name}` |")), "{name}");
+    }
+    for page in pages() {
+        let text = text(&page);
+        for word in words(&text, "waypost_") {
+            assert!(names.contains(word), "{page} tells of {word}");
+        }
+    }
+}
+
+#[test]
+fn every_reason_is_documented() {
+    let page = text("docs/operating.md");
+    // A new reason fails to compile here, to be added to both lists.
+    let known = |reason: Reason| match reason {
+        Reason::ListOrder
+        | Reason::WeightDrawn
+        | Reason::WeightLater
+        | Reason::Fallback
+        | Reason::Direct
+        | Reason::KeyForbids
+        | Reason::WeightZero
+        | Reason::Duplicate
+        | Reason::LacksAbility => reason.label(),
+    };
+    for reason in [
+        Reason::ListOrder,
+        Reason::WeightDrawn,
+        Reason::WeightLater,
+        Reason::Fallback,
+        Reason::Direct,
+        Reason::KeyForbids,
+        Reason::WeightZero,
+        Reason::Duplicate,
+        Reason::LacksAbility,
+    ] {
+        let label = known(reason);
+        assert!(page.contains(&format!("`{label}`")), "{label}");
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for page in pages() {
+        let text = text(&page);
+        let folder = Path::new(&page).parent().unwrap();
+        for (at, _) in text.match_indices("](") {
+            let link = text[at + 2..].split([')', ' ']).next().unwrap();
+            let path = link.split('#').next().unwrap();
+            if path.is_empty() || path.contains("://") || path.starts_with("mailto:") {
+                continue;
+            }
+            let target = root().join(folder).join(path);
+            assert!(target.exists(), "{page} links to {link}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_shows_configurations_that_are_read() {
+    let readme = text("README.md");
+    let blocks = readme.split("```yaml\n").skip(1);
+    let blocks: Vec<&str> = blocks
+        .filter_map(|block| block.split("```").next())
+        .collect();
+    for block in &blocks {
+        if let Err(problems) = parse::<File>("README.md", block) {
+            panic!("{:#?}\n{block}", problems.diagnostics);
+        }
+    }
+    assert!(!blocks.is_empty());
+}
