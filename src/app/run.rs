@@ -64,6 +64,9 @@ pub enum Failed {
     /// The file cannot be read.
     #[error("{0}: {1}")]
     Unreadable(String, io::Error),
+    /// A reload would leave no provider.
+    #[error("{0} names no provider any more; to serve none, restart")]
+    Emptied(String),
     /// A listener cannot be bound.
     #[error("cannot listen on {0}: {1}")]
     Bind(String, io::Error),
@@ -210,8 +213,17 @@ async fn reload(
             stay(&mut file.server.listen, bound.0);
             stay(&mut file.server.admin_listen, bound.1);
         });
+        // A file cut short while it was written is a good file without providers; nobody means that.
+        let read = read.and_then(|(file, wired)| {
+            let emptied = file.providers.is_empty() && !first.providers.is_empty();
+            if emptied {
+                Err(Failed::Emptied(papers.source.name()))
+            } else {
+                Ok(wired)
+            }
+        });
         match read {
-            Ok((_, wired)) => {
+            Ok(wired) => {
                 generation += 1;
                 hall.put(memory.face(wired, generation));
                 memory.forget_unused();

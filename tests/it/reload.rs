@@ -85,6 +85,7 @@ async fn a_bad_file_is_refused_and_the_old_configuration_stays() {
             "dialect: openai, api_key: env:WAYPOST_TEST_NOT_SET",
         ),
         format!("{good}access: {{ keys: [] }}"),
+        String::new(),
     ]
     .iter()
     .enumerate()
@@ -95,7 +96,7 @@ async fn a_bad_file_is_refused_and_the_old_configuration_stays() {
     }
     let metrics = gateway.admin("/metrics").await.body;
     assert!(
-        metrics.contains("waypost_config_reloads_total{result=\"refused\"} 5"),
+        metrics.contains("waypost_config_reloads_total{result=\"refused\"} 6"),
         "{metrics}"
     );
     assert!(metrics.contains("waypost_config_generation 1"), "{metrics}");
