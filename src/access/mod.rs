@@ -109,11 +109,6 @@ impl Access {
         keyed.chain([&self.anonymous])
     }
 
-    /// Whether callers must present a key.
-    pub fn needs_key(&self) -> bool {
-        self.keys.is_some()
-    }
-
     /// Who presents this key.
     pub fn identify(&self, presented: Option<&str>) -> Result<Arc<Caller>, Denied> {
         let Some(keys) = &self.keys else {
@@ -187,7 +182,6 @@ mod tests {
             &*access.identify(Some("anything")).unwrap().name,
             "anonymous"
         );
-        assert!(!access.needs_key());
     }
 
     #[test]

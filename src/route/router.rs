@@ -74,15 +74,6 @@ impl Router {
         &self.catalog
     }
 
-    /// Every connect timeout in use: connections are pooled by it.
-    pub fn connect_timeouts(&self) -> impl Iterator<Item = std::time::Duration> {
-        let of_routes = self
-            .routes
-            .values()
-            .map(|route| route.timeouts.connect.get());
-        of_routes.chain([Timeouts::default().connect.get()])
-    }
-
     /// Plans a request for the model `name`: a route, or a target. `seed` is the request's chance.
     pub fn plan(&self, name: &str, rights: &dyn Rights, seed: u64) -> Result<Plan, NoPlan> {
         if let Some(route) = self.routes.get(name) {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{Attempt, Cost, End, Ledger, Record, Surface, record::Candidate};
 use crate::{
-    catalog::{NanoDollars, Target},
+    catalog::Target,
     chat::Usage,
     outcome::{AttemptKind, Failure, Reason},
 };
@@ -234,16 +234,6 @@ impl Receipt {
 impl Drop for Receipt {
     fn drop(&mut self) {
         self.shut(End::Abandoned, Instant::now());
-    }
-}
-
-/// Zero for the amounts a metric may add.
-impl From<Cost> for NanoDollars {
-    fn from(cost: Cost) -> Self {
-        match cost {
-            Cost::Known(amount) => amount,
-            Cost::Nothing | Cost::Unknown => NanoDollars(0),
-        }
     }
 }
 
