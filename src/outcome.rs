@@ -6,10 +6,13 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What went wrong with one try, in classes that decide what happens next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
     /// The provider refused our credential.
@@ -40,6 +43,11 @@ pub enum ErrorClass {
     ServerError,
     /// Found before any call: the target cannot do what the request needs.
     Unsupported,
+    /// The answer came, and is none: empty, not the JSON that was asked for, or a call no tool on offer takes.
+    InvalidAnswer,
+    /// Our own cap on what the target does at once is reached, and so is the wait for a place. The provider
+    /// was not asked and has not failed.
+    Saturated,
     /// The client has left.
     Cancelled,
 }
@@ -62,6 +70,8 @@ impl ErrorClass {
             Self::Unreachable => "unreachable",
             Self::ServerError => "server_error",
             Self::Unsupported => "unsupported",
+            Self::InvalidAnswer => "invalid_answer",
+            Self::Saturated => "saturated",
             Self::Cancelled => "cancelled",
         }
     }
@@ -80,7 +90,9 @@ impl ErrorClass {
             | Self::TooLarge
             | Self::ContextLength
             | Self::Quota
-            | Self::Unsupported => Fate::TryElsewhere,
+            | Self::Unsupported
+            | Self::InvalidAnswer
+            | Self::Saturated => Fate::TryElsewhere,
             Self::RateLimit
             | Self::Overloaded
             | Self::Timeout
@@ -180,43 +192,106 @@ impl AttemptKind {
     }
 }
 
-/// Why a candidate stands where it stands in a plan, or why it was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// Its place in the route's list.
-    ListOrder,
-    /// Drawn by weight.
-    WeightDrawn,
-    /// Behind the drawn one: its turn in further draws.
-    WeightLater,
-    /// From the route's `fallback` list.
-    Fallback,
-    /// The caller named this one target.
-    Direct,
-    /// Dropped: the caller's key does not allow it.
-    KeyForbids,
-    /// Dropped: weight zero.
-    WeightZero,
-    /// Dropped: the same target stands earlier in the plan.
-    Duplicate,
-    /// Dropped when its turn came: it cannot do what the request needs.
-    LacksAbility,
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident = $label:literal,)*) => {
+        /// Why a candidate stands where it stands in a plan, or why it was dropped.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Reason {
+            $($(#[doc = $doc])+ #[serde(rename = $label)] $name,)*
+        }
+
+        impl Reason {
+            /// Every reason there is.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The label in explain records and metrics.
+            pub fn label(self) -> &'static str {
+                match self {
+                    $(Self::$name => $label,)*
+                }
+            }
+        }
+    };
 }
 
-impl Reason {
-    /// The label in explain records and metrics.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::ListOrder => "list_order",
-            Self::WeightDrawn => "weight_drawn",
-            Self::WeightLater => "weight_later",
-            Self::Fallback => "fallback",
-            Self::Direct => "direct",
-            Self::KeyForbids => "key_forbids",
-            Self::WeightZero => "weight_zero",
-            Self::Duplicate => "duplicate",
-            Self::LacksAbility => "lacks_ability",
-        }
-    }
+reasons! {
+    // ---- its place
+    /// Its place in the route's list.
+    ListOrder = "list_order",
+    /// Drawn by weight.
+    WeightDrawn = "weight_drawn",
+    /// Behind the drawn one: its turn in further draws.
+    WeightLater = "weight_later",
+    /// The lowest expected cost of this request.
+    Cheapest = "cheapest",
+    /// By expected cost, behind the cheapest.
+    Dearer = "dearer",
+    /// The least predicted time.
+    Fastest = "fastest",
+    /// By predicted time, behind the fastest.
+    Slower = "slower",
+    /// About as good as the first, and less busy of the two drawn.
+    DrawnAmongEquals = "drawn_among_equals",
+    /// Put first to learn how it does now.
+    Explored = "explored",
+    /// The best score over the route's weights.
+    BestScore = "best_score",
+    /// By score, behind the best.
+    LowerScore = "lower_score",
+    /// The fewest requests in flight for its room.
+    LeastBusy = "least_busy",
+    /// By requests in flight, behind the least busy.
+    Busier = "busier",
+    /// It has seen the beginning of this conversation, so its prompt cache is warm.
+    Sticky = "sticky",
+    /// Next in line for this conversation.
+    StickyLater = "sticky_later",
+    /// It breaks a limit that the route allows to be relaxed, because no target keeps them all.
+    Relaxed = "relaxed",
+    /// Its turn comes late because it has just recovered.
+    SlowStart = "slow_start",
+    /// Its turn comes late because it is at its cap of requests at once.
+    Busy = "busy",
+    /// Its circuit is half open, and this request may be the probe.
+    Probe = "probe",
+    /// Its circuit is open, but so are those of more than half the pool, and somebody must answer.
+    PanicMode = "panic_mode",
+    /// The caller asked for it by name, in this place.
+    CallerOrder = "caller_order",
+    /// From the route's `fallback` list.
+    Fallback = "fallback",
+    /// From the route's `fallback_on` list: tried after a failure of that class.
+    FallbackOn = "fallback_on",
+    /// The caller named this one target.
+    Direct = "direct",
+
+    // ---- dropped
+    /// The caller's key does not allow it.
+    KeyForbids = "key_forbids",
+    /// The caller's own hints leave it out.
+    CallerExcludes = "caller_excludes",
+    /// Its weight is zero.
+    WeightZero = "weight_zero",
+    /// The same target stands earlier in the plan.
+    Duplicate = "duplicate",
+    /// It cannot do what the request needs.
+    LacksAbility = "lacks_ability",
+    /// The request is longer than its context window.
+    ContextTooSmall = "context_too_small",
+    /// It has not the tags the route asks for.
+    TagMissing = "tag_missing",
+    /// Its circuit is open.
+    CircuitOpen = "circuit_open",
+    /// It, or every key for it, is put aside for a while after what the provider said.
+    CoolingDown = "cooling_down",
+    /// The provider's rate limit has nothing left until it resets.
+    RateLimited = "rate_limited",
+    /// Its predicted time is over the limit.
+    TooSlow = "too_slow",
+    /// Its worst price of this request is over the limit.
+    TooDear = "too_dear",
+    /// Its price is unknown, so no limit on the price can be kept.
+    PriceUnknown = "price_unknown",
+    /// Too many of its answers are invalid.
+    TooOftenInvalid = "too_often_invalid",
 }

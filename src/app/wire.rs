@@ -70,8 +70,8 @@ impl Wiring<'_> {
     fn catalog(&mut self, file: &File) -> Catalog {
         let mut cards: Vec<Card> = Vec::with_capacity(file.providers.len());
         for (name, settings) in &file.providers {
-            let key = self.provider_key(name, settings);
-            match resolve(name, settings, key) {
+            let keys = self.provider_keys(name, settings);
+            match resolve(name, settings, keys) {
                 Ok(card) => cards.push(card),
                 Err(problems) => {
                     let under = problems
@@ -84,15 +84,31 @@ impl Wiring<'_> {
         Catalog::new(cards)
     }
 
-    /// A provider's key: as written, else from the environment variable its card names, if that is set.
-    fn provider_key(
+    /// A provider's keys: as written, else from the environment variable its card names, if that is set.
+    fn provider_keys(
+        &mut self,
+        name: &str,
+        settings: &crate::catalog::CardSettings,
+    ) -> Vec<Secret> {
+        let several = settings.api_keys.iter().enumerate();
+        let mut keys: Vec<Secret> = several
+            .filter_map(|(at, written)| {
+                self.secret(written, &["providers", name, "api_keys", &at.to_string()])
+            })
+            .collect();
+        if let Some(written) = &settings.api_key {
+            keys.extend(self.secret(written, &["providers", name, "api_key"]));
+        } else if settings.api_keys.is_empty() {
+            keys.extend(self.environment_key(name, settings));
+        }
+        keys
+    }
+
+    fn environment_key(
         &mut self,
         name: &str,
         settings: &crate::catalog::CardSettings,
     ) -> Option<Secret> {
-        if let Some(written) = &settings.api_key {
-            return self.secret(written, &["providers", name, "api_key"]);
-        }
         let card = shipped(settings.card.as_deref().unwrap_or(name)).unwrap_or_default();
         let variable = settings.key_env.clone().or(card.key_env)?;
         let key = (self.environment)(&variable).filter(|key| !key.trim().is_empty());

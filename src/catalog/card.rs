@@ -1,12 +1,15 @@
 //! A provider as a value, ready for use.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Model, Quirks, Simulation};
-use crate::secret::Secret;
+use crate::{secret::Secret, span::Span};
 
 /// One provider: where it is, how it is spoken to, what it offers.
 #[derive(Clone, Debug)]
@@ -17,8 +20,8 @@ pub struct Card {
     pub dialect: DialectName,
     /// What the provider's own SDK takes as base URL, without a slash at the end.
     pub base_url: String,
-    /// Our key, if it wants one.
-    pub credential: Option<Secret>,
+    /// Our keys, in the operator's order; none where it wants none. Targets are asked with one of them each time.
+    pub credentials: Vec<Credential>,
     /// Where the key goes.
     pub auth: Auth,
     /// Headers sent with every request.
@@ -37,8 +40,47 @@ pub struct Card {
     pub anthropic_version: Option<String>,
     /// Output limit sent where the caller set none and the provider requires one.
     pub default_max_tokens: u64,
+    /// The most requests one of its models may have at once, and how long more may wait for a place.
+    pub concurrency: Option<Concurrency>,
+    /// What the operator says of it, like a region; routes may ask for tags.
+    pub tags: BTreeSet<String>,
     /// How a simulated provider behaves.
     pub simulation: Simulation,
+}
+
+/// One of our keys at a provider.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// What logs and records call it: its place among the provider's keys, from 1.
+    pub label: Arc<str>,
+    /// The key.
+    pub secret: Secret,
+}
+
+impl Credential {
+    /// The key at `place`, counted from 0.
+    pub fn new(place: usize, secret: Secret) -> Self {
+        Self {
+            label: (place + 1).to_string().into(),
+            secret,
+        }
+    }
+}
+
+/// A cap on requests at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Concurrency {
+    /// The most requests at once, for each model; at least 1.
+    pub limit: u32,
+    /// How long one more may wait for a place before another target is tried; default 200ms.
+    #[serde(default = "short")]
+    pub queue: Span,
+}
+
+/// What somebody in front of a screen does not notice.
+fn short() -> Span {
+    Span::millis(200)
 }
 
 /// The wire formats a provider can speak.

@@ -9,8 +9,8 @@ use crate::{problem::Problem, secret::Secret};
 const FRAMING: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
 
 /// Adds every problem of the card's values.
-pub(super) fn card(card: &CardSettings, credential: Option<&Secret>, problems: &mut Vec<Problem>) {
-    credentials(card, credential, problems);
+pub(super) fn card(card: &CardSettings, keys: &[Secret], problems: &mut Vec<Problem>) {
+    credentials(card, keys, problems);
     headers(card, problems);
     path_parts(card, problems);
     simulation(card, problems);
@@ -32,12 +32,16 @@ pub(super) fn card(card: &CardSettings, credential: Option<&Secret>, problems: &
         let problem = Problem::new(["quirks", "max_temperature"], "this is no temperature");
         problems.push(problem.expected("a number from 0 to 10"));
     }
+    if card.concurrency.is_some_and(|cap| cap.limit == 0) {
+        let problem = Problem::new(["concurrency", "limit"], "nobody could be asked");
+        problems.push(problem.expected("at least 1"));
+    }
     for (id, facts) in &card.models {
         model(id, facts, problems);
     }
 }
 
-fn credentials(card: &CardSettings, credential: Option<&Secret>, problems: &mut Vec<Problem>) {
+fn credentials(card: &CardSettings, keys: &[Secret], problems: &mut Vec<Problem>) {
     if let Some(name) = &card.key_env
         && !is_word(name, "_")
     {
@@ -46,9 +50,20 @@ fn credentials(card: &CardSettings, credential: Option<&Secret>, problems: &mut 
             format!("`{name}` is no name of a variable"),
         ));
     }
-    if credential.is_some_and(|key| HeaderValue::from_str(key.reveal()).is_err()) {
-        let message = "the key has a line break or another character that no header can carry";
-        problems.push(Problem::new(["api_key"], message));
+    for (at, key) in keys.iter().enumerate() {
+        if HeaderValue::from_str(key.reveal()).is_err() {
+            let message = "the key has a line break or another character that no header can carry";
+            let path = if card.api_keys.is_empty() {
+                vec!["api_key".to_owned()]
+            } else {
+                vec!["api_keys".to_owned(), at.to_string()]
+            };
+            problems.push(Problem::new(path, message));
+        }
+    }
+    if card.api_key.is_some() && !card.api_keys.is_empty() {
+        let problem = Problem::new(["api_keys"], "there are `api_key` and `api_keys`");
+        problems.push(problem.expected("one of the two"));
     }
     if let Some(Auth::Header(name)) = &card.auth
         && HeaderName::from_bytes(name.as_bytes()).is_err()

@@ -14,7 +14,7 @@ mod settings;
 mod shipped;
 mod target;
 
-pub use card::{Auth, Card, DialectName, Paths, UnknownModels};
+pub use card::{Auth, Card, Concurrency, Credential, DialectName, Paths, UnknownModels};
 pub use model::{Ability, Mode, Model};
 pub use overlay::resolve;
 pub use price::{NanoDollars, Price, Rate, Tier};

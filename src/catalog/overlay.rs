@@ -6,7 +6,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Api, Auth, Card, CardSettings, DialectName, Simulation, address, check, shipped, shipped_names,
+    Api, Auth, Card, CardSettings, Credential, DialectName, Simulation, address, check, shipped,
+    shipped_names,
 };
 use crate::{problem::Problem, secret::Secret, span::Span};
 
@@ -22,13 +23,14 @@ const TOKENS_PER_SECOND: f64 = 80.0;
 pub fn resolve(
     name: &str,
     settings: &CardSettings,
-    credential: Option<Secret>,
+    keys: impl IntoIterator<Item = Secret>,
 ) -> Result<Card, Vec<Problem>> {
+    let keys: Vec<Secret> = keys.into_iter().collect();
     let mut problems = Vec::new();
     let card = start(name, settings, &mut problems).overlaid(settings.clone());
     let dialect = card.dialect.unwrap_or_default();
     let (surface, api) = api(&card, &mut problems);
-    check::card(&card, credential.as_ref(), &mut problems);
+    check::card(&card, &keys, &mut problems);
     let address = address::of(name, &card, &surface, &api, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
@@ -41,7 +43,11 @@ pub fn resolve(
         name: name.into(),
         dialect,
         base_url: address.base_url,
-        credential,
+        credentials: keys
+            .into_iter()
+            .enumerate()
+            .map(|(place, key)| Credential::new(place, key))
+            .collect(),
         auth: card.auth.unwrap_or_else(|| default_auth(dialect)),
         headers: card.headers,
         paths: address.paths,
@@ -55,6 +61,8 @@ pub fn resolve(
         model_override: address.model,
         anthropic_version: card.anthropic_version,
         default_max_tokens: card.default_max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
+        concurrency: card.concurrency,
+        tags: card.tags,
         simulation: Simulation {
             first_token: card.first_token.unwrap_or(FIRST_TOKEN).get(),
             tokens_per_second: card.tokens_per_second.unwrap_or(TOKENS_PER_SECOND),
@@ -86,6 +94,11 @@ impl CardSettings {
             dialect: over.dialect.or(self.dialect),
             base_url: over.base_url.or(self.base_url),
             api_key: over.api_key.or(self.api_key),
+            api_keys: if over.api_keys.is_empty() {
+                self.api_keys
+            } else {
+                over.api_keys
+            },
             key_env: over.key_env.or(self.key_env),
             auth: over.auth.or(self.auth),
             headers: merged(lower_case(self.headers), lower_case(over.headers)),
@@ -98,6 +111,12 @@ impl CardSettings {
             quirks: over.quirks.or(self.quirks),
             models: merged(self.models, over.models),
             unknown_models: over.unknown_models.or(self.unknown_models),
+            concurrency: over.concurrency.or(self.concurrency),
+            tags: if over.tags.is_empty() {
+                self.tags
+            } else {
+                over.tags
+            },
             first_token: over.first_token.or(self.first_token),
             tokens_per_second: over.tokens_per_second.or(self.tokens_per_second),
             error_rate: over.error_rate.or(self.error_rate),

@@ -3,12 +3,12 @@
 //! Every field is optional. An operator's entry is laid over the shipped card of the same name (or the one
 //! named by `card:`), field by field; what neither says takes the default stated here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, DialectName, Model, Quirks, UnknownModels};
+use super::{Auth, Concurrency, DialectName, Model, Quirks, UnknownModels};
 use crate::span::Span;
 
 /// One provider, as written.
@@ -25,6 +25,8 @@ pub struct CardSettings {
     pub base_url: Option<String>,
     /// The key: `env:NAME`, `file:PATH`, or the key itself (with a warning).
     pub api_key: Option<String>,
+    /// Several keys instead of `api_key`: used in turn, and one that is refused or at its limit is left for the others.
+    pub api_keys: Vec<String>,
     /// The environment variable that holds the key when `api_key` is not given, and that enables the provider in a start without config.
     pub key_env: Option<String>,
     /// Where the key goes: `bearer`, `none`, or `{header: NAME}`.
@@ -49,6 +51,10 @@ pub struct CardSettings {
     pub models: BTreeMap<String, Model>,
     /// What happens to models not listed: `pass` (default) or `reject`.
     pub unknown_models: Option<UnknownModels>,
+    /// The most requests each of its models may have at once; unlimited when absent.
+    pub concurrency: Option<Concurrency>,
+    /// What the operator says of it, like a region; routes may ask for tags.
+    pub tags: BTreeSet<String>,
 
     /// Simulated: median time to the first token; default 300ms.
     pub first_token: Option<Span>,

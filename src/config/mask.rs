@@ -11,17 +11,24 @@ pub(super) fn mask(line: &str, path: &[String]) -> String {
     while let Some(colon) = next_colon(&characters, at) {
         at = colon + 1;
         let word = word_before(&characters, colon);
-        if is_secret(&word) {
+        if word == LIST {
+            found = true;
+            at = dot_list(&mut characters, at);
+        } else if is_secret(&word) {
             found = true;
             at = dot_value(&mut characters, at);
         }
     }
     // The value of a secret may stand on a line of its own.
-    if !found && path.last().is_some_and(|key| is_secret(key)) {
+    let inside = |key: &String| is_secret(key) || key == LIST;
+    if !found && path.iter().rev().take(2).any(inside) {
         dot(&mut characters, 0, usize::MAX);
     }
     characters.into_iter().collect()
 }
+
+/// The key that holds a list of secrets.
+const LIST: &str = "api_keys";
 
 /// Whether a key of this name holds a secret.
 fn is_secret(name: &str) -> bool {
@@ -61,6 +68,28 @@ fn word_before(characters: &[char], colon: usize) -> String {
         .take_while(|character| character.is_alphanumeric() || matches!(character, '_' | '-'));
     let reversed: Vec<char> = word.copied().collect();
     reversed.into_iter().rev().collect()
+}
+
+/// Dots out the items of a list in one line that begins at or after `from`; says where it ends.
+fn dot_list(characters: &mut [char], from: usize) -> usize {
+    let close = |from: usize| {
+        let rest = characters.iter().skip(from);
+        from + rest.take_while(|character| **character != ']').count()
+    };
+    let end = close(from);
+    let mut item = from;
+    for at in from..=end.min(characters.len()) {
+        if at == end || characters.get(at) == Some(&',') {
+            let text: String = characters[item..at].iter().collect();
+            let bare = text.trim_matches([' ', '[', '"', '\'']);
+            if !bare.starts_with("env:") && !bare.starts_with("file:") && !bare.is_empty() {
+                let lead = text.len() - text.trim_start_matches([' ', '[']).len();
+                dot(characters, item + lead, at);
+            }
+            item = at + 1;
+        }
+    }
+    end
 }
 
 /// Dots out the value that begins at or after `from`; says where it ends.
@@ -126,6 +155,10 @@ mod tests {
             ),
             ("authorization: Bearer x", "authorization: ······ ·"),
             ("X-Api-Key: s", "X-Api-Key: ·"),
+            (
+                "a: { api_keys: [sk-1, env:A, \"s\"], b: c }",
+                "a: { api_keys: [····, env:A, ···], b: c }",
+            ),
             ("first_token: 3", "first_token: 3"),
             ("max_tokens: 3", "max_tokens: 3"),
             ("key_env: NAME", "key_env: NAME"),
@@ -137,5 +170,7 @@ mod tests {
             assert_eq!(masked, expected, "{line}");
         }
         assert_eq!(mask("  sk-1", &["api_key".to_owned()]), "  ····");
+        let item = ["api_keys", "0"].map(str::to_owned);
+        assert_eq!(mask("  - sk-1", &item), "  · ····");
     }
 }

@@ -84,9 +84,12 @@ pub fn outward(class: ErrorClass) -> (&'static str, Option<&'static str>) {
         ErrorClass::ContentPolicy => (INVALID, Some("content_filter")),
         ErrorClass::Quota => ("insufficient_quota", Some("insufficient_quota")),
         ErrorClass::RateLimit => ("rate_limit_error", Some("rate_limit_exceeded")),
-        ErrorClass::Overloaded | ErrorClass::Unreachable => (SERVER, Some("overloaded")),
+        ErrorClass::Overloaded | ErrorClass::Unreachable | ErrorClass::Saturated => {
+            (SERVER, Some("overloaded"))
+        }
         ErrorClass::Timeout => (SERVER, Some("timeout")),
         ErrorClass::ServerError => (SERVER, Some("server_error")),
+        ErrorClass::InvalidAnswer => (SERVER, Some("invalid_answer")),
         ErrorClass::Unsupported => (INVALID, Some("unsupported_parameter")),
         // Nobody is there to read it.
         ErrorClass::Cancelled => (SERVER, None),

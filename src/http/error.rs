@@ -153,8 +153,9 @@ fn status(failure: &Failure) -> u16 {
         ErrorClass::TooLarge => 413,
         ErrorClass::ContextLength | ErrorClass::ContentPolicy | ErrorClass::Unsupported => 400,
         ErrorClass::Quota | ErrorClass::RateLimit => 429,
-        ErrorClass::Overloaded | ErrorClass::Unreachable => 503,
+        ErrorClass::Overloaded | ErrorClass::Unreachable | ErrorClass::Saturated => 503,
         ErrorClass::Timeout => 504,
+        ErrorClass::InvalidAnswer => 502,
         ErrorClass::ServerError => match failure.status {
             Some(500) => 500,
             _ => 502,
@@ -168,6 +169,7 @@ fn wait(failure: &Failure) -> Option<Duration> {
     match failure.class {
         ErrorClass::RateLimit
         | ErrorClass::Overloaded
+        | ErrorClass::Saturated
         | ErrorClass::Unreachable
         | ErrorClass::Timeout
         | ErrorClass::ServerError => Some(failure.retry_after.unwrap_or(UNSTATED_WAIT)),

@@ -57,7 +57,12 @@ impl Attempt<'_> {
         books.begin(target, self.step, std::mem::take(&mut outgoing.dropped));
         let asked = async {
             let connect = self.timeouts.connect.get();
-            let answer = self.desk.upstream.send(target, &outgoing, connect).await?;
+            let key = target.card.credentials.first().map(|key| &key.secret);
+            let answer = self
+                .desk
+                .upstream
+                .send(target, key, &outgoing, connect)
+                .await?;
             self.take(answer, books).await
         };
         let result = timeout_at(self.patience(), asked).await;

@@ -34,7 +34,9 @@ fn card(name: &str) -> Card {
         name: name.into(),
         dialect: DialectName::Openai,
         base_url: "http://127.0.0.1:1/v1".into(),
-        credential: None,
+        credentials: Vec::new(),
+        concurrency: None,
+        tags: Default::default(),
         auth: Auth::Bearer,
         headers: BTreeMap::new(),
         paths: Paths {

@@ -18,6 +18,7 @@ use crate::{
     catalog::{Auth, Card, DialectName, Simulation, Target},
     dialect::Outgoing,
     outcome::{ErrorClass, Failure, Fate},
+    secret::Secret,
 };
 
 /// How we introduce ourselves.
@@ -43,10 +44,11 @@ impl Upstream {
         }
     }
 
-    /// Sends one request. Ends with the head of the answer, whatever its status; the caller sets the deadline.
+    /// Sends one request, with one of the provider's keys where it has any. Ends with the head of the answer, whatever its status; the caller sets the deadline.
     pub async fn send(
         &self,
         target: &Target,
+        key: Option<&Secret>,
         outgoing: &Outgoing,
         connect: Duration,
     ) -> Result<Answer, Failure> {
@@ -61,7 +63,7 @@ impl Upstream {
         let mut request = Request::new(Full::new(outgoing.body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
-        *request.headers_mut() = headers(&target.card, outgoing)?;
+        *request.headers_mut() = headers(&target.card, key, outgoing)?;
         let answer = self.pools.send(&target.card.name, request, connect).await?;
         if let Some(encoding) = answer.headers.get(header::CONTENT_ENCODING)
             && encoding != "identity"
@@ -120,7 +122,7 @@ impl Upstream {
     }
 }
 
-fn headers(card: &Card, outgoing: &Outgoing) -> Result<HeaderMap, Failure> {
+fn headers(card: &Card, key: Option<&Secret>, outgoing: &Outgoing) -> Result<HeaderMap, Failure> {
     let invalid = |what: &str| {
         let message = format!("{} cannot be called: {what} is no valid header", card.name);
         Failure::new(ErrorClass::Auth, message)
@@ -132,7 +134,7 @@ fn headers(card: &Card, outgoing: &Outgoing) -> Result<HeaderMap, Failure> {
     );
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-    if let Some(key) = &card.credential {
+    if let Some(key) = key {
         let (name, value) = match &card.auth {
             Auth::Bearer => (
                 header::AUTHORIZATION,

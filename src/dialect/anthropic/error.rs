@@ -139,9 +139,11 @@ fn outward(class: ErrorClass) -> &'static str {
         ErrorClass::NotFound => "not_found_error",
         ErrorClass::TooLarge => "request_too_large",
         ErrorClass::RateLimit | ErrorClass::Quota => "rate_limit_error",
-        ErrorClass::Overloaded | ErrorClass::Unreachable => "overloaded_error",
+        ErrorClass::Overloaded | ErrorClass::Unreachable | ErrorClass::Saturated => {
+            "overloaded_error"
+        }
         ErrorClass::Timeout => "timeout_error",
-        ErrorClass::ServerError => "api_error",
+        ErrorClass::ServerError | ErrorClass::InvalidAnswer => "api_error",
         ErrorClass::InvalidRequest
         | ErrorClass::ContextLength
         | ErrorClass::ContentPolicy
