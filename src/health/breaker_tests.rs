@@ -484,7 +484,7 @@ proptest! {
     #[test]
     fn it_does_what_the_model_does(
         seed in any::<u64>(),
-        steps in proptest::collection::vec(step(), 1..150),
+        steps in proptest::collection::vec(step(), 1..100),
     ) {
         let settings = Settings {
             window: Span::secs(1),
