@@ -137,6 +137,12 @@ fn a_success_from_before_brings_nothing_back() {
     };
     assert_eq!(seats.worked(0, late), None);
     assert!(seats.choose(late.now).is_err());
+    // Nor does it after the wait: it was let through before there was one.
+    let later = Ended {
+        now: now + secs(60),
+        ..late
+    };
+    assert_eq!(seats.worked(0, later), None);
 }
 
 #[test]
