@@ -141,7 +141,8 @@ fn a_slow_probe_has_proven_nothing() {
 #[test]
 fn a_late_success_does_not_close_and_a_late_failure_does_not_open() {
     let (breaker, now) = fresh();
-    let late: Vec<Ticket> = (0..8).map(|_| pass(&breaker, now)).collect();
+    let mut late: Vec<Ticket> = (0..18).map(|_| pass(&breaker, now)).collect();
+    let later_still = late.split_off(8);
     let later = now + open(&breaker, now);
     let probe = pass(&breaker, later);
     for (place, ticket) in late.into_iter().enumerate() {
@@ -156,7 +157,12 @@ fn a_late_success_does_not_close_and_a_late_failure_does_not_open() {
         "the probe is still out"
     );
     assert_eq!(breaker.succeeded(probe, false, 0, later), None);
-    assert!(pass(&breaker, later).is_probe());
+    assert_eq!(succeed(&breaker, later), None);
+    assert_eq!(succeed(&breaker, later), Some(Change::Closed));
+    for ticket in later_still {
+        assert_eq!(breaker.failed(ticket, 0, later), None, "of another epoch");
+    }
+    assert_eq!(breaker.state(later).1, 0.0);
 }
 
 #[test]
@@ -444,6 +450,8 @@ enum End {
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
+    /// A call that ends before anything else happens.
+    Call(End),
     Admit(Leave),
     Begin(usize, bool),
     End(usize, End),
@@ -452,22 +460,46 @@ enum Step {
 
 fn end() -> impl Strategy<Value = End> {
     prop_oneof![
-        4 => Just(End::Good { slow: false }),
+        8 => Just(End::Good { slow: false }),
         1 => Just(End::Good { slow: true }),
-        5 => Just(End::Bad),
+        6 => Just(End::Bad),
         1 => Just(End::Neutral),
     ]
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        8 => Just(Step::Admit(Leave::Normal)),
+        10 => end().prop_map(Step::Call),
+        5 => Just(Step::Admit(Leave::Normal)),
         1 => Just(Step::Admit(Leave::Panic)),
         3 => (any::<usize>(), any::<bool>()).prop_map(|(which, slow)| Step::Begin(which, slow)),
-        8 => (any::<usize>(), end()).prop_map(|(which, end)| Step::End(which, end)),
+        5 => (any::<usize>(), end()).prop_map(|(which, end)| Step::End(which, end)),
         2 => (0_u64..400).prop_map(Step::Wait),
         1 => (0_u64..40_000).prop_map(Step::Wait),
     ]
+}
+
+/// Ends a call in both, and compares what that changed.
+fn both_end(
+    breaker: &Breaker,
+    model: &mut Model,
+    ticket: Ticket,
+    end: End,
+    seed: u64,
+) -> Result<(), TestCaseError> {
+    let now = model.now;
+    let expected = model.end(ticket.epoch, ticket.role, end, seed);
+    let change = match end {
+        End::Good { slow } => breaker.succeeded(ticket, slow, seed, now),
+        End::Bad => breaker.failed(ticket, seed, now),
+        End::Neutral => {
+            breaker.neutral(ticket);
+            None
+        }
+    };
+    prop_assert_eq!(change.is_some(), expected.is_some());
+    prop_assert_eq!(because(change), expected.flatten());
+    Ok(())
 }
 
 proptest! {
@@ -507,17 +539,15 @@ proptest! {
                 }
                 Step::End(which, end) if !out.is_empty() => {
                     let ticket = out.swap_remove(which % out.len());
-                    let expected = model.end(ticket.epoch, ticket.role, end, seed);
-                    let change = match end {
-                        End::Good { slow } => breaker.succeeded(ticket, slow, seed, now),
-                        End::Bad => breaker.failed(ticket, seed, now),
-                        End::Neutral => {
-                            breaker.neutral(ticket);
-                            None
-                        }
-                    };
-                    prop_assert_eq!(change.is_some(), expected.is_some());
-                    prop_assert_eq!(because(change), expected.flatten());
+                    both_end(&breaker, &mut model, ticket, end, seed)?;
+                }
+                Step::Call(end) => {
+                    let admitted = breaker.admit(Leave::Normal, now).ok();
+                    let role = admitted.as_ref().map(|ticket| ticket.role);
+                    prop_assert_eq!(role, model.admit(Leave::Normal));
+                    if let Some(ticket) = admitted {
+                        both_end(&breaker, &mut model, ticket, end, seed)?;
+                    }
                 }
                 Step::Begin(..) | Step::End(..) => {}
             }
