@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{Candidate, Retry, Strategy, Timeouts};
-use crate::outcome::{ErrorClass, Reason};
+use crate::{
+    facts::Circuit,
+    outcome::{ErrorClass, Reason},
+};
 
 /// What became of one candidate, and why.
 #[derive(Clone, Debug)]
@@ -38,7 +41,7 @@ impl Verdict {
 
     /// Whether it may be tried although its circuit is open: whoever asks it needs leave to.
     pub fn is_panic(&self) -> bool {
-        self.kept && self.reason == Reason::PanicMode
+        self.kept && matches!(self.candidate.facts.circuit, Circuit::Open { .. })
     }
 }
 
@@ -86,6 +89,11 @@ impl Plan {
     pub fn on(&self, class: ErrorClass) -> Option<&[Verdict]> {
         let (_, verdicts) = self.on.iter().find(|(listed, _)| *listed == class)?;
         Some(verdicts)
+    }
+
+    /// Every list of `fallback_on` with its class.
+    pub fn listed(&self) -> impl Iterator<Item = (ErrorClass, &[Verdict])> {
+        self.on.iter().map(|(class, list)| (*class, &**list))
     }
 
     /// Whom to try after `failed` failed like this. After a prompt that was too long, only targets that may take
