@@ -66,7 +66,12 @@ fn a_fallback_route_brings_its_own_order_and_the_first_route_its_patience() {
     let yaml = "r: { targets: [d/4], fallback: [s], retry: { attempts: 5 } }
 s: { targets: [c/3, a/1, b/2], strategy: cheapest, retry: { attempts: 2 } }";
     let plan = plan_for(yaml, &[], &question()).unwrap();
-    let order = ["d/4 list_order", "a/1 fallback", "b/2 fallback", "c/3 fallback"];
+    let order = [
+        "d/4 list_order",
+        "a/1 fallback",
+        "b/2 fallback",
+        "c/3 fallback",
+    ];
     assert_eq!(shown(plan.verdicts()), order);
     assert_eq!(plan.retry.attempts, 5);
     let fallback: Vec<bool> = plan.order().map(|verdict| verdict.fallback).collect();

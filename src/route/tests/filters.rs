@@ -68,10 +68,20 @@ fn a_targets_own_cap_drops_it_at_the_worst_price() {
         ..question()
     };
     // a: 1,000 in and at most 600 out are $0.0034; b twice that.
-    let order = ["a/1 list_order", "b/2 list_order", "c/3 list_order", "(d/4 price_unknown)"];
+    let order = [
+        "a/1 list_order",
+        "b/2 list_order",
+        "c/3 list_order",
+        "(d/4 price_unknown)",
+    ];
     check_for(yaml, &[], &question, &order);
     // Without a limit of the caller's, 4,096 tokens may come.
-    let order = ["c/3 list_order", "(a/1 too_dear)", "(b/2 too_dear)", "(d/4 price_unknown)"];
+    let order = [
+        "c/3 list_order",
+        "(a/1 too_dear)",
+        "(b/2 too_dear)",
+        "(d/4 price_unknown)",
+    ];
     check(yaml, &[], &order);
 }
 
@@ -81,7 +91,9 @@ fn facts_are_gathered_once_for_each_who_may_answer_and_times_only_where_they_cou
         let asked = std::cell::RefCell::new(Vec::new());
         let gather = |candidate: &Candidate, detail| {
             let times = detail == Detail::Times;
-            asked.borrow_mut().push(format!("{} {times}", candidate.name));
+            asked
+                .borrow_mut()
+                .push(format!("{} {times}", candidate.name));
             Facts::default()
         };
         router(yaml)

@@ -25,13 +25,23 @@ fn callers_order_include_and_exclude() {
         ignore: names(&["d"]),
         ..Hints::default()
     };
-    let order = ["c/3 caller_order", "b/2 caller_order", "a/1 list_order", "(d/4 caller_excludes)"];
+    let order = [
+        "c/3 caller_order",
+        "b/2 caller_order",
+        "a/1 list_order",
+        "(d/4 caller_excludes)",
+    ];
     hinted(POOL, &hints, &Everything, &order);
     let hints = Hints {
         only: names(&["b"]),
         ..Hints::default()
     };
-    let order = ["b/2 list_order", "(a/1 caller_excludes)", "(c/3 caller_excludes)", "(d/4 caller_excludes)"];
+    let order = [
+        "b/2 list_order",
+        "(a/1 caller_excludes)",
+        "(c/3 caller_excludes)",
+        "(d/4 caller_excludes)",
+    ];
     hinted(POOL, &hints, &Everything, &order);
 }
 
@@ -41,10 +51,18 @@ fn without_fallbacks_only_those_in_order_or_the_first_are_asked() {
         allow_fallbacks: false,
         ..Hints::default()
     };
-    let order = ["a/1 list_order", "(b/2 caller_excludes)", "(c/3 caller_excludes)"];
+    let order = [
+        "a/1 list_order",
+        "(b/2 caller_excludes)",
+        "(c/3 caller_excludes)",
+    ];
     hinted(POOL, &hints, &Everything, &order);
     hints.order = names(&["c", "a"]);
-    let order = ["c/3 caller_order", "a/1 caller_order", "(b/2 caller_excludes)"];
+    let order = [
+        "c/3 caller_order",
+        "a/1 caller_order",
+        "(b/2 caller_excludes)",
+    ];
     hinted(POOL, &hints, &Everything, &order);
 }
 
@@ -71,7 +89,12 @@ fn further_models_stand_before_the_routes_fallbacks_and_within_the_rights() {
         ..Hints::default()
     };
     let yaml = "r: { targets: [a/1], fallback: [d/4] }\ns: { targets: [b/2] }";
-    let order = ["a/1 list_order", "c/3 caller_order", "b/2 caller_order", "d/4 fallback"];
+    let order = [
+        "a/1 list_order",
+        "c/3 caller_order",
+        "b/2 caller_order",
+        "d/4 fallback",
+    ];
     hinted(yaml, &models(&["c/3", "s"]), &Everything, &order);
     let question = |hints, rights| Question {
         hints,
@@ -90,7 +113,12 @@ fn further_models_stand_before_the_routes_fallbacks_and_within_the_rights() {
         only: names(&["b", "a"]),
         ..Hints::default()
     };
-    let order = ["a/1 list_order", "(b/2 key_forbids)", "(c/3 key_forbids)", "(d/4 key_forbids)"];
+    let order = [
+        "a/1 list_order",
+        "(b/2 key_forbids)",
+        "(c/3 key_forbids)",
+        "(d/4 key_forbids)",
+    ];
     hinted(POOL, &hints, &Only("a/1"), &order);
 }
 
@@ -98,11 +126,36 @@ fn further_models_stand_before_the_routes_fallbacks_and_within_the_rights() {
 fn prices_tags_and_limits_are_narrowed() {
     let hints = |yaml: &str| -> Hints { serde_saphyr::from_str(yaml).unwrap() };
     let yaml = "r: { targets: [a/1, b/2, c/3, d/4] }";
-    let order = ["a/1 list_order", "(b/2 too_dear)", "(c/3 too_dear)", "(d/4 price_unknown)"];
-    hinted(yaml, &hints("max_price: {prompt: 1.5}"), &Everything, &order);
-    hinted(yaml, &hints("max_price: {completion: 4}"), &Everything, &order);
-    hinted(yaml, &hints("max_price: {request: 0.02}"), &Everything, &order);
-    let order = ["a/1 list_order", "b/2 list_order", "(c/3 tag_missing)", "(d/4 tag_missing)"];
+    let order = [
+        "a/1 list_order",
+        "(b/2 too_dear)",
+        "(c/3 too_dear)",
+        "(d/4 price_unknown)",
+    ];
+    hinted(
+        yaml,
+        &hints("max_price: {prompt: 1.5}"),
+        &Everything,
+        &order,
+    );
+    hinted(
+        yaml,
+        &hints("max_price: {completion: 4}"),
+        &Everything,
+        &order,
+    );
+    hinted(
+        yaml,
+        &hints("max_price: {request: 0.02}"),
+        &Everything,
+        &order,
+    );
+    let order = [
+        "a/1 list_order",
+        "b/2 list_order",
+        "(c/3 tag_missing)",
+        "(d/4 tag_missing)",
+    ];
     hinted(yaml, &hints("tags: [eu]"), &Everything, &order);
     assert_eq!(hints("{}"), *Hints::none());
     assert_eq!(hints("{}").max_price, MaxPrice::default());

@@ -97,11 +97,15 @@ type Table<'a> = &'a [(&'a str, Facts)];
 
 /// Plans the route `r` over facts, where `question` says.
 fn plan_for(yaml: &str, table: Table<'_>, question: &Question<'_>) -> Result<Plan, NoPlan> {
+    plan_over(&router(yaml).unwrap(), table, question)
+}
+
+fn plan_over(router: &Router, table: Table<'_>, question: &Question<'_>) -> Result<Plan, NoPlan> {
     let gather = |candidate: &Candidate, _| {
         let known = table.iter().find(|(name, _)| *name == &*candidate.name);
         known.map(|(_, facts)| *facts).unwrap_or_default()
     };
-    router(yaml).unwrap().plan("r", question, &gather)
+    router.plan("r", question, &gather)
 }
 
 /// Everybody in a plan with the reason; those dropped in brackets.
@@ -134,12 +138,13 @@ fn check(yaml: &str, table: Table<'_>, expected: &[&str]) {
 /// The share of seeds whose plan has `target` first, in hundredths.
 fn first_of_100(yaml: &str, table: Table<'_>, target: &str) -> f64 {
     let seeds = 4_000;
+    let router = router(yaml).unwrap();
     let first = |seed: &u64| {
         let question = Question {
             seed: *seed,
             ..question()
         };
-        let plan = plan_for(yaml, table, &question);
+        let plan = plan_over(&router, table, &question);
         plan.is_ok_and(|plan| plan.order().next().unwrap().candidate.name.as_ref() == target)
     };
     (0..seeds).filter(first).count() as f64 * 100.0 / seeds as f64

@@ -1,6 +1,8 @@
 //! What holds for every route, fact and chance.
 
-use proptest::prelude::{Just, Strategy as Any, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{
+    Just, Strategy as Any, any, prop_assert, prop_assert_eq, prop_oneof, proptest,
+};
 
 use super::*;
 
@@ -22,7 +24,10 @@ fn any_facts() -> impl Any<Value = Facts> {
     let time = || proptest::option::of((1u64..4_000, 1u64..4, 0.0..20.0));
     let shares = (0.0..=1.0, 0.0..=1.0, 0.0..=1.0);
     let load = (0u32..9, proptest::option::of(1u32..9));
-    let aside = (proptest::option::of(0u64..3), proptest::option::of(0u64..30));
+    let aside = (
+        proptest::option::of(0u64..3),
+        proptest::option::of(0u64..30),
+    );
     (any_circuit(), time(), time(), shares, load, aside).prop_map(
         |(circuit, first_token, total, shares, load, (cooldown, idle))| {
             let estimate = |time: Option<(u64, u64, f64)>| {
@@ -51,9 +56,20 @@ fn any_facts() -> impl Any<Value = Facts> {
 
 fn any_route() -> impl Any<Value = String> {
     let strategies = [
-        "priority", "weighted", "cheapest", "fastest", "balanced", "least-busy", "sticky",
+        "priority",
+        "weighted",
+        "cheapest",
+        "fastest",
+        "balanced",
+        "least-busy",
+        "sticky",
     ];
-    let relax = ["", "total", "validity, max_price", "max_price, first_token, total, validity"];
+    let relax = [
+        "",
+        "total",
+        "validity, max_price",
+        "max_price, first_token, total, validity",
+    ];
     let pick = |list: &'static [&'static str]| proptest::sample::select(list);
     let strategy = proptest::sample::select(strategies.to_vec());
     let pools = pick(&["[a/1, b/2, c/3, d/4]", "[a/1]", "[c/3, a/9]"]);

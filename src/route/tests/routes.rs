@@ -67,10 +67,7 @@ fn unknown_names_are_said_to_be_unknown() {
             .plan(name, &question, &unknown)
             .unwrap_err()
     };
-    assert_eq!(
-        refused("gpt").to_string(),
-        "the model `gpt` does not exist"
-    );
+    assert_eq!(refused("gpt").to_string(), "the model `gpt` does not exist");
     assert!(matches!(refused("z/gpt"), NoPlan::UnknownModel(_)));
 }
 

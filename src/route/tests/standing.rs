@@ -16,7 +16,12 @@ fn who_is_put_aside_is_dropped_with_its_reason() {
         ..Facts::default()
     };
     let table = [("a/1", cooling(3)), ("b/2", spent), ("c/3", open(5, 0.6))];
-    let order = ["(a/1 cooling_down)", "(b/2 rate_limited)", "(c/3 circuit_open)", "d/4 fallback"];
+    let order = [
+        "(a/1 cooling_down)",
+        "(b/2 rate_limited)",
+        "(c/3 circuit_open)",
+        "d/4 fallback",
+    ];
     check(POOL, &table, &order);
 }
 
@@ -43,7 +48,11 @@ fn at_most_half_of_a_pool_is_ejected_and_the_least_bad_stay_behind_the_well() {
     let table = [("a/1", open(5, 0.8)), ("b/2", open(5, 0.6))];
     let order = ["c/3 list_order", "b/2 panic_mode", "(a/1 circuit_open)"];
     check(ALONE, &table, &order);
-    let table = [("a/1", open(5, 0.8)), ("b/2", open(5, 0.6)), ("c/3", open(5, 0.7))];
+    let table = [
+        ("a/1", open(5, 0.8)),
+        ("b/2", open(5, 0.6)),
+        ("c/3", open(5, 0.7)),
+    ];
     let order = ["b/2 panic_mode", "c/3 panic_mode", "(a/1 circuit_open)"];
     check(ALONE, &table, &order);
     // Somebody well is there: nobody need be asked whose circuit is open before that.
@@ -54,12 +63,17 @@ fn at_most_half_of_a_pool_is_ejected_and_the_least_bad_stay_behind_the_well() {
 
 #[test]
 fn a_total_outage_fails_fast_but_for_one_in_twenty() {
-    let dead = [("a/1", open(4, 1.0)), ("b/2", open(9, 0.97)), ("c/3", open(7, 1.0))];
+    let dead = [
+        ("a/1", open(4, 1.0)),
+        ("b/2", open(9, 0.97)),
+        ("c/3", open(7, 1.0)),
+    ];
     let seeds = 4_000;
-    let asked = (0..seeds).filter(|seed| plan_for(ALONE, &dead, &seeded(*seed)).is_ok());
+    let router = router(ALONE).unwrap();
+    let asked = (0..seeds).filter(|seed| plan_over(&router, &dead, &seeded(*seed)).is_ok());
     let share = asked.count() as f64 / seeds as f64;
     assert!((0.033..=0.067).contains(&share), "{share}");
-    let refused = (0..seeds).find_map(|seed| plan_for(ALONE, &dead, &seeded(seed)).err());
+    let refused = (0..seeds).find_map(|seed| plan_over(&router, &dead, &seeded(seed)).err());
     let refused = refused.unwrap();
     assert_eq!(
         refused.to_string(),
@@ -84,7 +98,11 @@ fn a_pool_of_one_goes_straight_to_its_fallback_and_stays_where_there_is_none() {
 
 #[test]
 fn when_everybody_is_throttled_the_caller_hears_so_and_when_to_come_back() {
-    let table = [("a/1", cooling(30)), ("b/2", cooling(4)), ("c/3", cooling(60))];
+    let table = [
+        ("a/1", cooling(30)),
+        ("b/2", cooling(4)),
+        ("c/3", cooling(60)),
+    ];
     match plan_for(ALONE, &table, &question()).unwrap_err() {
         NoPlan::NobodyReady {
             retry_after,
@@ -97,9 +115,8 @@ fn when_everybody_is_throttled_the_caller_hears_so_and_when_to_come_back() {
         other => panic!("{other}"),
     }
     let probing = [("a/1", open(0, 1.0))];
-    let refused = (0..99).find_map(|seed| {
-        plan_for("r: { targets: [a/1] }", &probing, &seeded(seed)).err()
-    });
+    let refused =
+        (0..99).find_map(|seed| plan_for("r: { targets: [a/1] }", &probing, &seeded(seed)).err());
     let Some(NoPlan::NobodyReady {
         retry_after,
         throttled,

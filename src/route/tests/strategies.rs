@@ -78,11 +78,28 @@ fn fastest_is_not_taken_in_by_quick_failures() {
 #[test]
 fn fastest_takes_the_less_busy_of_two_equals() {
     let table = [
-        ("a/1", Facts { in_flight: 9, ..takes(1_000, 1_200) }),
-        ("b/2", Facts { in_flight: 2, ..takes(1_100, 1_300) }),
+        (
+            "a/1",
+            Facts {
+                in_flight: 9,
+                ..takes(1_000, 1_200)
+            },
+        ),
+        (
+            "b/2",
+            Facts {
+                in_flight: 2,
+                ..takes(1_100, 1_300)
+            },
+        ),
         ("c/3", takes(2_000, 2_200)),
     ];
-    let order = ["b/2 drawn_among_equals", "a/1 slower", "c/3 slower", "d/4 slower"];
+    let order = [
+        "b/2 drawn_among_equals",
+        "a/1 slower",
+        "c/3 slower",
+        "d/4 slower",
+    ];
     check(&with("fastest"), &table, &order);
 }
 
@@ -117,10 +134,12 @@ fn balanced_weighs_what_the_route_says() {
         ("c/3", takes(900, 900)),
     ];
     let route = |weights: &str| {
-        format!("r: {{ strategy: balanced, weights: {weights}, explore: 0, targets: [a/1, b/2, c/3] }}")
+        format!(
+            "r: {{ strategy: balanced, weights: {weights}, explore: 0, targets: [a/1, b/2, c/3] }}"
+        )
     };
     // b: half as dear as c, and hardly slower.
-    let order = ["b/2 best_score", "a/1 lower_score", "c/3 lower_score"];
+    let order = ["b/2 best_score", "c/3 lower_score", "a/1 lower_score"];
     check(&route("{}"), &table, &order);
     let order = ["a/1 best_score", "b/2 lower_score", "c/3 lower_score"];
     check(&route("{ latency: 0.1 }"), &table, &order);
@@ -145,13 +164,14 @@ fn least_busy_counts_requests_for_the_room_there_is() {
 #[test]
 fn a_conversation_sticks_and_moves_only_when_its_target_goes() {
     let yaml = "r: { strategy: sticky, targets: [a/1, b/2, {target: c/3, weight: 2}] }";
+    let router = router(yaml).unwrap();
     let first = |prefix, table: Table<'_>| {
         let question = Question {
             prefix,
             seed: prefix * 7,
             ..question()
         };
-        let plan = plan_for(yaml, table, &question).unwrap();
+        let plan = plan_over(&router, table, &question).unwrap();
         plan.order().next().unwrap().candidate.name.to_string()
     };
     let gone = [("b/2", cooling(5))];
@@ -160,9 +180,16 @@ fn a_conversation_sticks_and_moves_only_when_its_target_goes() {
         let home = first(prefix, &[]);
         at_c += usize::from(home == "c/3");
         let away = first(prefix, &gone);
-        assert!(home == "b/2" || away == home, "{prefix}: {home}, then {away}");
+        assert!(
+            home == "b/2" || away == home,
+            "{prefix}: {home}, then {away}"
+        );
     }
     // Half of the conversations, for half of the weights.
     assert!((880..=1_120).contains(&at_c), "{at_c}");
-    check(yaml, &[], &["a/1 list_order", "b/2 list_order", "c/3 list_order"]);
+    check(
+        yaml,
+        &[],
+        &["a/1 list_order", "b/2 list_order", "c/3 list_order"],
+    );
 }
