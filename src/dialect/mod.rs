@@ -13,6 +13,7 @@ pub mod anthropic;
 pub mod bridge;
 pub mod fault;
 pub mod openai;
+mod prefix;
 pub mod sse;
 
 use std::sync::OnceLock;
@@ -250,6 +251,12 @@ impl Ask {
     /// The request at its top level, to be edited.
     pub fn request(&self) -> Object<'_> {
         self.request.borrowed()
+    }
+
+    /// A digest of how the conversation begins, which its later requests share; 0 where there is none. Made at
+    /// each call.
+    pub fn prefix(&self) -> u64 {
+        prefix::digest(&self.request)
     }
 
     /// The whole conversation, parsed at the first call.
