@@ -10,9 +10,13 @@
 mod plan;
 mod priority;
 mod router;
+mod rules;
 mod settings;
+mod subject;
 mod weighted;
 
 pub use plan::{Candidate, NoPlan, Plan, Verdict};
 pub use router::{Rights, Route, Router};
+pub use rules::{Choice, Erring, RuleSettings, Rules};
 pub use settings::{Entry, Retry, Settings, Strategy, Timeouts, WeightedTarget};
+pub use subject::Subject;
