@@ -259,8 +259,16 @@ impl Walk<'_> {
         let offset = self
             .source
             .offset_for(node.id)
-            .map_or(0, |(start, _)| start);
-        Place::of(self.text, offset as usize)
+            .map_or(0, |(start, _)| start as usize);
+        let Expr::Call(call) = &node.expr else {
+            return Place::of(self.text, offset);
+        };
+        // The parser puts a call where its bracket opens; a reader looks for its name.
+        let before: String = self.text.chars().take(offset).collect();
+        let name = before
+            .ends_with(&call.func_name)
+            .then(|| call.func_name.chars().count());
+        Place::of(self.text, offset - name.unwrap_or(0))
     }
 }
 

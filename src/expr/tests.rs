@@ -98,7 +98,7 @@ fn what_is_no_expression_is_refused_with_its_place() {
     refused("1 +\n  * 2", "in line 2 at column 3: ");
     refused(
         r#"request.model.startWith("a")"#,
-        "no function `startWith`; did you mean startsWith?",
+        "at column 15: there is no function `startWith`; did you mean startsWith?",
     );
     refused("Some{a: 1} == 1", "structures cannot be made");
 }

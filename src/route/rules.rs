@@ -3,13 +3,13 @@
 //! The first rule whose condition is true decides. A condition that cannot be tested is not true, and its rule is
 //! told, so that it can be counted. Conditions are checked when they are loaded: names, functions and types.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Strategy,
+    Hints, Strategy, Within,
     subject::{Knower, NAMES, Subject},
 };
 use crate::{
@@ -32,6 +32,12 @@ pub struct RuleSettings {
     /// How to order its targets instead of as the route says.
     #[serde(default)]
     pub strategy: Option<Strategy>,
+    /// Limits, besides those of the route; the stricter counts.
+    #[serde(default)]
+    pub within: Within,
+    /// Tags a target must have, besides those the route asks for.
+    #[serde(default)]
+    pub tags: BTreeSet<String>,
 }
 
 /// What a rule decides.
@@ -43,6 +49,22 @@ pub struct Choice {
     pub route: Option<Arc<str>>,
     /// The strategy; the route's when absent.
     pub strategy: Option<Strategy>,
+    /// Limits to keep.
+    pub within: Within,
+    /// Tags to have.
+    pub tags: BTreeSet<String>,
+}
+
+impl Choice {
+    /// Adds what the rule asks for to what the caller does. The strategy a caller names beats the rule's, as it beats
+    /// the route's; limits and tags add up.
+    pub fn adds_to(&self, hints: &mut Hints) {
+        if hints.strategy.is_none() && hints.sort.is_none() {
+            hints.strategy = self.strategy;
+        }
+        hints.within = hints.within.and(&self.within).into_owned();
+        hints.tags.extend(self.tags.iter().cloned());
+    }
 }
 
 /// The rules of a configuration.
@@ -84,9 +106,15 @@ impl Rules {
                     Problem::new([&*place, "route"], format!("there is no route `{route}`"));
                 problems.push(problem.suggest(route, routes.clone()));
             }
-            if written.route.is_none() && written.strategy.is_none() {
+            if changes_nothing(written) {
                 let problem = Problem::new([&*place], "the rule changes nothing");
-                problems.push(problem.expected("`route`, `strategy`, or both"));
+                problems.push(problem.expected("`route`, `strategy`, `within` or `tags`"));
+            }
+            let validity = written.within.validity;
+            if let Some(floor) = validity.filter(|floor| !(0.0..=1.0).contains(floor)) {
+                let message = format!("{floor} is no share of valid answers");
+                let problem = Problem::new([&*place, "within", "validity"], message);
+                problems.push(problem.expected("0 to 1"));
             }
             match condition(&written.when) {
                 Ok(when) => rules.push(Rule {
@@ -144,7 +172,21 @@ fn choice(at: usize, written: &RuleSettings) -> Choice {
         name: name.unwrap_or_else(|| format!("rule {}", at + 1)).into(),
         route: written.route.as_deref().map(Into::into),
         strategy: written.strategy,
+        within: written.within.clone(),
+        tags: written.tags.clone(),
     }
+}
+
+fn changes_nothing(written: &RuleSettings) -> bool {
+    let RuleSettings {
+        route,
+        strategy,
+        within,
+        tags,
+        when: _,
+        name: _,
+    } = written;
+    route.is_none() && strategy.is_none() && within.is_empty() && tags.is_empty()
 }
 
 /// Compiles a condition and checks its names and types.
@@ -200,3 +242,7 @@ impl Roots for Sample {
         found.map(|(.., sample)| sample.clone())
     }
 }
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod tests;
