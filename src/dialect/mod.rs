@@ -28,6 +28,10 @@ use crate::{
     outcome::Failure,
 };
 
+/// Members of a request that tell the gateway what to ask, in OpenRouter's words. They reach a provider only where
+/// its card keeps them.
+const HINTS: [&str; 2] = ["models", "provider"];
+
 /// Both directions of one wire format.
 pub trait Dialect: Send + Sync + 'static {
     /// Its name in logs.

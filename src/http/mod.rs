@@ -13,6 +13,7 @@ mod embeddings;
 mod error;
 mod hall;
 mod health;
+mod hints;
 mod listen;
 mod messages;
 mod models;

@@ -22,7 +22,7 @@ use crate::{
     facts::Facts,
     limit::{self, Limits},
     outcome::Failure,
-    route::{NoPlan, Plan, Question, Rights, Router},
+    route::{Hints, NoPlan, Plan, Question, Rights, Router},
     telemetry::{Cost, Receipt, record},
     upstream::Upstream,
 };
@@ -49,6 +49,10 @@ pub struct Errand {
     pub ask: Ask,
     /// Who asks.
     pub caller: Arc<Caller>,
+    /// What they ask for beyond naming a model.
+    pub hints: Hints,
+    /// The tool on whose behalf they ask, if they name one in the head.
+    pub tool: Option<String>,
     /// How much they may use.
     pub limits: Arc<Limits>,
     /// How long they will wait: for a plain answer, or for the first byte of a stream.
@@ -126,6 +130,7 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
         total,
         seed,
         receipt,
+        ..
     } = errand;
     let mut books = Books::open(receipt, &ask.outline);
     let plan = match plan(&desk.router, &ask.outline, &caller, seed) {

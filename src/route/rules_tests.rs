@@ -53,7 +53,7 @@ fn the_first_rule_that_is_true_decides() {
         - { when: 'request.model == "auto"', route: cheap, name: rest }
         - { when: 'true', route: code }"#;
     let edit = r#","tools":[{"type":"function","function":{"name":"edit_file"}}]"#;
-    let invoice = r#","metadata":{"waypost_tool":"extract_invoice"}"#;
+    let invoice = r#","metadata":{"x-waypost-tool":"extract_invoice"}"#;
     let check = |body: &str, route: &str| {
         let ask = chat(body);
         assert_eq!(chosen(yaml, &subject(&ask)), (Some(route.to_owned()), 0));
@@ -116,7 +116,7 @@ fn a_request_is_seen_from_all_sides() {
 
 #[test]
 fn the_tool_of_the_head_beats_that_of_the_body() {
-    let ask = chat(r#","metadata":{"waypost_tool":"body"}"#);
+    let ask = chat(r#","metadata":{"x-waypost-tool":"body"}"#);
     holds(
         r#"request.tool == "body" && tool.name == "body""#,
         &subject(&ask),

@@ -16,7 +16,7 @@ use crate::{
 const LONGEST_LIST: usize = 256;
 
 /// The member of `metadata` that names the tool on whose behalf a completion is asked, where no header does.
-const TOOL_MEMBER: &str = "waypost_tool";
+const TOOL_MEMBER: &str = "x-waypost-tool";
 
 /// Who knows a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
