@@ -214,5 +214,8 @@ fn candidate(verdict: &crate::route::Verdict) -> record::Candidate {
         target: verdict.candidate.name.clone(),
         kept: verdict.kept,
         reason: verdict.reason,
+        on: None,
+        facts: Facts::default(),
+        expected: None,
     }
 }
