@@ -297,7 +297,11 @@ fn what_was_said_to_the_gateway_stays_there_unless_the_card_keeps_it() {
     check(&keeps, &none, hints, hints, &[]);
     let shipped = crate::catalog::shipped("openrouter").unwrap();
     let kept = shipped.quirks.unwrap().keep_extensions;
-    assert!(["models", "provider"].iter().all(|key| kept.iter().any(|it| it == key)));
+    assert!(
+        ["models", "provider"]
+            .iter()
+            .all(|key| kept.iter().any(|it| it == key))
+    );
 }
 
 #[test]
