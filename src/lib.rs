@@ -16,6 +16,7 @@
 // Words: plain data every room speaks.
 pub mod catalog;
 pub mod chat;
+pub mod expr;
 pub mod facts;
 pub mod json;
 pub mod outcome;

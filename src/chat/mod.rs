@@ -14,9 +14,9 @@ mod request;
 mod usage;
 
 pub use delta::Delta;
-pub use media::prompt_bytes;
+pub use media::{Look, look};
 pub use message::{CacheMark, Content, Media, Message, Part, ReasoningDetail, Role, ToolCall};
-pub use outline::{Outline, estimate_tokens};
+pub use outline::{Needs, Outline, Shape, estimate_tokens};
 pub use reply::{Choice, Finish, Reply};
 pub use request::{Effort, Format, Request, Tool, ToolChoice};
 pub use usage::Usage;

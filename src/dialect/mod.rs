@@ -13,6 +13,7 @@ pub mod anthropic;
 pub mod bridge;
 pub mod fault;
 pub mod openai;
+mod prefix;
 pub mod sse;
 
 use std::sync::OnceLock;
@@ -26,6 +27,10 @@ use crate::{
     json::Object,
     outcome::Failure,
 };
+
+/// Members of a request that tell the gateway what to ask, in OpenRouter's words. They reach a provider only where
+/// its card keeps them.
+const HINTS: [&str; 2] = ["models", "provider"];
 
 /// Both directions of one wire format.
 pub trait Dialect: Send + Sync + 'static {
@@ -250,6 +255,12 @@ impl Ask {
     /// The request at its top level, to be edited.
     pub fn request(&self) -> Object<'_> {
         self.request.borrowed()
+    }
+
+    /// A digest of how the conversation begins, which its later requests share; 0 where there is none. Made at
+    /// each call.
+    pub fn prefix(&self) -> u64 {
+        prefix::digest(&self.request)
     }
 
     /// The whole conversation, parsed at the first call.

@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod forward;
 mod ids;
+mod needs;
 mod notes;
 mod outline;
 mod read_blocks;

@@ -43,6 +43,7 @@ pub fn outline(object: &Object<'_>) -> Result<Outline, Malformed> {
 pub(super) fn forward(mut object: Object<'_>, target: &Target) -> Result<Outgoing, Failure> {
     object.set("model", target.wire_model());
     let mut dropped = Vec::new();
+    super::rewrite::strip_hints(&mut object, &target.card.quirks);
     super::rewrite::rename_and_drop(&mut object, &target.card.quirks, &mut dropped);
     Ok(Outgoing {
         path: super::path(&target.card.paths.embeddings, target),

@@ -12,6 +12,7 @@ mod error;
 mod finish;
 mod lenient;
 mod messages;
+mod needs;
 mod outline;
 mod put_right;
 mod read_message;
