@@ -20,6 +20,7 @@ pub mod expr;
 pub mod facts;
 pub mod json;
 pub mod outcome;
+pub mod policy;
 pub mod problem;
 pub mod secret;
 pub mod span;
