@@ -125,7 +125,8 @@ rules:
     for expected in [
         "waypost.yaml:5:7: error: at column 1: there is no value `request.modle`",
         "did you mean `request.model`?",
-        "waypost.yaml:6:5: error: at column 17: mismatched input the end; expected a value",
+        "waypost.yaml:6:5: error: at column 17: mismatched input the end",
+        "= expected: a value",
         "waypost.yaml:7:5: error: there is no route `extrac`",
         "did you mean `extract`?",
         "3 problems found",
