@@ -43,6 +43,8 @@ pub struct RuleSettings {
 /// What a rule decides.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
+    /// The rule's place in the list, from 0.
+    pub rule: usize,
     /// The rule's name.
     pub name: Arc<str>,
     /// The route to take; the one named when absent.
@@ -157,6 +159,7 @@ impl Rules {
 fn choice(at: usize, written: &RuleSettings) -> Choice {
     let name = written.name.clone();
     Choice {
+        rule: at,
         name: name.unwrap_or_else(|| format!("rule {}", at + 1)).into(),
         route: written.route.as_deref().map(Into::into),
         strategy: written.strategy,

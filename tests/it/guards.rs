@@ -14,7 +14,6 @@ use waypost::{
     dialect::{Ask, Work, openai::OpenAi},
     limit::Limits,
     relay::{self, Answered, Desk, Errand},
-    route::Hints,
     telemetry::{Ledger, Opening, Receipt, Surface},
     upstream::Upstream,
 };
@@ -286,8 +285,6 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
     let errand = Errand {
         ask,
         caller,
-        hints: Hints::default(),
-        tool: None,
         limits: Arc::new(Limits::new(None, None, now)),
         patience: None,
         total: None,

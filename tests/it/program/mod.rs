@@ -123,10 +123,11 @@ rules:
     let (code, out, error) = run(program(folder.path()).arg("check"));
     assert_eq!((code, out.as_str()), (2, ""));
     for expected in [
-        "waypost.yaml:5:13: error: at column 1: there is no value `request.modle`",
+        "waypost.yaml:5:7: error: at column 1: there is no value `request.modle`",
         "did you mean `request.model`?",
-        "waypost.yaml:6:11: error: at column 16: mismatched input the end; expected a value",
-        "waypost.yaml:7:12: error: there is no route `extrac`",
+        "waypost.yaml:6:5: error: at column 17: mismatched input the end",
+        "= expected: a value",
+        "waypost.yaml:7:5: error: there is no route `extrac`",
         "did you mean `extract`?",
         "3 problems found",
     ] {
