@@ -123,7 +123,7 @@ impl Candidate {
     /// What one good answer costs in dollars, by expectation: its price, and the price again for each try that gives
     /// no good answer. Failed tries count as paid, because providers bill what they read before they fail or we hang
     /// up.
-    pub(super) fn expected_cost(&self, question: &Question<'_>) -> Option<f64> {
+    pub fn expected_cost(&self, question: &Question<'_>) -> Option<f64> {
         let price = self.expected_price(question)?;
         Some(price.0 as f64 / 1e9 / self.success())
     }

@@ -6,6 +6,7 @@ use super::{Candidate, Retry, Strategy, Timeouts};
 use crate::{
     facts::Circuit,
     outcome::{ErrorClass, Reason},
+    policy::Policy,
 };
 
 /// What became of one candidate, and why.
@@ -58,6 +59,8 @@ pub struct Plan {
     pub retry: Retry,
     /// Deadlines.
     pub timeouts: Timeouts,
+    /// What the route decides for other rooms.
+    pub policy: Policy,
     pub(super) verdicts: Vec<Verdict>,
     /// What the route says of failures, by class.
     pub(super) on: Vec<(ErrorClass, Vec<Verdict>)>,
@@ -78,6 +81,12 @@ impl Plan {
     /// Those that may be tried, in order; at least one.
     pub fn order(&self) -> impl Iterator<Item = &Verdict> {
         self.verdicts.iter().filter(|verdict| verdict.kept)
+    }
+
+    /// Whom to try first.
+    pub fn first(&self) -> &Verdict {
+        // A plan without a kept verdict is `NoPlan`.
+        self.order().next().unwrap_or(&self.verdicts[0])
     }
 
     /// Every candidate with its reason, kept ones in order.
