@@ -67,6 +67,10 @@ pub struct Errand {
     pub ask: Ask,
     /// Who asks.
     pub caller: Arc<Caller>,
+    /// What they ask for beyond naming a model.
+    pub hints: Hints,
+    /// The tool on whose behalf they ask, if they name one in the head.
+    pub tool: Option<String>,
     /// How much they may use.
     pub limits: Arc<Limits>,
     /// How long they will wait: for a plain answer, or for the first byte of a stream.

@@ -22,6 +22,7 @@ mod hostile;
 mod limits;
 mod listener;
 mod messages;
+mod pool;
 mod program;
 mod reload;
 mod simulated;
