@@ -20,6 +20,7 @@ pub mod facts;
 pub mod json;
 pub mod outcome;
 pub mod problem;
+pub mod schema;
 pub mod secret;
 pub mod span;
 
