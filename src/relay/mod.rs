@@ -10,6 +10,7 @@ mod books;
 mod chain;
 mod explain;
 mod flow;
+pub mod validate;
 
 use std::{sync::Arc, time::Duration};
 

@@ -63,6 +63,7 @@ fn short(deltas: &[Delta]) -> Vec<String> {
         Delta::Annotation { annotation, .. } => format!("annotation {annotation}"),
         Delta::Finish { finish, .. } => format!("finish {}", finish.name()),
         Delta::Usage(usage) => format!("usage {} {}", usage.input, usage.output),
+        Delta::Other { .. } => "other".to_owned(),
     };
     deltas.iter().map(short).collect()
 }
