@@ -206,6 +206,7 @@ fn thoughts_citations_and_refusals_are_told() {
             "text é",
             "text rain",
             r#"annotation {"type":"url_citation","url_citation":{"start_index":1,"end_index":5,"title":"E","url":"https://e.com"}}"#,
+            "other",
             "call 0 t n",
             r#"arguments 0 {"a":1}"#,
             "refusal No.",
