@@ -1,36 +1,6 @@
 //! What an answer says, as far as it can be judged, and what may be put right in it.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::{Choice, Content, Finish, Part, Reply, ToolCall};
-
-/// How a route looks at answers before its callers get them.
-///
-/// It stands here, with what an answer is: `route` holds it, `relay` obeys it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Checks {
-    /// Whether answers are checked: that something is said, that JSON is the JSON asked for, that tools called are on
-    /// offer and their arguments fit. An invalid answer is a failure, and the next target is tried.
-    pub check: bool,
-    /// Whether an invalid answer is put right where nothing has to be invented: marks around JSON, commas before a
-    /// closing bracket, arguments wrapped in a string.
-    pub repair: bool,
-    /// Whether the same target is asked once more, with what is wrong, before another one is tried. It costs a
-    /// second answer.
-    pub reask: bool,
-}
-
-impl Default for Checks {
-    fn default() -> Self {
-        Self {
-            check: true,
-            repair: true,
-            reask: false,
-        }
-    }
-}
 
 /// One answer, whole or collected from a stream.
 #[derive(Clone, Debug, Default)]

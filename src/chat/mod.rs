@@ -14,7 +14,7 @@ mod reply;
 mod request;
 mod usage;
 
-pub use answer::{Answer, Checks, Fix, Place};
+pub use answer::{Answer, Fix, Place};
 pub use delta::Delta;
 pub use media::prompt_bytes;
 pub use message::{CacheMark, Content, Media, Message, Part, ReasoningDetail, Role, ToolCall};

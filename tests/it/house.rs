@@ -11,7 +11,8 @@ const HEIGHTS: &[(&str, &[&str])] = &[
     (
         "words",
         &[
-            "json", "secret", "span", "problem", "schema", "outcome", "facts", "chat", "catalog",
+            "json", "secret", "span", "problem", "schema", "outcome", "facts", "policy", "chat",
+            "catalog",
         ],
     ),
     ("languages and ledger", &["dialect", "telemetry"]),

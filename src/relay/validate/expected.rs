@@ -3,9 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    chat::{Checks, Format, Request},
+    chat::{Format, Request},
     dialect::bridge::Watch,
     json::Raw,
+    policy::Answers,
     schema::Schemas,
 };
 
@@ -36,7 +37,7 @@ pub(super) enum Shape {
 
 impl Expected {
     /// What `request` asks of its answer; `None` where any answer that says something will do.
-    pub fn of(request: &Request, schemas: &Arc<Schemas>, checks: Checks) -> Option<Self> {
+    pub fn of(request: &Request, schemas: &Arc<Schemas>, policy: Answers) -> Option<Self> {
         let shape = match &request.format {
             Format::Text => Shape::Text,
             Format::JsonObject => Shape::Object,
@@ -49,7 +50,7 @@ impl Expected {
             tools,
             other_tools: has_other_tools(request),
             shape,
-            repair: checks.repair,
+            repair: policy.repair,
             ..Self::something(schemas)
         };
         expected.wants_more().then_some(expected)

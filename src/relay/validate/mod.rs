@@ -6,7 +6,7 @@
 //! refusal. What cannot be known (a schema that does not compile) is not checked.
 //!
 //! ```text
-//! let expected = Expected::of(conversation, &schemas, checks).unwrap_or_else(|| Expected::something(&schemas));
+//! let expected = Expected::of(conversation, &schemas, policy).unwrap_or_else(|| Expected::something(&schemas));
 //!
 //! // whole
 //! let mut whole = bridge::Whole::read(ask, target, body, now)?;

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    chat::{Answer, Checks, Content, Finish, Fix, Place, Request, Role, ToolCall},
+    chat::{Answer, Content, Finish, Fix, Place, Request, Role, ToolCall},
     dialect::{Ask, Work, anthropic::Anthropic, bridge::Watch, openai::OpenAi},
     json::Object,
+    policy::Answers,
     schema::Schemas,
 };
 
@@ -43,7 +44,7 @@ fn expected(extra: Value) -> Expected {
     Expected::of(
         &request(extra),
         &Arc::new(Schemas::new()),
-        Checks::default(),
+        Answers::default(),
     )
     .unwrap()
 }
@@ -261,11 +262,11 @@ fn one_bad_answer_of_several_is_enough() {
 
 #[test]
 fn nothing_is_put_right_where_the_route_says_so() {
-    let checks = Checks {
+    let policy = Answers {
         repair: false,
-        ..Checks::default()
+        ..Answers::default()
     };
-    let expected = Expected::of(&request(format()), &Arc::new(Schemas::new()), checks).unwrap();
+    let expected = Expected::of(&request(format()), &Arc::new(Schemas::new()), policy).unwrap();
     let verdict = line(check(&expected, &[said("```{\"city\":\"Oslo\"}```")]));
     assert!(verdict.starts_with("not_json"), "{verdict}");
 }
@@ -274,7 +275,7 @@ fn nothing_is_put_right_where_the_route_says_so() {
 fn a_stream_is_held_back_as_little_as_can_be() {
     let schemas = Arc::new(Schemas::new());
     let check = |extra: Value, wanted: Watch| {
-        let expected = Expected::of(&request(extra.clone()), &schemas, Checks::default());
+        let expected = Expected::of(&request(extra.clone()), &schemas, Answers::default());
         let watch = expected.map_or(Watch::Silence, |expected| expected.watch());
         assert_eq!(watch, wanted, "{extra}");
     };
@@ -301,7 +302,7 @@ fn other_tools_leave_names_open() {
     let expected = Expected::of(
         ask.conversation().unwrap(),
         &Arc::new(Schemas::new()),
-        Checks::default(),
+        Answers::default(),
     )
     .unwrap();
     assert_eq!(
