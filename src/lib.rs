@@ -22,6 +22,7 @@ pub mod json;
 pub mod outcome;
 pub mod policy;
 pub mod problem;
+pub mod schema;
 pub mod secret;
 pub mod span;
 

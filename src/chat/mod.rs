@@ -5,6 +5,7 @@
 //! offered back only to the same dialect. Values whose inner order carries meaning (JSON Schemas, tool
 //! arguments) stay raw text: models generate in schema order and prompt caches hash prefixes.
 
+mod answer;
 mod delta;
 mod media;
 mod message;
@@ -13,6 +14,7 @@ mod reply;
 mod request;
 mod usage;
 
+pub use answer::{Answer, Fix, Place};
 pub use delta::Delta;
 pub use media::{Look, look};
 pub use message::{CacheMark, Content, Media, Message, Part, ReasoningDetail, Role, ToolCall};

@@ -14,6 +14,7 @@ mod flow;
 mod gauges;
 mod planning;
 mod record_of;
+pub mod validate;
 
 use std::{sync::Arc, time::Duration};
 

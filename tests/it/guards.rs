@@ -283,6 +283,8 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
         arrived: now,
     };
     let errand = Errand {
+        hints: Default::default(),
+        tool: None,
         ask,
         caller,
         limits: Arc::new(Limits::new(None, None, now)),

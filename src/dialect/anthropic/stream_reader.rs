@@ -169,7 +169,10 @@ impl Reader {
                     input: block.get("input").map(from_input),
                 }
             }
-            _ => Block::Other,
+            _ => {
+                deltas.push(Delta::Other { choice: CHOICE });
+                Block::Other
+            }
         };
         self.blocks.insert(at, opened);
     }

@@ -80,6 +80,7 @@ pub fn tidy(body: Bytes) -> Result<Tidy, Failure> {
     }
     let usage = reply.usage.and_then(usage_of);
     Ok(Tidy {
+        silent: false,
         body: body.clone(),
         usage,
         answer_bytes: 0,

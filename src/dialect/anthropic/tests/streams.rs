@@ -63,6 +63,7 @@ fn short(deltas: &[Delta]) -> Vec<String> {
         Delta::Annotation { annotation, .. } => format!("annotation {annotation}"),
         Delta::Finish { finish, .. } => format!("finish {}", finish.name()),
         Delta::Usage(usage) => format!("usage {} {}", usage.input, usage.output),
+        Delta::Other { .. } => "other".to_owned(),
     };
     deltas.iter().map(short).collect()
 }
@@ -205,6 +206,7 @@ fn thoughts_citations_and_refusals_are_told() {
             "text é",
             "text rain",
             r#"annotation {"type":"url_citation","url_citation":{"start_index":1,"end_index":5,"title":"E","url":"https://e.com"}}"#,
+            "other",
             "call 0 t n",
             r#"arguments 0 {"a":1}"#,
             "refusal No.",
