@@ -1,0 +1,10 @@
+//! What the gateway promises when providers fail: every fault on every surface, judged from outside by what the
+//! caller got, what the providers saw and what the books say.
+
+mod clients;
+mod cuts;
+mod judge;
+mod matrix;
+mod table;
+mod voice;
+mod wire;
