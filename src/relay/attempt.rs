@@ -1,12 +1,13 @@
 //! One attempt: ask one target, and take its answer as far as the first delta.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use bytes::BytesMut;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Books, Desk, chain::Step};
 use crate::{
+    catalog::Target,
     dialect::{Ask, Tidy, bridge, of},
     outcome::{ErrorClass, Failure, Fate},
     route::Timeouts,
@@ -36,6 +37,7 @@ pub(super) enum Reached {
 
 /// A stream whose first delta is here.
 pub(super) struct Opened {
+    pub(super) target: Arc<Target>,
     pub(super) stream: bridge::Stream,
     pub(super) body: Body,
     /// What the caller gets first.
@@ -67,7 +69,11 @@ impl Attempt<'_> {
         };
         let result = timeout_at(self.patience(), asked).await;
         let result = result.unwrap_or_else(|_| Err(self.too_late()));
-        result.inspect_err(|failure| books.failed(failure))
+        result.map_err(|failure| {
+            let failure = target.card.conceal(failure);
+            books.failed(&failure);
+            failure
+        })
     }
 
     /// Until when this attempt may take to its answer, or to the first delta of a stream.
@@ -138,6 +144,7 @@ impl Attempt<'_> {
         books.first_token();
         books.note(stream.notes().usage, stream.notes().answer_bytes);
         Ok(Opened {
+            target: target.clone(),
             stream,
             body,
             held,

@@ -5,6 +5,7 @@ mod clients;
 mod cuts;
 mod judge;
 mod matrix;
+mod secrets;
 mod table;
 mod voice;
 mod wire;
