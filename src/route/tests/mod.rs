@@ -1,5 +1,10 @@
 use super::*;
-use crate::catalog::{Auth, Card, DialectName, Paths, Quirks, Simulation, UnknownModels};
+use crate::{
+    catalog::{Card, CardSettings, resolve},
+    facts::Facts,
+    outcome::Reason,
+    route::{Detail, Rights},
+};
 
 struct Everything;
 
@@ -30,33 +35,23 @@ impl Rights for Only {
 }
 
 fn card(name: &str) -> Card {
-    Card {
-        name: name.into(),
-        dialect: DialectName::Openai,
-        base_url: "http://127.0.0.1:1/v1".into(),
-        credentials: Vec::new(),
-        concurrency: None,
-        tags: Default::default(),
-        auth: Auth::Bearer,
-        headers: BTreeMap::new(),
-        paths: Paths {
-            chat: "/chat/completions".into(),
-            embeddings: "/embeddings".into(),
-        },
-        quirks: Quirks::default(),
-        models: BTreeMap::new(),
-        unknown_models: UnknownModels::Pass,
-        model_override: None,
-        anthropic_version: None,
-        default_max_tokens: 4096,
-        simulation: Simulation {
-            first_token: std::time::Duration::ZERO,
-            tokens_per_second: 1.0,
-            error_rate: 0.0,
-            seed: 0,
-            faults: Vec::new(),
-        },
+    let settings = CardSettings {
+        base_url: Some("http://127.0.0.1:1/v1".into()),
+        ..CardSettings::default()
+    };
+    resolve(name, &settings, None).unwrap()
+}
+
+fn asked(rights: &dyn Rights, seed: u64) -> Question<'_> {
+    Question {
+        seed,
+        ..Question::of(rights)
     }
+}
+
+/// Nobody has been asked yet.
+fn unknown(_: &Candidate, _: Detail) -> Facts {
+    Facts::default()
 }
 
 fn router(yaml: &str) -> Result<Router, Vec<Problem>> {
@@ -65,7 +60,10 @@ fn router(yaml: &str) -> Result<Router, Vec<Problem>> {
 }
 
 fn order(yaml: &str, name: &str, rights: &dyn Rights, seed: u64) -> Vec<String> {
-    let plan = router(yaml).unwrap().plan(name, rights, seed).unwrap();
+    let plan = router(yaml)
+        .unwrap()
+        .plan(name, &asked(rights, seed), &unknown)
+        .unwrap();
     plan.order()
         .map(|verdict| verdict.candidate.name.to_string())
         .collect()
@@ -100,7 +98,9 @@ fn weighted_draws_in_proportion_and_is_replayed_by_its_seed() {
     let yaml = "r: { strategy: weighted, targets: [{target: a/1, weight: 9}, {target: b/1}, {target: b/0, weight: 0}] }";
     let router = router(yaml).unwrap();
     let first = |seed| {
-        let plan = router.plan("r", &Everything, seed).unwrap();
+        let plan = router
+            .plan("r", &asked(&Everything, seed), &unknown)
+            .unwrap();
         let first = plan.order().next().unwrap().candidate.name.to_string();
         assert_eq!(plan.order().count(), 2, "weight 0 is out");
         first
@@ -117,7 +117,7 @@ fn what_the_key_forbids_is_dropped_with_its_reason() {
     assert_eq!(order(yaml, "r", &Only("b/2"), 0), ["b/2"]);
     let error = router(yaml)
         .unwrap()
-        .plan("r", &Only("c/3"), 0)
+        .plan("r", &asked(&Only("c/3"), 0), &unknown)
         .unwrap_err();
     let NoPlan::NothingLeft(verdicts) = error else {
         panic!("{error}")
@@ -129,7 +129,7 @@ fn what_the_key_forbids_is_dropped_with_its_reason() {
     );
     let error = router(yaml)
         .unwrap()
-        .plan("a/1", &Only("b/2"), 0)
+        .plan("a/1", &asked(&Only("b/2"), 0), &unknown)
         .unwrap_err();
     assert!(matches!(error, NoPlan::Forbidden(_)), "{error}");
 }
@@ -138,12 +138,12 @@ fn what_the_key_forbids_is_dropped_with_its_reason() {
 fn unknown_names_are_said_to_be_unknown() {
     let error = router("{}")
         .unwrap()
-        .plan("gpt", &Everything, 0)
+        .plan("gpt", &asked(&Everything, 0), &unknown)
         .unwrap_err();
     assert_eq!(error.to_string(), "the model `gpt` does not exist");
     let error = router("{}")
         .unwrap()
-        .plan("c/gpt", &Everything, 0)
+        .plan("c/gpt", &asked(&Everything, 0), &unknown)
         .unwrap_err();
     assert!(matches!(error, NoPlan::UnknownModel(_)));
 }
