@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     judge::{Got, judge},
-    table::{Expect, Fault, HEALTHY, Scene, faults},
+    table::{Expect, Fault, HEALTHY, Limit, Scene, faults},
     voice::{LANES, Surface, Voice},
 };
 use crate::support::{
@@ -38,7 +38,7 @@ pub(super) struct Case {
     /// Whether the faulty target sees requests at all.
     pub(super) reached: bool,
     voice: Voice,
-    brisk: bool,
+    limit: Limit,
     committed: Arc<Notify>,
     pub(super) faulty: Faulty,
     pub(super) healthy: Provider,
@@ -73,7 +73,7 @@ impl Case {
             expect,
             reached: matches!(stance, Stance::Serves(_)),
             voice,
-            brisk: fault.brisk,
+            limit: fault.limit(stream),
             committed,
             faulty: Faulty::start(stance).await,
             healthy: Provider::start([healthy]).await,
@@ -99,10 +99,13 @@ impl Case {
     /// Its route, as configuration.
     fn route(&self) -> String {
         let id = &self.id;
-        let timeouts = if self.brisk {
-            "timeout: { connect: 300ms, first_token: 400ms, idle: 400ms, total: 1500ms }, "
-        } else {
-            ""
+        // Where another limit must end it, the rest is longer than the test's own patience.
+        let timeouts = match self.limit {
+            Limit::None => "",
+            Limit::Silence => {
+                "timeout: { connect: 300ms, first_token: 400ms, idle: 400ms, total: 60s }, "
+            }
+            Limit::Total => "timeout: { connect: 300ms, total: 1500ms }, ",
         };
         format!(
             "  {id}: {{ {timeouts}targets: [a-{id}/m, b-{id}/m], retry: {{ base: 1ms, cap: 1ms }} }}\n"

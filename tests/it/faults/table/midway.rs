@@ -97,7 +97,8 @@ fn waits() -> Vec<Fault> {
         }),
         late("text without end", |scene| {
             vec![Step::Forever(chunk(scene.voice.more("x")), PING)]
-        }),
+        })
+        .endless(),
         // Nothing has gone out, so this is a late first token.
         Fault::new(
             "half an event, then silence",

@@ -50,14 +50,24 @@ pub(super) enum Expect {
     Survives(Option<u64>),
 }
 
+/// What a route must be short of, so that a fault ends by that limit and by no other.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Limit {
+    None,
+    /// The waits for a connection, the first token and the next one.
+    Silence,
+    /// The time for the whole request, and for a connection.
+    Total,
+}
+
 /// One fault.
 pub(super) struct Fault {
     pub(super) name: String,
     stance: Box<dyn Fn(&Scene) -> Stance + Send + Sync>,
     plain: Option<Expect>,
     streamed: Option<Expect>,
-    /// Whether it is a matter of waiting, so that the route must not be patient.
-    pub(super) brisk: bool,
+    /// What its route must be short of.
+    limit: Limit,
     only: Option<Voice>,
 }
 
@@ -84,7 +94,7 @@ impl Fault {
             stance: Box::new(stance),
             plain: Some(expect),
             streamed: Some(expect),
-            brisk: false,
+            limit: Limit::None,
             only: None,
         }
     }
@@ -116,9 +126,25 @@ impl Fault {
     /// A matter of waiting, which ends otherwise for plain answers.
     fn brisk(self, plain: Option<Expect>) -> Self {
         Self {
-            brisk: true,
+            limit: Limit::Silence,
             plain,
             ..self
+        }
+    }
+
+    /// A matter of the whole time, though the provider is never silent.
+    fn endless(self) -> Self {
+        Self {
+            limit: Limit::Total,
+            ..self
+        }
+    }
+
+    /// What its route must be short of.
+    pub(super) fn limit(&self, stream: bool) -> Limit {
+        match self.limit {
+            Limit::Silence if !stream => Limit::Total,
+            limit => limit,
         }
     }
 

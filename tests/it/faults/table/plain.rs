@@ -79,7 +79,8 @@ fn bodies() -> Vec<Fault> {
             vec![
                 say(head(200, &[JSON, CHUNKED])),
                 say(chunk("{")),
-                Step::Forever(chunk(" ".repeat(1 << 20)), Duration::ZERO),
+                // Slow enough that a gateway which took it all would not fall with the machine.
+                Step::Forever(chunk(" ".repeat(1 << 20)), Duration::from_millis(5)),
             ]
         }),
         Fault::new("an answer of another type", Survives(None), |scene| {
