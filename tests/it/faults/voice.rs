@@ -164,6 +164,17 @@ impl Voice {
         }
     }
 
+    /// The event that the answer ends, without what it cost.
+    pub(super) fn finish_alone(self) -> String {
+        match self {
+            Self::Anthropic => {
+                let [ending, _] = self.ending();
+                ending.replace(",\"usage\":{\"output_tokens\":4}", "")
+            }
+            Self::OpenAi | Self::Vectors => chunk("{}", Some("stop")),
+        }
+    }
+
     /// A whole stream with this text.
     pub(super) fn stream(self, text: &str) -> String {
         self.opening(text) + &self.ending().concat()

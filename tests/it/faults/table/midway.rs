@@ -52,6 +52,9 @@ fn ends() -> Vec<Fault> {
         cut("a chunk size that overflows, midway", |_| {
             vec![say("fffffffffffffffff\r\ndata: ")]
         }),
+        cut("a finish without usage or terminator", |scene| {
+            vec![say(chunk(scene.voice.finish_alone())), say(END)]
+        }),
         cut("a terminator without a finish", |scene| {
             vec![say(chunk(&scene.voice.ending()[1])), say(END)]
         }),

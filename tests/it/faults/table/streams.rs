@@ -1,5 +1,7 @@
 //! Streams that fail before their first delta (F15, F17 to F20, F22, F25): unseen, because the head is held back.
 
+use std::time::Duration;
+
 use super::{Expect::FallsOver, Fault, HEALTHY, Scene, Voice};
 use crate::support::{
     faulty::{
@@ -8,6 +10,9 @@ use crate::support::{
     },
     role,
 };
+
+/// Long enough for the gateway to take what it has, though nothing is wrong where it does not.
+const BREATH: Duration = Duration::from_millis(100);
 
 /// A stream of these bytes, in one chunk and ended properly.
 fn stream(bytes: impl AsRef<[u8]>) -> Script {
@@ -81,8 +86,17 @@ fn errors() -> Vec<Fault> {
         overloaded("an error as first event", |voice| {
             stream(voice.error_event())
         }),
+        // Apart, so that who forwards what comes has forwarded the role.
         overloaded("an error behind the role", |voice| {
-            stream(role() + &voice.error_event())
+            let error = chunk(voice.error_event());
+            let role = chunk(role());
+            vec![
+                say(stream_head()),
+                say(role),
+                Step::Pause(BREATH),
+                say(error),
+                say(END),
+            ]
         })
         .only(Voice::OpenAi),
         overloaded("an error behind comments", |voice| {

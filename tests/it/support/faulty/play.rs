@@ -110,6 +110,10 @@ async fn play(writer: &mut WriteHalf<'_>, script: Script, sent: impl Fn(usize)) 
                 }
                 sleep(pause).await;
             },
+            Step::Pause(pause) => {
+                sleep(pause).await;
+                Ok(())
+            }
             Step::Await(gate) => {
                 gate.notified().await;
                 Ok(())

@@ -17,6 +17,8 @@ pub(crate) enum Step {
     Drip(Bytes, Duration),
     /// These bytes again and again, with a pause behind each time, until the asker leaves.
     Forever(Bytes, Duration),
+    /// Nothing for this long.
+    Pause(Duration),
     /// Nothing until the gate is opened.
     Await(Arc<Notify>),
     /// Nothing more until the asker leaves.
