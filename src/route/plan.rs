@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::{Candidate, Retry, Strategy, Timeouts};
-use crate::outcome::{ErrorClass, Reason};
+use crate::{
+    facts::Circuit,
+    outcome::{ErrorClass, Reason},
+    policy::Policy,
+};
 
 /// What became of one candidate, and why.
 #[derive(Clone, Debug)]
@@ -38,7 +42,7 @@ impl Verdict {
 
     /// Whether it may be tried although its circuit is open: whoever asks it needs leave to.
     pub fn is_panic(&self) -> bool {
-        self.kept && self.reason == Reason::PanicMode
+        self.kept && matches!(self.candidate.facts.circuit, Circuit::Open { .. })
     }
 }
 
@@ -55,6 +59,8 @@ pub struct Plan {
     pub retry: Retry,
     /// Deadlines.
     pub timeouts: Timeouts,
+    /// What the route decides for other rooms.
+    pub policy: Policy,
     pub(super) verdicts: Vec<Verdict>,
     /// What the route says of failures, by class.
     pub(super) on: Vec<(ErrorClass, Vec<Verdict>)>,
@@ -77,6 +83,12 @@ impl Plan {
         self.verdicts.iter().filter(|verdict| verdict.kept)
     }
 
+    /// Whom to try first.
+    pub fn first(&self) -> &Verdict {
+        // A plan without a kept verdict is `NoPlan`.
+        self.order().next().unwrap_or(&self.verdicts[0])
+    }
+
     /// Every candidate with its reason, kept ones in order.
     pub fn verdicts(&self) -> &[Verdict] {
         &self.verdicts
@@ -86,6 +98,11 @@ impl Plan {
     pub fn on(&self, class: ErrorClass) -> Option<&[Verdict]> {
         let (_, verdicts) = self.on.iter().find(|(listed, _)| *listed == class)?;
         Some(verdicts)
+    }
+
+    /// Every list of `fallback_on` with its class.
+    pub fn listed(&self) -> impl Iterator<Item = (ErrorClass, &[Verdict])> {
+        self.on.iter().map(|(class, list)| (*class, &**list))
     }
 
     /// Whom to try after `failed` failed like this. After a prompt that was too long, only targets that may take

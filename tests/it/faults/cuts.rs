@@ -74,7 +74,7 @@ async fn every_byte(surface: Surface, voice: Voice, cut: Cut) {
 providers:
   a: {{ dialect: {dialect}, base_url: \"{}{path}\" }}
   b: {{ dialect: {dialect}, base_url: \"{}{path}\" }}
-routes: {{ r: {{ targets: [a/m, b/m] }} }}
+routes: {{ r: {{ targets: [a/m, b/m], breaker: {{ consecutive: 1000000, min_calls: 1000000 }} }} }}
 ",
         faulty.url,
         healthy.url.trim_end_matches("/v1")

@@ -19,7 +19,6 @@ fn well() -> Script {
 const KEYS: &str = "api_keys: [sk-canary-one, sk-canary-two]";
 
 #[tokio::test]
-#[ignore = "the relay asks with one key yet"]
 async fn a_key_that_is_refused_is_left_for_the_other() {
     let b = Provider::start([completion("B")]).await;
     let pair = Pair::start(vec![refusal(401, &[]), well()], b, KEYS, "").await;
@@ -39,7 +38,6 @@ async fn a_key_that_is_refused_is_left_for_the_other() {
 }
 
 #[tokio::test]
-#[ignore = "the relay does not keep waits yet"]
 async fn a_target_that_named_a_wait_is_not_asked_before() {
     const NONE_LEFT: (&str, &str) = ("x-ratelimit-remaining-requests", "0");
     for wait in [
@@ -79,7 +77,6 @@ async fn a_target_that_named_a_wait_is_not_asked_before() {
 }
 
 #[tokio::test]
-#[ignore = "the relay does not keep waits yet"]
 async fn where_one_key_must_wait_the_other_is_used() {
     let b = Provider::start([completion("B")]).await;
     let limited = refusal(429, &[("retry-after", "300")]);

@@ -48,7 +48,10 @@ routes:
             .candidates
             .iter()
             .find(|candidate| &*candidate.target == "a/m");
-        found.unwrap().reason.label()
+        found
+            .unwrap_or_else(|| panic!("{record:?} {answer:?}"))
+            .reason
+            .label()
     }
 }
 

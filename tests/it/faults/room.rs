@@ -16,7 +16,6 @@ use crate::support::{
 const ONE: &str = "concurrency: { limit: 1, queue: 50ms }";
 
 #[tokio::test]
-#[ignore = "the relay keeps no cap yet"]
 async fn one_too_many_goes_elsewhere_or_is_told_when_to_come_back() {
     let gate = Arc::new(Notify::new());
     let slow = vec![
@@ -52,7 +51,6 @@ async fn one_too_many_goes_elsewhere_or_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
-#[ignore = "the relay keeps no cap yet"]
 async fn a_caller_who_leaves_gives_its_place_back() {
     let well = vec![say(json(200, &Voice::OpenAi.plain("A")))];
     let b = Provider::start([completion("B")]).await;

@@ -1,12 +1,9 @@
-//! Providers that let one wait (F07 to F10): a stream is tried elsewhere when its first token is late. A plain
-//! answer may take as long as the whole request, so there the request ends.
+//! Providers that let one wait (F07 to F10): the next one is tried when a stream's first token is late, or when half
+//! of the time for a plain answer has gone.
 
 use std::time::Duration;
 
-use super::{
-    Expect::{FallsOver, Stops},
-    Fault, Voice,
-};
+use super::{Expect::FallsOver, Fault, Voice};
 use crate::support::{
     faulty::{
         Stance, Step,
@@ -23,13 +20,12 @@ pub(super) const PING: Duration = Duration::from_millis(20);
 
 pub(super) fn faults() -> Vec<Fault> {
     let late = || FallsOver("timeout");
-    let spent = Some(Stops("timeout", 504));
     let unreachable = FallsOver("unreachable");
     let typed = |kind| [("content-type", kind), ("transfer-encoding", "chunked")];
     vec![
         Fault::stance("never connected", unreachable, |_| Stance::Full).brisk(Some(unreachable)),
-        Fault::stance("never accepted", late(), |_| Stance::Deaf).brisk(spent),
-        Fault::new("never answered", late(), |_| vec![Step::Hang]).brisk(spent),
+        Fault::stance("never accepted", late(), |_| Stance::Deaf).brisk(Some(late())),
+        Fault::new("never answered", late(), |_| vec![Step::Hang]).brisk(Some(late())),
         Fault::new("a head byte by byte", late(), |_| {
             let head = head(
                 200,
@@ -40,7 +36,7 @@ pub(super) fn faults() -> Vec<Fault> {
             );
             vec![Step::Drip(head.into(), DRIP), Step::Hang]
         })
-        .brisk(spent),
+        .brisk(Some(late())),
         Fault::new("a head and nothing more", late(), move |scene| {
             let kind = if scene.stream {
                 "text/event-stream"
@@ -49,7 +45,7 @@ pub(super) fn faults() -> Vec<Fault> {
             };
             vec![say(head(200, &typed(kind))), Step::Hang]
         })
-        .brisk(spent),
+        .brisk(Some(late())),
         Fault::new("a body byte by byte", late(), |scene| {
             let kind = if scene.stream {
                 "text/event-stream"
@@ -63,7 +59,7 @@ pub(super) fn faults() -> Vec<Fault> {
                 Step::Close,
             ]
         })
-        .brisk(spent),
+        .brisk(Some(late())),
         Fault::new("comments for ever", late(), |_| {
             vec![say(stream_head()), Step::Forever(chunk(": ping\n\n"), PING)]
         })
