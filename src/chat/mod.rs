@@ -21,7 +21,7 @@ pub use message::{CacheMark, Content, Media, Message, Part, ReasoningDetail, Rol
 pub use outline::{Needs, Outline, Shape, estimate_tokens};
 pub use reply::{Choice, Finish, Reply};
 pub use request::{Effort, Format, Request, Tool, ToolChoice};
-pub use usage::Usage;
+pub use usage::{MOST_TOKENS, Usage};
 
 /// Fields without a canonical meaning, in source order, in the spelling of the dialect they came from.
 pub type Extra = crate::json::Object<'static>;

@@ -17,6 +17,7 @@ mod chat;
 mod docs;
 mod drain;
 mod embeddings;
+mod faults;
 mod guards;
 mod hostile;
 mod limits;

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::{error, lenient::Text, outline, usage};
 use crate::{
     catalog::Target,
-    chat::{Outline, Usage},
+    chat::{MOST_TOKENS, Outline, Usage},
     dialect::{Malformed, Outgoing, Tidy},
     json::Object,
     outcome::{ErrorClass, Failure},
@@ -91,6 +91,7 @@ pub fn tidy(body: Bytes) -> Result<Tidy, Failure> {
 fn usage_of(raw: &RawValue) -> Option<Usage> {
     let total = || {
         let total = Object::of(raw).ok()?.peek::<u64>("total_tokens")?;
+        let total = Some(total).filter(|&total| total <= MOST_TOKENS)?;
         Some(Usage {
             input: total,
             ..Usage::default()
@@ -141,6 +142,9 @@ mod tests {
         let tidied = tidy(body.clone()).unwrap();
         assert_eq!(tidied.body.as_ptr(), body.as_ptr());
         assert_eq!(tidied.usage.map(|usage| usage.total()), Some(3));
+        let hostile =
+            br#"{"object":"list","data":[],"usage":{"total_tokens":9223372036854775808}}"#;
+        assert_eq!(tidy(Bytes::from_static(hostile)).unwrap().usage, None);
         assert!(tidy(Bytes::from_static(br#"{"data":{}}"#)).is_err());
         assert!(
             tidy(Bytes::from_static(

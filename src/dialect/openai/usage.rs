@@ -5,12 +5,9 @@
 use serde_json::value::RawValue;
 
 use crate::{
-    chat::Usage,
+    chat::{MOST_TOKENS, Usage},
     json::{Object, Raw, raw},
 };
-
-/// No answer has a trillion tokens: a larger count is a mistake, or an attack on the books.
-const MOST_TOKENS: u64 = 1 << 40;
 
 /// Reads a `usage` object. `None` when it holds no count.
 pub(super) fn read(usage: &RawValue) -> Option<Usage> {

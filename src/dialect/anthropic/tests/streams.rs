@@ -217,6 +217,16 @@ fn thoughts_citations_and_refusals_are_told() {
 }
 
 #[test]
+fn a_terminator_without_a_stop_reason_makes_no_answer_whole() {
+    let text = json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Par"}});
+    let terminator = json!({"type": "message_stop"});
+    for events in [vec![terminator.clone()], vec![text, terminator]] {
+        let failure = read(&frames(&events)).unwrap_err();
+        assert_eq!(failure.class, ErrorClass::ServerError, "{events:?}");
+    }
+}
+
+#[test]
 fn everything_but_the_terminator_is_forwarded_as_it_came() {
     let stream = stream_of("anthropic/stream_parallel_tools");
     let mut reader = Anthropic.stream_reader();
@@ -512,7 +522,9 @@ proptest! {
     fn any_events_are_read_in_order(events in prop::collection::vec(any_event(), 0..24)) {
         let mut reader = Anthropic.stream_reader();
         let mut deltas = Vec::new();
-        prop_assert!(read_into(reader.as_mut(), &frames(&events), &mut deltas).is_ok());
+        // Only a terminator before any stop reason is refused.
+        let refused = read_into(reader.as_mut(), &frames(&events), &mut deltas).err();
+        prop_assert!(refused.is_none_or(|failure| failure.message.contains("before the answer was complete")));
         let _ = reader.end(&mut deltas);
         let starts = deltas.iter().filter(|delta| matches!(delta, Delta::Start { .. })).count();
         prop_assert!(starts <= 1);
