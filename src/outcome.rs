@@ -177,8 +177,10 @@ pub enum AttemptKind {
     Primary,
     /// The same target again.
     Retry,
-    /// Another target after a failure.
+    /// Another target, or another key for the same one, after a failure.
     Fallback,
+    /// The first request through a half-open circuit.
+    Probe,
 }
 
 impl AttemptKind {
@@ -188,6 +190,7 @@ impl AttemptKind {
             Self::Primary => "primary",
             Self::Retry => "retry",
             Self::Fallback => "fallback",
+            Self::Probe => "probe",
         }
     }
 }

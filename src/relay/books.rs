@@ -8,9 +8,9 @@ use crate::{
     chat::{Outline, Usage, estimate_tokens},
     dialect::Tidy,
     limit::{self, Hold},
-    outcome::{ErrorClass, Failure},
+    outcome::{ErrorClass, Failure, Reason},
     route::{NoPlan, Plan},
-    telemetry::{Cost, End, Receipt},
+    telemetry::{Beginning, Cost, End, Receipt},
 };
 
 /// The open books of one request. Dropped open, they are closed as abandoned: the client has left.
@@ -77,7 +77,8 @@ impl Books {
     /// A candidate's turn came, but it cannot do what the request needs.
     pub(super) fn pass_over(&mut self, step: &Step) {
         if let Some(open) = &mut self.open {
-            open.receipt.pass_over(&step.candidate.name);
+            open.receipt
+                .pass_over(&step.candidate.name, Reason::LacksAbility);
         }
     }
 
@@ -91,14 +92,14 @@ impl Books {
         open.summary.target = Some(step.candidate.name.clone());
         open.summary.dropped = dropped.clone();
         open.receipt.dropped(dropped);
-        let waited = (!step.wait.is_zero()).then_some(step.wait);
-        open.receipt.begin(
-            target,
-            &step.candidate.name,
-            step.kind,
-            waited,
-            Instant::now(),
-        );
+        let beginning = Beginning {
+            name: step.candidate.name.clone(),
+            kind: step.kind,
+            credential: None,
+            waited: (!step.wait.is_zero()).then_some(step.wait),
+            queued: None,
+        };
+        open.receipt.begin(target, beginning, Instant::now());
     }
 
     /// The first delta is here.

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::{
     access::Caller,
     dialect::Ask,
+    facts::Facts,
     limit::{self, Limits},
     outcome::Failure,
     route::{NoPlan, Plan, Rights, Router},
@@ -196,5 +197,8 @@ fn candidate(verdict: &crate::route::Verdict) -> record::Candidate {
         target: verdict.candidate.name.clone(),
         kept: verdict.kept,
         reason: verdict.reason,
+        on: None,
+        facts: Facts::default(),
+        expected: None,
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::{Auth, Card, DialectName, Paths, Quirks, Simulation, UnknownModels};
+use crate::catalog::{Card, CardSettings, resolve};
 
 struct Everything;
 
@@ -30,33 +30,11 @@ impl Rights for Only {
 }
 
 fn card(name: &str) -> Card {
-    Card {
-        name: name.into(),
-        dialect: DialectName::Openai,
-        base_url: "http://127.0.0.1:1/v1".into(),
-        credentials: Vec::new(),
-        concurrency: None,
-        tags: Default::default(),
-        auth: Auth::Bearer,
-        headers: BTreeMap::new(),
-        paths: Paths {
-            chat: "/chat/completions".into(),
-            embeddings: "/embeddings".into(),
-        },
-        quirks: Quirks::default(),
-        models: BTreeMap::new(),
-        unknown_models: UnknownModels::Pass,
-        model_override: None,
-        anthropic_version: None,
-        default_max_tokens: 4096,
-        simulation: Simulation {
-            first_token: std::time::Duration::ZERO,
-            tokens_per_second: 1.0,
-            error_rate: 0.0,
-            seed: 0,
-            faults: Vec::new(),
-        },
-    }
+    let settings = CardSettings {
+        base_url: Some("http://127.0.0.1:1/v1".into()),
+        ..CardSettings::default()
+    };
+    resolve(name, &settings, None).unwrap()
 }
 
 fn router(yaml: &str) -> Result<Router, Vec<Problem>> {
