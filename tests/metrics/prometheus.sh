@@ -25,5 +25,7 @@ apt() { apt-get --quiet --quiet -o APT::Sandbox::User="$(id -un)" "$@"; }
 apt download prometheus 2>/dev/null ||
     { apt "${own[@]}" update && apt "${own[@]}" download prometheus; } ||
     say_what_is_needed 'its package cannot be fetched'
-dpkg -x prometheus_*.deb ..
+dpkg -x prometheus_*.deb .
+# Renamed when whole, so that a run that was cut off leaves nothing that looks finished.
+mv usr "$root/usr"
 rm -rf "$root"/{package,lists,cache}
