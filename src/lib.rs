@@ -29,6 +29,7 @@ pub mod telemetry;
 
 // Judgement: pure, or with the time as an argument.
 pub mod access;
+pub mod health;
 pub mod limit;
 pub mod route;
 

@@ -15,7 +15,7 @@ const HEIGHTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("languages and ledger", &["dialect", "telemetry"]),
-    ("judgement", &["access", "limit", "route"]),
+    ("judgement", &["access", "health", "limit", "route"]),
     ("hands", &["upstream"]),
     ("will", &["relay"]),
     ("face", &["http"]),
