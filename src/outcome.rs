@@ -129,6 +129,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// What may be done next.
     pub fate: Fate,
+    /// A word for machines that says more than the class does; the class's own when absent.
+    pub code: Option<&'static str>,
 }
 
 impl Failure {
@@ -141,6 +143,7 @@ impl Failure {
             param: None,
             retry_after: None,
             fate: class.fate(),
+            code: None,
         }
     }
 
@@ -156,6 +159,14 @@ impl Failure {
     pub fn with_status(self, status: u16) -> Self {
         Self {
             status: Some(status),
+            ..self
+        }
+    }
+
+    /// The same failure with a word of its own for machines.
+    pub fn with_code(self, code: &'static str) -> Self {
+        Self {
+            code: Some(code),
             ..self
         }
     }

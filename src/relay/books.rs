@@ -165,7 +165,7 @@ impl Books {
     pub(super) fn no_plan(mut self, reason: NoPlan) -> Refused {
         let class = match &reason {
             NoPlan::UnknownModel(_) => ErrorClass::NotFound,
-            NoPlan::Forbidden(_) | NoPlan::NothingLeft(_) => ErrorClass::Permission,
+            other => other.class().unwrap_or(ErrorClass::Permission),
         };
         self.close_failed(class);
         Refused::NoPlan(reason)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use crate::{
-    outcome::{AttemptKind, ErrorClass, Failure, Fate, Reason},
+    outcome::{AttemptKind, ErrorClass, Failure, Fate},
     route::{Candidate, Plan, Retry},
 };
 
@@ -35,7 +35,7 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) enum Next {
     /// This attempt.
-    Try(Step),
+    Try(Box<Step>),
     /// Nothing.
     Stop,
 }
@@ -43,7 +43,8 @@ pub(super) enum Next {
 /// Where one request stands in its plan.
 #[derive(Debug)]
 pub(super) struct Chain {
-    order: Vec<(Candidate, Reason)>,
+    /// Whom to ask, and whether it is a fallback.
+    order: Vec<(Candidate, bool)>,
     retry: Retry,
     at: usize,
     /// Attempts that reached for the network.
@@ -57,7 +58,7 @@ impl Chain {
     pub(super) fn new(plan: &Plan) -> Self {
         let order = plan
             .order()
-            .map(|verdict| (verdict.candidate.clone(), verdict.reason));
+            .map(|verdict| (verdict.candidate.clone(), verdict.fallback));
         Self {
             order: order.collect(),
             retry: plan.retry,
@@ -91,12 +92,12 @@ impl Chain {
             } else {
                 AttemptKind::Fallback
             };
-            return Next::Try(self.step(kind, Duration::ZERO));
+            return Next::Try(self.step(kind, Duration::ZERO).into());
         }
         match self.wait_here(failure, chance, remaining) {
             Some(wait) => {
                 self.repeated += 1;
-                Next::Try(self.step(AttemptKind::Retry, wait))
+                Next::Try(self.step(AttemptKind::Retry, wait).into())
             }
             None => Next::Stop,
         }
@@ -105,10 +106,7 @@ impl Chain {
     /// The position of the next target, if any: with one attempt left, the first fallback not yet reached.
     fn next_target(&self, left: u32) -> Option<usize> {
         let next = self.at + 1;
-        let fallback = self
-            .order
-            .iter()
-            .position(|(_, reason)| *reason == Reason::Fallback);
+        let fallback = self.order.iter().position(|(_, fallback)| *fallback);
         match fallback {
             Some(fallback) if left == 1 && fallback > next => Some(fallback),
             _ => (next < self.order.len()).then_some(next),

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     catalog::{CardSettings, Catalog, resolve},
-    route::{Rights, Router},
+    facts::Facts,
+    route::{Question, Rights, Router},
 };
 
 struct Everything;
@@ -28,7 +29,8 @@ fn chain(route: &str) -> Chain {
     let card = resolve("p", &settings, None).unwrap();
     let routes: BTreeMap<String, crate::route::Settings> = serde_saphyr::from_str(route).unwrap();
     let router = Router::new(Catalog::new([card]).into(), &routes).unwrap();
-    Chain::new(&router.plan("r", &Everything, 0).unwrap())
+    let plan = router.plan("r", &Question::of(&Everything), &|_, _| Facts::default());
+    Chain::new(&plan.unwrap())
 }
 
 /// Plays failures one after the other and tells what was tried: the target's model and why, `stop` at the end.

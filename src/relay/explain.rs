@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access::Caller,
+    chat::Outline,
     outcome::Reason,
-    route::{NoPlan, Router, Verdict},
+    route::{Router, Verdict},
 };
 
 /// A plan, or why there is none.
@@ -82,7 +83,11 @@ impl From<&Verdict> for Shown {
 pub fn explain(router: &Router, model: &str, caller: &Caller, seed: u64) -> Explained {
     let shown = |verdicts: &[Verdict]| verdicts.iter().map(Shown::from).collect();
     let model = model.to_owned();
-    match super::plan(router, &model, caller, seed) {
+    let outline = Outline {
+        model: model.clone(),
+        ..Outline::default()
+    };
+    match super::plan(router, &outline, caller, seed) {
         Ok(plan) => Explained {
             model,
             route: plan.route.clone(),
@@ -98,10 +103,7 @@ pub fn explain(router: &Router, model: &str, caller: &Caller, seed: u64) -> Expl
             strategy: None,
             seed,
             attempts: None,
-            candidates: match &reason {
-                NoPlan::NothingLeft(verdicts) => shown(verdicts),
-                NoPlan::UnknownModel(_) | NoPlan::Forbidden(_) => Vec::new(),
-            },
+            candidates: shown(reason.verdicts()),
             error: Some(reason.to_string()),
         },
     }

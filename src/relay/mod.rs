@@ -17,11 +17,12 @@ use tokio::time::Instant;
 
 use crate::{
     access::Caller,
+    chat::Outline,
     dialect::Ask,
     facts::Facts,
     limit::{self, Limits},
     outcome::Failure,
-    route::{NoPlan, Plan, Rights, Router},
+    route::{NoPlan, Plan, Question, Rights, Router},
     telemetry::{Cost, Receipt, record},
     upstream::Upstream,
 };
@@ -95,13 +96,24 @@ pub enum Refused {
 }
 
 /// Plans within a caller's rights, without asking anybody.
-fn plan(router: &Router, model: &str, caller: &Caller, seed: u64) -> Result<Plan, NoPlan> {
-    router.plan(model, &Of(caller), seed)
+fn plan(router: &Router, outline: &Outline, caller: &Caller, seed: u64) -> Result<Plan, NoPlan> {
+    let rights = Of(caller);
+    let question = Question {
+        input_tokens: outline.input_tokens(),
+        max_output: outline.max_output(),
+        expected_output: outline.expected_output(),
+        stream: outline.stream,
+        seed,
+        ..Question::of(&rights)
+    };
+    router.plan(&outline.model, &question, &|_, _| Facts::default())
 }
 
 /// Whether a caller who names `model` would get a plan.
 pub fn would_ask(router: &Router, model: &str, caller: &Caller) -> bool {
-    plan(router, model, caller, 0).is_ok()
+    router
+        .plan(model, &Question::of(&Of(caller)), &|_, _| Facts::default())
+        .is_ok()
 }
 
 /// Has one completion done.
@@ -116,7 +128,7 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
         receipt,
     } = errand;
     let mut books = Books::open(receipt, &ask.outline);
-    let plan = match plan(&desk.router, &ask.outline.model, &caller, seed) {
+    let plan = match plan(&desk.router, &ask.outline, &caller, seed) {
         Ok(plan) => plan,
         Err(reason) => return Err(books.no_plan(reason)),
     };
@@ -158,7 +170,7 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
         };
         let remaining = until.saturating_duration_since(Instant::now());
         match chain.after(&failure, rand::random(), remaining) {
-            Next::Try(next) => step = next,
+            Next::Try(next) => step = *next,
             Next::Stop => return Err(books.exhausted(failure)),
         }
     }

@@ -1,5 +1,10 @@
 use super::*;
-use crate::catalog::{Card, CardSettings, resolve};
+use crate::{
+    catalog::{Card, CardSettings, resolve},
+    facts::Facts,
+    outcome::Reason,
+    route::{Detail, Rights},
+};
 
 struct Everything;
 
@@ -37,13 +42,28 @@ fn card(name: &str) -> Card {
     resolve(name, &settings, None).unwrap()
 }
 
+fn asked(rights: &dyn Rights, seed: u64) -> Question<'_> {
+    Question {
+        seed,
+        ..Question::of(rights)
+    }
+}
+
+/// Nobody has been asked yet.
+fn unknown(_: &Candidate, _: Detail) -> Facts {
+    Facts::default()
+}
+
 fn router(yaml: &str) -> Result<Router, Vec<Problem>> {
     let settings: BTreeMap<String, Settings> = serde_saphyr::from_str(yaml).unwrap();
     Router::new(Arc::new(Catalog::new([card("a"), card("b")])), &settings)
 }
 
 fn order(yaml: &str, name: &str, rights: &dyn Rights, seed: u64) -> Vec<String> {
-    let plan = router(yaml).unwrap().plan(name, rights, seed).unwrap();
+    let plan = router(yaml)
+        .unwrap()
+        .plan(name, &asked(rights, seed), &unknown)
+        .unwrap();
     plan.order()
         .map(|verdict| verdict.candidate.name.to_string())
         .collect()
@@ -78,7 +98,9 @@ fn weighted_draws_in_proportion_and_is_replayed_by_its_seed() {
     let yaml = "r: { strategy: weighted, targets: [{target: a/1, weight: 9}, {target: b/1}, {target: b/0, weight: 0}] }";
     let router = router(yaml).unwrap();
     let first = |seed| {
-        let plan = router.plan("r", &Everything, seed).unwrap();
+        let plan = router
+            .plan("r", &asked(&Everything, seed), &unknown)
+            .unwrap();
         let first = plan.order().next().unwrap().candidate.name.to_string();
         assert_eq!(plan.order().count(), 2, "weight 0 is out");
         first
@@ -95,7 +117,7 @@ fn what_the_key_forbids_is_dropped_with_its_reason() {
     assert_eq!(order(yaml, "r", &Only("b/2"), 0), ["b/2"]);
     let error = router(yaml)
         .unwrap()
-        .plan("r", &Only("c/3"), 0)
+        .plan("r", &asked(&Only("c/3"), 0), &unknown)
         .unwrap_err();
     let NoPlan::NothingLeft(verdicts) = error else {
         panic!("{error}")
@@ -107,7 +129,7 @@ fn what_the_key_forbids_is_dropped_with_its_reason() {
     );
     let error = router(yaml)
         .unwrap()
-        .plan("a/1", &Only("b/2"), 0)
+        .plan("a/1", &asked(&Only("b/2"), 0), &unknown)
         .unwrap_err();
     assert!(matches!(error, NoPlan::Forbidden(_)), "{error}");
 }
@@ -116,12 +138,12 @@ fn what_the_key_forbids_is_dropped_with_its_reason() {
 fn unknown_names_are_said_to_be_unknown() {
     let error = router("{}")
         .unwrap()
-        .plan("gpt", &Everything, 0)
+        .plan("gpt", &asked(&Everything, 0), &unknown)
         .unwrap_err();
     assert_eq!(error.to_string(), "the model `gpt` does not exist");
     let error = router("{}")
         .unwrap()
-        .plan("c/gpt", &Everything, 0)
+        .plan("c/gpt", &asked(&Everything, 0), &unknown)
         .unwrap_err();
     assert!(matches!(error, NoPlan::UnknownModel(_)));
 }
