@@ -19,6 +19,7 @@ pub mod chat;
 pub mod facts;
 pub mod json;
 pub mod outcome;
+pub mod policy;
 pub mod problem;
 pub mod secret;
 pub mod span;

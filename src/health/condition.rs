@@ -1,4 +1,7 @@
 //! The condition of one target under one route's breaker: its facts, and leave to try it.
+//!
+//! Each of the provider's keys has a circuit of its own: a key may be bound to a region or an account that is down
+//! while the others work. The target is as well as the best of them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,9 +9,12 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    KeyState, Permit, Place, Settings, Shape, breaker::Breaker, latency::Times, memory::Memory,
+    KeyState, Permit, Place, Settings, Shape,
+    breaker::{Breaker, Ticket},
+    latency::Times,
+    memory::Memory,
 };
-use crate::facts::Facts;
+use crate::facts::{Circuit, Facts};
 
 /// Checked answers assumed valid before the first: one bad answer in a row of none is no verdict.
 const ASSUMED_VALID: f64 = 5.0;
@@ -16,7 +22,8 @@ const ASSUMED_VALID: f64 = 5.0;
 /// The condition of one target. Conditions of the same target under other breaker settings share everything
 /// but the circuit.
 pub struct Condition {
-    pub(super) breaker: Breaker,
+    /// One for each key, in the card's order.
+    pub(super) breakers: Box<[Breaker]>,
     pub(super) settings: Settings,
     pub(super) memory: Arc<Memory>,
 }
@@ -66,8 +73,9 @@ pub struct TargetState {
 
 impl Condition {
     pub(super) fn new(settings: Settings, memory: Arc<Memory>) -> Self {
+        let keys = 0..memory.seats.count();
         Self {
-            breaker: Breaker::new(settings),
+            breakers: keys.map(|_| Breaker::new(settings)).collect(),
             settings,
             memory,
         }
@@ -91,7 +99,7 @@ impl Condition {
     /// The same without the times: a good deal cheaper.
     pub fn gate_facts(&self, now: Instant) -> Facts {
         let memory = &self.memory;
-        let (circuit, failure_rate) = self.breaker.state(now);
+        let (circuit, failure_rate) = self.best(now);
         let (validity, cached_share, asked) = {
             let measured = memory.measured();
             let validity = measured.validity.share(1.0, ASSUMED_VALID);
@@ -141,21 +149,59 @@ impl Condition {
         now: Instant,
     ) -> Result<Permit, Shut> {
         let memory = &self.memory;
-        let seat = memory
-            .seats
-            .choose(now)
-            .map_err(|remaining| Shut::CoolingDown { remaining })?;
-        let ticket = self
-            .breaker
-            .admit(leave, now)
-            .map_err(|remaining| Shut::Open { remaining })?;
+        let (seat, ticket) = self.seat(leave, now)?;
         let Some(place) = place.or_else(|| memory.load.free_place()) else {
-            self.breaker.neutral(ticket);
+            self.breakers[seat].neutral(ticket);
             return Err(Shut::Saturated);
         };
         memory.measured().asked = Some(now);
         let taken = memory.load.take(place);
         Ok(Permit::new(self.clone(), ticket, seat, taken, chance, now))
+    }
+
+    /// The next key that may be used and whose circuit lets a request through.
+    fn seat(&self, leave: Leave, now: Instant) -> Result<(usize, Ticket), Shut> {
+        let usable = || {
+            let seats = self.memory.seats.usable(now);
+            seats.map_err(|remaining| Shut::CoolingDown { remaining })
+        };
+        let mut soonest = Duration::MAX;
+        for seat in usable()? {
+            match self.breakers[seat].admit(Leave::Normal, now) {
+                Ok(ticket) => return Ok((seat, ticket)),
+                Err(remaining) => soonest = soonest.min(remaining),
+            }
+        }
+        if leave == Leave::Panic {
+            for seat in usable()? {
+                if let Ok(ticket) = self.breakers[seat].admit(leave, now) {
+                    return Ok((seat, ticket));
+                }
+            }
+        }
+        let remaining = if soonest == Duration::MAX {
+            // Another call has just put the last key aside.
+            Duration::ZERO
+        } else {
+            soonest
+        };
+        Err(Shut::Open { remaining })
+    }
+
+    /// The best circuit among the keys that may be used, and its share of failures; of all keys, where none may.
+    fn best(&self, now: Instant) -> (Circuit, f64) {
+        let states = |only_usable: bool| {
+            self.breakers
+                .iter()
+                .enumerate()
+                .filter(move |(place, _)| !only_usable || self.memory.seats.is_usable(*place, now))
+                .map(|(_, breaker)| breaker.state(now))
+                .min_by(|(one, _), (other, _)| rank(one).total_cmp(&rank(other)))
+        };
+        if let [only] = &*self.breakers {
+            return only.state(now);
+        }
+        states(true).or_else(|| states(false)).unwrap_or_default()
     }
 
     /// Waits for a place at a target that is [`Shut::Saturated`], first come first served, for as long as the
@@ -166,7 +212,11 @@ impl Condition {
 
     /// Whether another of several keys may be tried at once.
     pub fn has_other_key(&self, now: Instant) -> bool {
-        self.memory.seats.has_other(now)
+        let may = |place: &usize| {
+            let shut = matches!(self.breakers[*place].state(now).0, Circuit::Open { .. });
+            !shut && self.memory.seats.is_usable(*place, now)
+        };
+        self.breakers.len() > 1 && (0..self.breakers.len()).any(|place| may(&place))
     }
 
     /// An answer of the target was checked, and was valid or not.
@@ -179,7 +229,20 @@ impl Condition {
         TargetState {
             target: self.memory.name.clone(),
             facts: self.gate_facts(now),
-            keys: self.memory.seats.snapshot(now),
+            keys: self
+                .memory
+                .seats
+                .snapshot(|place| self.breakers[place].state(now).0, now),
         }
+    }
+}
+
+/// How well a circuit is, the lowest best: closed, warming by what it lacks, half open, open by how long still.
+fn rank(circuit: &Circuit) -> f64 {
+    match circuit {
+        Circuit::Closed => 0.0,
+        Circuit::Warming { share } => 1.0 - share.clamp(0.0, 1.0),
+        Circuit::HalfOpen => 2.0,
+        Circuit::Open { remaining, .. } => 3.0 + remaining.as_secs_f64(),
     }
 }

@@ -17,7 +17,10 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{Change, allowance::Standing, chance};
-use crate::{facts::Allowance, outcome::ErrorClass};
+use crate::{
+    facts::{Allowance, Circuit},
+    outcome::ErrorClass,
+};
 
 /// The longest wait believed.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -84,6 +87,8 @@ pub struct KeyState {
     /// What logs call the credential; none where the provider takes no key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<Arc<str>>,
+    /// The circuit of the target with this key.
+    pub circuit: Circuit,
     /// For how much longer it is put aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aside: Option<Duration>,
@@ -140,18 +145,28 @@ impl Seats {
         }
     }
 
-    /// The next usable seat, or for how much longer there is none.
-    pub(super) fn choose(&self, now: Instant) -> Result<usize, Duration> {
+    /// How many there are; at least one.
+    pub(super) fn count(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// The usable seats, each call beginning with another one; or for how much longer there is none.
+    pub(super) fn usable(&self, now: Instant) -> Result<impl Iterator<Item = usize>, Duration> {
         if let Some(remaining) = self.cooldown(now) {
             return Err(remaining);
         }
         let count = self.seats.len();
-        let first = self.next.fetch_add(1, Ordering::Relaxed);
-        (0..count)
-            .map(|step| (first % count + step) % count)
-            .find(|&place| self.seats[place].aside(now).is_none())
-            // Another call has just put the last one aside.
-            .ok_or(Duration::ZERO)
+        let first = match count {
+            1 => 0,
+            _ => self.next.fetch_add(1, Ordering::Relaxed) % count,
+        };
+        let turns = (0..count).map(move |step| (first + step) % count);
+        Ok(turns.filter(move |&place| self.is_usable(place, now)))
+    }
+
+    /// Whether the key at `place` is not put aside.
+    pub(super) fn is_usable(&self, place: usize, now: Instant) -> bool {
+        self.seats[place].aside(now).is_none()
     }
 
     /// For how much longer no seat is usable; `None` when one is.
@@ -164,11 +179,6 @@ impl Seats {
         }
         let overloaded = overloaded.map_or(Duration::ZERO, |aside| aside.remaining(now));
         Some(soonest.max(overloaded)).filter(|remaining| !remaining.is_zero())
-    }
-
-    /// Whether there are several keys and one of them may be used now.
-    pub(super) fn has_other(&self, now: Instant) -> bool {
-        self.seats.len() > 1 && self.cooldown(now).is_none()
     }
 
     /// The most that is left of the provider's rate limit at any usable key, 0 to 1.
@@ -255,12 +265,18 @@ impl Seats {
         })
     }
 
-    pub(super) fn snapshot(&self, now: Instant) -> Vec<KeyState> {
+    /// Every key with its circuit, which is `circuit` of its place.
+    pub(super) fn snapshot(
+        &self,
+        circuit: impl Fn(usize) -> Circuit,
+        now: Instant,
+    ) -> Vec<KeyState> {
         let overloaded = lock(&self.overloaded).filter(|aside| aside.until > now);
-        let state = |seat: &Seat| {
+        let state = |(place, seat): (usize, &Seat)| {
             let aside = seat.aside(now).or(overloaded);
             KeyState {
                 credential: seat.label.clone(),
+                circuit: circuit(place),
                 aside: aside.map(|aside| aside.remaining(now)),
                 because: aside.map(|aside| aside.because),
                 headroom: lock(&seat.here)
@@ -268,7 +284,7 @@ impl Seats {
                     .and_then(|standing| standing.share(now)),
             }
         };
-        self.seats.iter().map(state).collect()
+        self.seats.iter().enumerate().map(state).collect()
     }
 }
 

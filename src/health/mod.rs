@@ -32,7 +32,6 @@ mod memory;
 mod permit;
 mod ratio;
 mod registry;
-mod settings;
 mod window;
 
 pub use budget::{Budget, Cost};
@@ -44,5 +43,6 @@ pub use learned::Learned;
 pub use load::Place;
 pub use permit::{Permit, Timing};
 pub use registry::Health;
-pub use settings::{BudgetSettings, Settings};
 pub use window::Trip;
+
+pub use crate::policy::{Breaker as Settings, Budget as BudgetSettings};

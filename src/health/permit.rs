@@ -118,10 +118,11 @@ impl Permit {
         }
         self.first = Some(now);
         let Condition {
-            breaker,
+            breakers,
             settings,
             memory,
         } = &*self.condition;
+        let breaker = &breakers[self.seat];
         let took = now.saturating_duration_since(self.began);
         let steady = matches!(breaker.state(now).0, Circuit::Closed);
         self.slow = memory.measured().latency.began(
@@ -158,10 +159,10 @@ impl Permit {
         let seats = &self.condition.memory.seats;
         let aside = seats.failed(self.seat, class, retry_after, ended);
         let circuit = match effect(class) {
-            Effect::Failure => self
-                .ticket
-                .take()
-                .and_then(|ticket| self.condition.breaker.failed(ticket, self.chance, now)),
+            Effect::Failure => self.ticket.take().and_then(|ticket| {
+                let breaker = &self.condition.breakers[self.seat];
+                breaker.failed(ticket, self.chance, now)
+            }),
             Effect::Success => self.close_well(now),
             Effect::Neutral => None,
         };
@@ -174,7 +175,7 @@ impl Permit {
 
     fn close_well(&mut self, now: Instant) -> Option<Change> {
         let ticket = self.ticket.take()?;
-        let breaker = &self.condition.breaker;
+        let breaker = &self.condition.breakers[self.seat];
         breaker.succeeded(ticket, self.slow, self.chance, now)
     }
 
@@ -211,7 +212,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.condition.breaker.neutral(ticket);
+            self.condition.breakers[self.seat].neutral(ticket);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak},
     time::Duration,
 };
@@ -55,6 +56,12 @@ impl Entry {
     }
 }
 
+impl fmt::Debug for Health {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Health").finish_non_exhaustive()
+    }
+}
+
 impl Health {
     /// Nothing is known.
     pub fn new() -> Self {
@@ -101,6 +108,13 @@ impl Health {
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|_, entry| entry.held() || !entry.asked().is_none_or(idle));
         lock(&self.lanes).retain(|_, lane| lane.strong_count() > 0);
+    }
+
+    /// What is left of each route's budget of retries, by the route's name.
+    pub fn budgets(&self, now: Instant) -> Vec<(String, f64)> {
+        let budgets = lock(&self.budgets);
+        let left = |(route, budget): (&String, &Arc<Budget>)| (route.clone(), budget.left(now));
+        budgets.iter().map(left).collect()
     }
 
     /// All targets, by name, each as often as it has breaker settings.

@@ -34,6 +34,7 @@ pub fn admin_router(hall: Arc<Hall>) -> Router {
         .route("/admin/requests", get(admin::requests))
         .route("/admin/requests/{id}", get(admin::request))
         .route("/admin/explain", post(admin::explain))
+        .route("/admin/targets", get(admin::targets))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(admin::unknown);
@@ -111,6 +112,7 @@ mod tests {
         let desk = Desk {
             router: route::Router::new(Arc::new(Catalog::default()), &BTreeMap::new()).unwrap(),
             upstream: Arc::new(Upstream::new(Default::default())),
+            health: Default::default(),
         };
         let face = Face {
             access: Access::open(),

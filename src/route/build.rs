@@ -6,6 +6,7 @@ use super::{Candidate, Route, Settings, Strategy, router::Fallback};
 use crate::{
     catalog::{Catalog, NoTarget},
     outcome::ErrorClass,
+    policy::Policy,
     problem::Problem,
 };
 
@@ -52,6 +53,11 @@ impl Build<'_> {
             self.problems.push(problem);
         }
         self.figures(name, written);
+        let breaker = written.breaker.problems().into_iter();
+        let breaker = breaker.map(|problem| problem.under([name, "breaker"]));
+        let budget = written.retry.budget.problems().into_iter();
+        let budget = budget.map(|problem| problem.under([name, "retry", "budget"]));
+        self.problems.extend(breaker.chain(budget));
         let pool = self.pool(name, written);
         let fallback = self.list(&[name, "fallback"], &written.fallback);
         let on = written.fallback_on.iter();
@@ -75,6 +81,11 @@ impl Build<'_> {
             fallback,
             retry: written.retry,
             timeouts: written.timeout,
+            policy: Policy {
+                breaker: written.breaker,
+                budget: written.retry.budget,
+                answers: written.answers,
+            },
         }
     }
 

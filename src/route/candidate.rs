@@ -111,7 +111,7 @@ impl Candidate {
     /// What one good answer costs in dollars, by expectation: cached input at its share, and everything again for
     /// each answer that is not good. Failed tries count as paid, because providers bill what they read before they
     /// fail or we hang up.
-    pub(super) fn expected_cost(&self, question: &Question<'_>) -> Option<f64> {
+    pub fn expected_cost(&self, question: &Question<'_>) -> Option<f64> {
         let cached = question.input_tokens as f64 * self.facts.cached_share.clamp(0.0, 1.0);
         let usage = Usage {
             input: question.input_tokens,

@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::span::Span;
+use crate::{policy::Budget, span::Span};
 
 /// How often to try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
     /// Attempts per request over the whole chain, the first included; 1 to 10. More amplify an outage.
@@ -15,6 +15,8 @@ pub struct Retry {
     pub base: Span,
     /// The longest backoff.
     pub cap: Span,
+    /// How many tries beyond the first change of target the route may make over all its requests.
+    pub budget: Budget,
 }
 
 impl Default for Retry {
@@ -23,6 +25,7 @@ impl Default for Retry {
             attempts: 3,
             base: Span::millis(50),
             cap: Span::secs(20),
+            budget: Budget::default(),
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{Candidate, Retry, Strategy, Timeouts};
-use crate::outcome::{ErrorClass, Reason};
+use crate::{
+    outcome::{ErrorClass, Reason},
+    policy::Policy,
+};
 
 /// What became of one candidate, and why.
 #[derive(Clone, Debug)]
@@ -55,6 +58,8 @@ pub struct Plan {
     pub retry: Retry,
     /// Deadlines.
     pub timeouts: Timeouts,
+    /// What the route decides for other rooms.
+    pub policy: Policy,
     pub(super) verdicts: Vec<Verdict>,
     /// What the route says of failures, by class.
     pub(super) on: Vec<(ErrorClass, Vec<Verdict>)>,
@@ -77,6 +82,12 @@ impl Plan {
         self.verdicts.iter().filter(|verdict| verdict.kept)
     }
 
+    /// Whom to try first.
+    pub fn first(&self) -> &Verdict {
+        // A plan without a kept verdict is `NoPlan`.
+        self.order().next().unwrap_or(&self.verdicts[0])
+    }
+
     /// Every candidate with its reason, kept ones in order.
     pub fn verdicts(&self) -> &[Verdict] {
         &self.verdicts
@@ -86,6 +97,11 @@ impl Plan {
     pub fn on(&self, class: ErrorClass) -> Option<&[Verdict]> {
         let (_, verdicts) = self.on.iter().find(|(listed, _)| *listed == class)?;
         Some(verdicts)
+    }
+
+    /// The route's `fallback_on` lists, by class of failure.
+    pub fn by_class(&self) -> impl Iterator<Item = (ErrorClass, &[Verdict])> {
+        self.on.iter().map(|(class, listed)| (*class, &**listed))
     }
 
     /// Whom to try after `failed` failed like this. After a prompt that was too long, only targets that may take

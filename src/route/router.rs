@@ -10,7 +10,7 @@ use super::{
     Within, build,
     planner::{Head, Planner},
 };
-use crate::{catalog::Catalog, outcome::ErrorClass, problem::Problem};
+use crate::{catalog::Catalog, outcome::ErrorClass, policy::Policy, problem::Problem};
 
 /// A route, checked and ready.
 #[derive(Clone, Debug)]
@@ -26,6 +26,7 @@ pub struct Route {
     pub(super) fallback_on: Vec<(ErrorClass, Vec<Fallback>)>,
     pub(super) retry: Retry,
     pub(super) timeouts: Timeouts,
+    pub(super) policy: Policy,
 }
 
 /// One entry of a fallback list.
@@ -67,6 +68,13 @@ impl Router {
         self.routes.get(name)
     }
 
+    /// What the route of this name decides for other rooms; where it is a target, what holds for such.
+    pub fn policy(&self, name: &str) -> Policy {
+        self.routes
+            .get(name)
+            .map_or_else(Policy::direct, |route| route.policy)
+    }
+
     /// Plans a request for the model `name`: a route, or a target.
     pub fn plan(
         &self,
@@ -95,6 +103,7 @@ impl Router {
             seed: question.seed,
             retry: route.map(|route| route.retry).unwrap_or_default(),
             timeouts: route.map(|route| route.timeouts).unwrap_or_default(),
+            policy: self.policy(name),
             verdicts,
             on,
         })

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Dollars, Retry, Strategy, Timeouts, Weights, Within};
-use crate::outcome::ErrorClass;
+use crate::{
+    outcome::ErrorClass,
+    policy::{Answers, Breaker},
+};
 
 /// One route: which targets answer for a name, in which order, and how patiently.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +32,10 @@ pub struct Settings {
     pub fallback: Vec<String>,
     /// Targets and routes tried first after a failure of a class; an empty list means that nothing is tried then.
     pub fallback_on: BTreeMap<ErrorClass, Vec<String>>,
+    /// What is done with answers that are none.
+    pub answers: Answers,
+    /// When a target counts as broken, and how it comes back.
+    pub breaker: Breaker,
     /// How often to try.
     pub retry: Retry,
     /// How long to wait.
@@ -48,6 +55,8 @@ impl Default for Settings {
             tags: BTreeSet::new(),
             fallback: Vec::new(),
             fallback_on: BTreeMap::new(),
+            answers: Answers::default(),
+            breaker: Breaker::default(),
             retry: Retry::default(),
             timeout: Timeouts::default(),
         }

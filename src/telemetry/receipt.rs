@@ -96,6 +96,11 @@ impl Receipt {
         self.arrived
     }
 
+    /// The metrics.
+    pub fn metrics(&self) -> &super::Metrics {
+        self.ledger.metrics()
+    }
+
     /// The record so far.
     pub fn record(&self) -> Option<&Record> {
         self.open.as_deref()

@@ -75,12 +75,9 @@ pub struct Candidate {
     pub on: Option<ErrorClass>,
     /// What was known of it when the plan was made.
     pub facts: Facts,
-    /// What it was expected to cost; unknown where its price is.
-    #[serde(
-        rename = "expected_nanodollars",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub expected: Option<NanoDollars>,
+    /// What the strategy compared, the lowest first: dollars, seconds, a score; nothing where it did not compare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
 }
 
 /// Where requests come in.

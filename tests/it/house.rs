@@ -11,7 +11,7 @@ const HEIGHTS: &[(&str, &[&str])] = &[
     (
         "words",
         &[
-            "json", "secret", "span", "problem", "outcome", "facts", "chat", "catalog",
+            "json", "secret", "span", "problem", "outcome", "facts", "policy", "chat", "catalog",
         ],
     ),
     ("languages and ledger", &["dialect", "telemetry"]),

@@ -230,7 +230,7 @@ fn tells_the_way_and_why() {
             reason,
             on: None,
             facts: Default::default(),
-            expected: None,
+            score: None,
         });
         record
     };

@@ -1,4 +1,7 @@
-//! The breaker and the retry budget as written.
+//! What the operator of a route decides and other rooms obey: when a target counts as broken, how many retries an
+//! outage may cost, what an answer must keep.
+//!
+//! Words, because `route` carries them and `health` and `relay` act on them, and neither sees the others.
 
 use std::time::Duration;
 
@@ -7,10 +10,57 @@ use serde::{Deserialize, Serialize};
 
 use crate::{problem::Problem, span::Span};
 
+/// Everything a route decides for other rooms.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Policy {
+    /// When a target counts as broken.
+    pub breaker: Breaker,
+    /// How many retries an outage may cost.
+    pub budget: Budget,
+    /// What is done with answers that are none.
+    pub answers: Answers,
+}
+
+impl Policy {
+    /// For a target the caller named: there is nobody else to ask, so its words are passed on as they are.
+    pub fn direct() -> Self {
+        Self {
+            answers: Answers {
+                check: false,
+                ..Answers::default()
+            },
+            ..Self::default()
+        }
+    }
+}
+
+/// What is done with answers that are none: empty, not the JSON that was asked for, calls that no tool takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Answers {
+    /// Whether answers are checked, and the next target is asked where one is invalid. Streams are held back only
+    /// where the check needs it: JSON that must fit a schema, arguments of tools.
+    pub check: bool,
+    /// Whether what is wrong by form only (a fence around JSON, a comma too many) is put right here.
+    pub repair: bool,
+    /// Whether the same model is asked once more, with what was wrong, before the next target is.
+    pub reask: bool,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self {
+            check: true,
+            repair: true,
+            reask: false,
+        }
+    }
+}
+
 /// When a target counts as broken, and how it comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct Breaker {
     /// The time over which calls are counted.
     pub window: Span,
     /// The share of failed calls that opens the circuit, above 0 and at most 1.
@@ -29,7 +79,7 @@ pub struct Settings {
     pub open_max: Span,
 }
 
-impl Default for Settings {
+impl Default for Breaker {
     fn default() -> Self {
         Self {
             window: Span::secs(10),
@@ -50,7 +100,7 @@ const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
 /// A longer one lets an old outage weigh on a target that is well.
 const LONGEST_WINDOW: Duration = Duration::from_secs(600);
 
-impl Settings {
+impl Breaker {
     /// What is wrong with them; paths start at the key.
     pub fn problems(&self) -> Vec<Problem> {
         let window = self.window.get();
@@ -106,14 +156,14 @@ impl Settings {
 /// How many tries beyond the first a route may make, over all its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct BudgetSettings {
+pub struct Budget {
     /// Retries earned by each request, 0 to 1: 0.2 allows one retry for five requests.
     pub share: f64,
     /// Retries per second that are always there, so that a quiet route may retry too.
     pub floor: f64,
 }
 
-impl Default for BudgetSettings {
+impl Default for Budget {
     fn default() -> Self {
         Self {
             share: 0.2,
@@ -125,7 +175,7 @@ impl Default for BudgetSettings {
 /// More retries per second than this are no floor but a flood.
 const HIGHEST_FLOOR: f64 = 100_000.0;
 
-impl BudgetSettings {
+impl Budget {
     /// What is wrong with them; paths start at the key.
     pub fn problems(&self) -> Vec<Problem> {
         let share = (!(0.0..=1.0).contains(&self.share)).then(|| {
@@ -145,14 +195,14 @@ mod tests {
     use super::*;
 
     fn paths(yaml: &str) -> Vec<String> {
-        let settings: Settings = serde_saphyr::from_str(yaml).unwrap();
+        let settings: Breaker = serde_saphyr::from_str(yaml).unwrap();
         let problems = settings.problems();
         problems.into_iter().flat_map(|found| found.path).collect()
     }
 
     #[test]
     fn the_defaults_are_fine_and_every_bad_range_is_named() {
-        assert_eq!(Settings::default().problems(), []);
+        assert_eq!(Breaker::default().problems(), []);
         assert_eq!(
             paths("{window: 50ms, failure_rate: 0, slow_rate: 1.1, min_calls: 0, consecutive: 0}"),
             [
@@ -166,12 +216,12 @@ mod tests {
         assert_eq!(paths("{failure_rate: .nan}"), ["failure_rate"]);
         assert_eq!(paths("{open_for: 10m}"), ["open_max"]);
         assert_eq!(paths("{open_for: 0s}"), ["open_for"]);
-        assert!(serde_saphyr::from_str::<Settings>("{open: 5s}").is_err());
+        assert!(serde_saphyr::from_str::<Breaker>("{open: 5s}").is_err());
     }
 
     #[test]
     fn a_budget_has_its_ranges_too() {
-        assert_eq!(BudgetSettings::default().problems(), []);
+        assert_eq!(Budget::default().problems(), []);
         for (share, floor) in [
             (-0.1, 1.0),
             (1.5, 1.0),
@@ -179,7 +229,7 @@ mod tests {
             (0.2, -1.0),
             (0.2, f64::INFINITY),
         ] {
-            let problems = BudgetSettings { share, floor }.problems();
+            let problems = Budget { share, floor }.problems();
             assert_eq!(problems.len(), 1, "{share} {floor}");
         }
     }
