@@ -146,7 +146,7 @@ fn explained(
     match planned {
         Ok(plan) => {
             let usual = plan.verdicts().iter().map(|it| shown(it, question, None));
-            let on = plan.by_class().flat_map(|(class, verdicts)| {
+            let on = plan.listed().flat_map(|(class, verdicts)| {
                 verdicts
                     .iter()
                     .map(move |it| shown(it, question, Some(class)))

@@ -13,7 +13,7 @@ pub(super) fn plan(plan: &Plan) -> Vec<record::Candidate> {
         .iter()
         .map(|verdict| candidate(verdict, None));
     let on = plan
-        .by_class()
+        .listed()
         .flat_map(|(class, verdicts)| verdicts.iter().map(move |it| candidate(it, Some(class))));
     usual.chain(on).collect()
 }

@@ -108,10 +108,8 @@ impl Candidate {
         }
     }
 
-    /// What one good answer costs in dollars, by expectation: cached input at its share, and everything again for
-    /// each answer that is not good. Failed tries count as paid, because providers bill what they read before they
-    /// fail or we hang up.
-    pub fn expected_cost(&self, question: &Question<'_>) -> Option<f64> {
+    /// What one answer of the expected length costs, cached input at its share.
+    pub fn expected_price(&self, question: &Question<'_>) -> Option<NanoDollars> {
         let cached = question.input_tokens as f64 * self.facts.cached_share.clamp(0.0, 1.0);
         let usage = Usage {
             input: question.input_tokens,
@@ -119,8 +117,15 @@ impl Candidate {
             cached: Some(cached as u64),
             ..Usage::default()
         };
-        let once = self.price()?.cost(&usage).0 as f64 / 1e9;
-        Some(once / self.success())
+        Some(self.price()?.cost(&usage))
+    }
+
+    /// What one good answer costs in dollars, by expectation: its price, and the price again for each try that gives
+    /// no good answer. Failed tries count as paid, because providers bill what they read before they fail or we hang
+    /// up.
+    pub fn expected_cost(&self, question: &Question<'_>) -> Option<f64> {
+        let price = self.expected_price(question)?;
+        Some(price.0 as f64 / 1e9 / self.success())
     }
 
     /// The share of tries that end in a good answer; never nothing, so that it can be divided by.

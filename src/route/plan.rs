@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Candidate, Retry, Strategy, Timeouts};
 use crate::{
+    facts::Circuit,
     outcome::{ErrorClass, Reason},
     policy::Policy,
 };
@@ -41,7 +42,7 @@ impl Verdict {
 
     /// Whether it may be tried although its circuit is open: whoever asks it needs leave to.
     pub fn is_panic(&self) -> bool {
-        self.kept && self.reason == Reason::PanicMode
+        self.kept && matches!(self.candidate.facts.circuit, Circuit::Open { .. })
     }
 }
 
@@ -99,9 +100,9 @@ impl Plan {
         Some(verdicts)
     }
 
-    /// The route's `fallback_on` lists, by class of failure.
-    pub fn by_class(&self) -> impl Iterator<Item = (ErrorClass, &[Verdict])> {
-        self.on.iter().map(|(class, listed)| (*class, &**listed))
+    /// Every list of `fallback_on` with its class.
+    pub fn listed(&self) -> impl Iterator<Item = (ErrorClass, &[Verdict])> {
+        self.on.iter().map(|(class, list)| (*class, &**list))
     }
 
     /// Whom to try after `failed` failed like this. After a prompt that was too long, only targets that may take

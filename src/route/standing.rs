@@ -73,25 +73,38 @@ fn failed(verdict: &Verdict) -> Option<f64> {
 /// Puts behind who has just recovered, who is at its cap, and who is spared, in this order; the order among each
 /// stays. `drawn` says that the strategy gave those that recover their smaller share itself.
 pub(super) fn line_up(pool: &mut [Verdict], seed: u64, drawn: bool) {
-    let mut moved = false;
-    for verdict in pool.iter_mut() {
-        let candidate = &verdict.candidate;
-        let late = |share: f64| {
-            let chance = mix(seed ^ candidate.digest);
-            !drawn && Chance::of(chance, Purpose::SlowStart).draw() >= share
-        };
-        let reason = match candidate.facts.circuit {
-            Circuit::Open { .. } => Reason::PanicMode,
-            _ if candidate.is_full() => Reason::Busy,
-            Circuit::HalfOpen => Reason::Probe,
-            Circuit::Warming { share } if late(share) => Reason::SlowStart,
-            _ => continue,
-        };
-        verdict.reason = reason;
-        moved = true;
+    let of = |verdict: &Verdict| standing(verdict, seed, drawn);
+    if pool.iter().all(|verdict| of(verdict).is_none()) {
+        return;
     }
-    if moved {
-        pool.sort_by_key(rank);
+    pool.sort_by_cached_key(|verdict| rank(of(verdict)));
+    for verdict in pool.iter_mut().filter(|one| one.reason != Reason::Relaxed) {
+        verdict.reason = of(verdict).unwrap_or(verdict.reason);
+    }
+}
+
+/// What a target's health says of its place, if anything.
+fn standing(verdict: &Verdict, seed: u64, drawn: bool) -> Option<Reason> {
+    let candidate = &verdict.candidate;
+    let late = |share: f64| {
+        let chance = mix(seed ^ candidate.digest);
+        !drawn && Chance::of(chance, Purpose::SlowStart).draw() >= share
+    };
+    match candidate.facts.circuit {
+        Circuit::Open { .. } => Some(Reason::PanicMode),
+        _ if candidate.is_full() => Some(Reason::Busy),
+        Circuit::HalfOpen => Some(Reason::Probe),
+        Circuit::Warming { share } if late(share) => Some(Reason::SlowStart),
+        _ => None,
+    }
+}
+
+fn rank(standing: Option<Reason>) -> u8 {
+    match standing {
+        Some(Reason::SlowStart) => 1,
+        Some(Reason::Busy) => 2,
+        Some(Reason::PanicMode) => 3,
+        _ => 0,
     }
 }
 
@@ -106,14 +119,5 @@ pub(super) fn panic_last(verdicts: &mut [Verdict]) {
     };
     if leads(verdicts) && verdicts.iter().any(|one| one.kept && !one.is_panic()) {
         verdicts.sort_by_key(Verdict::is_panic);
-    }
-}
-
-fn rank(verdict: &Verdict) -> u8 {
-    match verdict.reason {
-        Reason::SlowStart => 1,
-        Reason::Busy => 2,
-        Reason::PanicMode => 3,
-        _ => 0,
     }
 }

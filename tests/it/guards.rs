@@ -18,7 +18,9 @@ use waypost::{
     upstream::Upstream,
 };
 
-use crate::support::{Act, Gateway, Provider, chat, completion, gateway::PATIENCE, raw::Raw};
+use crate::support::{
+    Act, Gateway, Provider, chat, completion, gateway::PATIENCE, raw::Raw, streamed,
+};
 
 const KEY: &str = "wp-0123456789abcdef";
 
@@ -112,7 +114,7 @@ async fn who_never_answers_leaves_time_for_the_next() {
     for stream in [false, true] {
         let silent = Provider::start([Act::Hang]).await;
         let ready = Provider::start([if stream {
-            Act::Stream(sse("Hi"))
+            streamed("Hi")
         } else {
             completion("Hi")
         }])

@@ -29,7 +29,7 @@ pub enum Strategy {
     Weighted,
     /// By the expected cost of this request, cached input and invalid answers counted.
     Cheapest,
-    /// By the predicted end of this answer; among about equals the less busy of two drawn.
+    /// By the expected time of this answer; among about equals the less busy of two drawn.
     Fastest,
     /// By a score over cost, time, validity and load, as `weights` says.
     Balanced,
@@ -92,7 +92,7 @@ impl Strategy {
 pub struct Weights {
     /// The expected cost, against that of the pool's dearest.
     pub cost: f64,
-    /// The predicted time, against that of the pool's slowest.
+    /// The expected time, against that of the pool's slowest.
     pub latency: f64,
     /// The share of tries that end in no good answer.
     pub validity: f64,

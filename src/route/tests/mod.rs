@@ -1,9 +1,22 @@
+//! Routing, as tables: facts in; order and reasons out.
+
+mod fallbacks;
+mod filters;
+mod hints;
+mod limits;
+mod properties;
+mod routes;
+mod standing;
+mod strategies;
+
+use std::time::Duration;
+
 use super::*;
 use crate::{
-    catalog::{Card, CardSettings, resolve},
-    facts::Facts,
+    catalog::{Ability, CardSettings, resolve},
+    facts::{Circuit, Estimate, Facts},
     outcome::Reason,
-    route::{Detail, Rights},
+    route::{Detail, Hints, Rights, Verdict},
 };
 
 struct Everything;
@@ -34,19 +47,35 @@ impl Rights for Only {
     }
 }
 
-fn card(name: &str) -> Card {
-    let settings = CardSettings {
-        base_url: Some("http://127.0.0.1:1/v1".into()),
-        ..CardSettings::default()
-    };
-    resolve(name, &settings, None).unwrap()
-}
+/// Four providers of one known model each; other models are unknown. A question of 1,000 tokens with an answer of 500
+/// costs $0.003 at `a`, $0.006 at `b`, $0.012 at `c`; nobody knows what at `d`.
+const PROVIDERS: [(&str, &str); 4] = [
+    (
+        "a",
+        "{tags: [eu], models: {1: {price: {input: 1, output: 4, cache_read: 0}, context: 8000}}}",
+    ),
+    (
+        "b",
+        "{tags: [eu, own], models: {2: {price: {input: 2, output: 8}, context: 32000}}}",
+    ),
+    (
+        "c",
+        "{models: {3: {price: {input: 4, output: 16}, context: 128000, cannot: [vision]}}}",
+    ),
+    ("d", "{models: {4: {}}}"),
+];
 
-fn asked(rights: &dyn Rights, seed: u64) -> Question<'_> {
-    Question {
-        seed,
-        ..Question::of(rights)
-    }
+fn router(yaml: &str) -> Result<Router, Vec<Problem>> {
+    let routes: BTreeMap<String, Settings> = serde_saphyr::from_str(yaml).unwrap();
+    let cards = PROVIDERS.map(|(name, yaml)| {
+        let written: CardSettings = serde_saphyr::from_str(yaml).unwrap();
+        let settings = CardSettings {
+            base_url: Some("http://127.0.0.1:1/v1".into()),
+            ..written
+        };
+        resolve(name, &settings, None).unwrap()
+    });
+    Router::new(Arc::new(Catalog::new(cards)), &routes)
 }
 
 /// Nobody has been asked yet.
@@ -54,117 +83,116 @@ fn unknown(_: &Candidate, _: Detail) -> Facts {
     Facts::default()
 }
 
-fn router(yaml: &str) -> Result<Router, Vec<Problem>> {
-    let settings: BTreeMap<String, Settings> = serde_saphyr::from_str(yaml).unwrap();
-    Router::new(Arc::new(Catalog::new([card("a"), card("b")])), &settings)
+/// 1,000 tokens in, 500 expected out.
+fn question() -> Question<'static> {
+    Question {
+        input_tokens: 1_000,
+        expected_output: 500,
+        ..Question::of(&Everything)
+    }
 }
 
-fn order(yaml: &str, name: &str, rights: &dyn Rights, seed: u64) -> Vec<String> {
-    let plan = router(yaml)
-        .unwrap()
-        .plan(name, &asked(rights, seed), &unknown)
-        .unwrap();
-    plan.order()
-        .map(|verdict| verdict.candidate.name.to_string())
-        .collect()
+/// What is known of targets, by name.
+type Table<'a> = &'a [(&'a str, Facts)];
+
+/// Plans the route `r` over facts, where `question` says.
+fn plan_for(yaml: &str, table: Table<'_>, question: &Question<'_>) -> Result<Plan, NoPlan> {
+    plan_over(&router(yaml).unwrap(), table, question)
 }
 
-fn problems(yaml: &str) -> Vec<String> {
-    router(yaml)
-        .unwrap_err()
-        .iter()
-        .map(Problem::to_string)
-        .collect()
+fn plan_over(router: &Router, table: Table<'_>, question: &Question<'_>) -> Result<Plan, NoPlan> {
+    let gather = |candidate: &Candidate, _| {
+        let known = table.iter().find(|(name, _)| *name == &*candidate.name);
+        known.map(|(_, facts)| *facts).unwrap_or_default()
+    };
+    router.plan("r", question, &gather)
 }
 
-#[test]
-fn priority_keeps_the_list_and_appends_fallbacks_of_fallbacks_once() {
-    let yaml = "
-        r: { targets: [a/1, b/2], fallback: [s, a/9] }
-        s: { targets: [b/3, a/1], fallback: [b/4] }";
-    assert_eq!(
-        order(yaml, "r", &Everything, 0),
-        ["a/1", "b/2", "b/3", "b/4", "a/9"]
-    );
+/// Everybody in a plan with the reason; those dropped in brackets.
+fn shown(verdicts: &[Verdict]) -> Vec<String> {
+    let line = |verdict: &Verdict| {
+        let text = format!("{} {}", verdict.candidate.name, verdict.reason.label());
+        if verdict.kept {
+            text
+        } else {
+            format!("({text})")
+        }
+    };
+    verdicts.iter().map(line).collect()
 }
 
-#[test]
-fn a_name_with_a_slash_is_one_target() {
-    assert_eq!(order("{}", "a/x/y", &Everything, 0), ["a/x/y"]);
+/// Facts in; order and reasons out.
+fn check_for(yaml: &str, table: Table<'_>, question: &Question<'_>, expected: &[&str]) {
+    let found = match plan_for(yaml, table, question) {
+        Ok(plan) => shown(plan.verdicts()),
+        Err(refused) => shown(refused.verdicts()),
+    };
+    assert_eq!(found, expected, "{yaml} {table:#?}");
 }
 
-#[test]
-fn weighted_draws_in_proportion_and_is_replayed_by_its_seed() {
-    let yaml = "r: { strategy: weighted, targets: [{target: a/1, weight: 9}, {target: b/1}, {target: b/0, weight: 0}] }";
+/// The same for the usual question.
+fn check(yaml: &str, table: Table<'_>, expected: &[&str]) {
+    check_for(yaml, table, &question(), expected);
+}
+
+/// The share of seeds whose plan has `target` first, in hundredths.
+fn first_of_100(yaml: &str, table: Table<'_>, target: &str) -> f64 {
+    let seeds = 4_000;
     let router = router(yaml).unwrap();
-    let first = |seed| {
-        let plan = router
-            .plan("r", &asked(&Everything, seed), &unknown)
-            .unwrap();
-        let first = plan.order().next().unwrap().candidate.name.to_string();
-        assert_eq!(plan.order().count(), 2, "weight 0 is out");
-        first
+    let first = |seed: &u64| {
+        let question = Question {
+            seed: *seed,
+            ..question()
+        };
+        let plan = plan_over(&router, table, &question);
+        plan.is_ok_and(|plan| plan.order().next().unwrap().candidate.name.as_ref() == target)
     };
-    let heavy = (0..2_000).filter(|seed| first(*seed) == "a/1").count();
-    // 90 % of 2,000, give or take five standard deviations (13.4).
-    assert!((1_733..=1_867).contains(&heavy), "{heavy}");
-    assert_eq!(first(7), first(7));
+    (0..seeds).filter(first).count() as f64 * 100.0 / seeds as f64
 }
 
-#[test]
-fn what_the_key_forbids_is_dropped_with_its_reason() {
-    let yaml = "r: { targets: [a/1, b/2] }";
-    assert_eq!(order(yaml, "r", &Only("b/2"), 0), ["b/2"]);
-    let error = router(yaml)
-        .unwrap()
-        .plan("r", &asked(&Only("c/3"), 0), &unknown)
-        .unwrap_err();
-    let NoPlan::NothingLeft(verdicts) = error else {
-        panic!("{error}")
-    };
-    assert!(
-        verdicts
-            .iter()
-            .all(|verdict| verdict.reason == Reason::KeyForbids)
-    );
-    let error = router(yaml)
-        .unwrap()
-        .plan("a/1", &asked(&Only("b/2"), 0), &unknown)
-        .unwrap_err();
-    assert!(matches!(error, NoPlan::Forbidden(_)), "{error}");
+fn millis(p50: u64, p95: u64) -> Option<Estimate> {
+    Some(Estimate {
+        p50: Duration::from_millis(p50),
+        p95: Duration::from_millis(p95),
+        samples: 50.0,
+    })
 }
 
-#[test]
-fn unknown_names_are_said_to_be_unknown() {
-    let error = router("{}")
-        .unwrap()
-        .plan("gpt", &asked(&Everything, 0), &unknown)
-        .unwrap_err();
-    assert_eq!(error.to_string(), "the model `gpt` does not exist");
-    let error = router("{}")
-        .unwrap()
-        .plan("c/gpt", &asked(&Everything, 0), &unknown)
-        .unwrap_err();
-    assert!(matches!(error, NoPlan::UnknownModel(_)));
+/// Takes this long, measured just now.
+fn takes(p50: u64, p95: u64) -> Facts {
+    Facts {
+        first_token: millis(p50 / 4, p95 / 4),
+        total: millis(p50, p95),
+        idle: Some(Duration::ZERO),
+        ..Facts::default()
+    }
 }
 
-#[test]
-fn every_problem_is_reported_at_once() {
-    let yaml = "
-        r: { targets: [aa/1, plain], fallback: [s2] }
-        s: { targets: [a/1], fallback: [t], retry: { attempts: 0 } }
-        t: { targets: [a/1], fallback: [s] }
-        u: {}";
-    assert_eq!(
-        problems(yaml),
-        [
-            "r.targets.0: there is no provider `aa`; did you mean `a`?",
-            "r.targets.1: `plain` is no target: write `provider/model`",
-            "r.fallback.0: `s2` is no target: write `provider/model`; did you mean `s`?",
-            "s.retry.attempts: 0 attempts; expected 1 to 10",
-            "u: the route `u` has no targets; expected `targets: [provider/model, …]`",
-            "s.fallback: the fallbacks of `s` lead back to it",
-            "t.fallback: the fallbacks of `t` lead back to it",
-        ]
-    );
+fn load(in_flight: u32, capacity: Option<u32>) -> Facts {
+    Facts {
+        in_flight,
+        capacity,
+        ..Facts::default()
+    }
+}
+
+fn circuit(circuit: Circuit) -> Facts {
+    Facts {
+        circuit,
+        ..Facts::default()
+    }
+}
+
+fn open(secs: u64, failure_rate: f64) -> Facts {
+    circuit(Circuit::Open {
+        remaining: Duration::from_secs(secs),
+        failure_rate,
+    })
+}
+
+fn cooling(secs: u64) -> Facts {
+    Facts {
+        cooldown: Some(Duration::from_secs(secs)),
+        ..Facts::default()
+    }
 }
