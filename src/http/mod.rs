@@ -16,6 +16,7 @@ mod health;
 mod listen;
 mod messages;
 mod models;
+mod name;
 mod router;
 mod settings;
 mod sse;
