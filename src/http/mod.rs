@@ -17,6 +17,7 @@ mod listen;
 mod messages;
 mod models;
 mod name;
+mod paths;
 mod router;
 mod settings;
 mod sse;
@@ -24,6 +25,7 @@ mod tls;
 
 pub use hall::{Face, Hall};
 pub use listen::{Listener, serve};
+pub use paths::Paths;
 pub use router::{admin_router, public_router};
 pub use settings::{Settings, Tls};
 pub use tls::{BadTls, acceptor};
