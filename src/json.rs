@@ -45,12 +45,7 @@ impl<'a> Object<'a> {
 
     /// Parses the top level; fails on anything but an object, on bad JSON at any depth and on repeated keys.
     pub fn parse(text: &'a [u8]) -> serde_json::Result<Self> {
-        // Checked as a whole, and fast, instead of piece by piece in the parser.
-        match simdutf8::basic::from_utf8(text) {
-            Ok(text) => serde_json::from_str(text),
-            // The parser knows where the text is none.
-            Err(_) => serde_json::from_slice(text),
-        }
+        parse(text)
     }
 
     /// Parses a raw value that should be an object.
@@ -189,6 +184,16 @@ impl<'a> Object<'a> {
 
     fn position(&self, key: &str) -> Option<usize> {
         self.members.iter().position(|(have, _)| have == key)
+    }
+}
+
+/// Parses JSON text.
+pub fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> serde_json::Result<T> {
+    // Checked as a whole, and fast, instead of piece by piece in the parser.
+    match simdutf8::basic::from_utf8(text) {
+        Ok(text) => serde_json::from_str(text),
+        // The parser knows where the text is none.
+        Err(_) => serde_json::from_slice(text),
     }
 }
 
