@@ -5,6 +5,8 @@
 //! spelling and unknown fields survive, and provider prompt caches keep hitting. A key that stands twice is
 //! an error: two readers of the same body must never see two different models.
 
+mod skim;
+
 use std::{borrow::Cow, collections::HashSet, fmt};
 
 use bytes::Bytes;
@@ -45,7 +47,26 @@ impl<'a> Object<'a> {
 
     /// Parses the top level; fails on anything but an object, on bad JSON at any depth and on repeated keys.
     pub fn parse(text: &'a [u8]) -> serde_json::Result<Self> {
-        parse(text)
+        let skimmed = simdutf8::basic::from_utf8(text).ok().map(Self::skim);
+        match skimmed {
+            Some(Some(object)) => Ok(object),
+            _ => parse(text),
+        }
+    }
+
+    /// A plain object with few members, each of them once.
+    fn skim(text: &'a str) -> Option<Self> {
+        let members = skim::members(text)?;
+        let distinct = |(at, (key, _)): (usize, &(&str, _))| {
+            members[..at].iter().all(|(other, _)| other != key)
+        };
+        let plain = members.len() <= FEW && members.iter().enumerate().all(distinct);
+        plain.then(|| Object {
+            members: members
+                .iter()
+                .map(|(key, raw)| (Cow::Borrowed(*key), Cow::Borrowed(*raw)))
+                .collect(),
+        })
     }
 
     /// Parses a raw value that should be an object.
