@@ -26,8 +26,11 @@ const FEW: usize = 32;
 /// The top level of a JSON object, in source order. Keys are unique.
 #[derive(Clone, Debug, Default)]
 pub struct Object<'a> {
-    members: Vec<(Cow<'a, str>, Cow<'a, RawValue>)>,
+    members: Members<'a>,
 }
+
+/// Keys and raw values, in source order.
+type Members<'a> = Vec<(Cow<'a, str>, Cow<'a, RawValue>)>;
 
 /// A member that is there but has not the type its reader expects.
 #[derive(Debug, thiserror::Error)]
@@ -56,17 +59,12 @@ impl<'a> Object<'a> {
 
     /// A plain object with few members, each of them once.
     fn skim(text: &'a str) -> Option<Self> {
-        let members = skim::members(text)?;
-        let distinct = |(at, (key, _)): (usize, &(&str, _))| {
-            members[..at].iter().all(|(other, _)| other != key)
+        let object = Object {
+            members: skim::members(text)?,
         };
-        let plain = members.len() <= FEW && members.iter().enumerate().all(distinct);
-        plain.then(|| Object {
-            members: members
-                .iter()
-                .map(|(key, raw)| (Cow::Borrowed(*key), Cow::Borrowed(*raw)))
-                .collect(),
-        })
+        let first = |(at, (key, _)): (usize, &(Cow<'_, str>, _))| object.position(key) == Some(at);
+        let plain = object.members.len() <= FEW && object.members.iter().enumerate().all(first);
+        plain.then_some(object)
     }
 
     /// Parses a raw value that should be an object.

@@ -139,8 +139,8 @@ fn builder(settings: &Settings) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
+        // A hundred headers at most: hyper's own number, for which it needs no memory beyond its stack.
         .header_read_timeout(settings.header_timeout.get())
-        .max_headers(128)
         .max_buf_size(64 * 1024);
     builder
         .http2()

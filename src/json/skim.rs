@@ -5,6 +5,8 @@
 //! whatever else it meets (control characters, escapes in keys, brackets sixty deep, a mistake) it leaves to the
 //! parser, which knows what to say. So it may refuse anything, and must take nothing that the parser would not.
 
+use std::borrow::Cow;
+
 use memchr::memchr2;
 use serde::{
     Deserialize, Deserializer,
@@ -16,9 +18,11 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use super::Members;
+
 /// The members of the object that `text` is, keys without their quotes, in order. `None` where the parser shall
 /// say what it is. Keys may stand twice.
-pub(super) fn members(text: &str) -> Option<Vec<(&str, &RawValue)>> {
+pub(super) fn members(text: &str) -> Option<Members<'_>> {
     // Without a branch, so that many bytes are looked at in one step.
     let control = text.bytes().fold(false, |seen, byte| seen | (byte < b' '));
     if control {
@@ -34,7 +38,8 @@ pub(super) fn members(text: &str) -> Option<Vec<(&str, &RawValue)>> {
             let key = skim.key()?;
             let start = skim.at;
             skim.value()?;
-            members.push((key, trusted(&text[start..skim.at])?));
+            let value = trusted(&text[start..skim.at])?;
+            members.push((Cow::Borrowed(key), Cow::Borrowed(value)));
             skim.spaces();
             if !skim.take(b',') {
                 skim.expect(b'}')?;
@@ -244,12 +249,12 @@ mod tests {
 
     fn skimmed(text: &str) -> Option<Vec<(String, String)>> {
         let members = members(text)?;
-        let distinct: HashSet<&str> = members.iter().map(|(key, _)| *key).collect();
+        let distinct: HashSet<&str> = members.iter().map(|(key, _)| &**key).collect();
         (distinct.len() == members.len()).then_some(())?;
         Some(
             members
-                .into_iter()
-                .map(|(key, raw)| (key.to_owned(), raw.get().to_owned()))
+                .iter()
+                .map(|(key, raw)| (key.to_string(), raw.get().to_owned()))
                 .collect(),
         )
     }
