@@ -104,3 +104,13 @@ pub struct Estimate {
     /// How many requests it rests on, older ones counting less.
     pub samples: f64,
 }
+
+/// What is left of a provider's rate limit, by the headers of one answer: of its tightest limit, where it has
+/// several.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Allowance {
+    /// What remains, as a share of the limit from 0 to 1.
+    pub share: f64,
+    /// How long until the limit is whole again, if the provider says so.
+    pub reset: Option<Duration>,
+}

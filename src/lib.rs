@@ -19,6 +19,7 @@ pub mod chat;
 pub mod facts;
 pub mod json;
 pub mod outcome;
+pub mod policy;
 pub mod problem;
 pub mod secret;
 pub mod span;
@@ -29,6 +30,7 @@ pub mod telemetry;
 
 // Judgement: pure, or with the time as an argument.
 pub mod access;
+pub mod health;
 pub mod limit;
 pub mod route;
 

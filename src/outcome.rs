@@ -129,6 +129,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// What may be done next.
     pub fate: Fate,
+    /// A word for machines that says more than the class does; the class's own when absent.
+    pub code: Option<&'static str>,
 }
 
 impl Failure {
@@ -141,6 +143,7 @@ impl Failure {
             param: None,
             retry_after: None,
             fate: class.fate(),
+            code: None,
         }
     }
 
@@ -156,6 +159,14 @@ impl Failure {
     pub fn with_status(self, status: u16) -> Self {
         Self {
             status: Some(status),
+            ..self
+        }
+    }
+
+    /// The same failure with a word of its own for machines.
+    pub fn with_code(self, code: &'static str) -> Self {
+        Self {
+            code: Some(code),
             ..self
         }
     }
@@ -177,8 +188,10 @@ pub enum AttemptKind {
     Primary,
     /// The same target again.
     Retry,
-    /// Another target after a failure.
+    /// Another target, or another key for the same one, after a failure.
     Fallback,
+    /// The first request through a half-open circuit.
+    Probe,
 }
 
 impl AttemptKind {
@@ -188,6 +201,7 @@ impl AttemptKind {
             Self::Primary => "primary",
             Self::Retry => "retry",
             Self::Fallback => "fallback",
+            Self::Probe => "probe",
         }
     }
 }

@@ -11,18 +11,22 @@ pub use load::{Good, load};
 pub use run::{Failed, Options, Started, run};
 pub use wire::{Wired, wire};
 
-use std::{collections::HashMap, io::Write, sync::Arc};
+use std::{collections::HashMap, io::Write, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
     config::File,
+    health::Health,
     http::Face,
     limit::{self, Limits},
     relay::Desk,
     telemetry::{AccessLog, Ledger},
     upstream::Upstream,
 };
+
+/// Targets nobody has asked for so long are forgotten at the next reload.
+const FORGOTTEN: Duration = Duration::from_secs(60 * 60);
 
 /// What outlives a reload.
 #[derive(Debug)]
@@ -31,6 +35,7 @@ pub struct Memory {
     pub ledger: Arc<Ledger>,
     upstream: Arc<Upstream>,
     limits: limit::Registry,
+    health: Arc<Health>,
 }
 
 impl Memory {
@@ -41,6 +46,7 @@ impl Memory {
             ledger: Ledger::start(output),
             upstream: Arc::new(Upstream::new(file.upstream.clone())),
             limits: limit::Registry::default(),
+            health: Arc::new(Health::new()),
         }
     }
 
@@ -61,6 +67,7 @@ impl Memory {
         let desk = Desk {
             router: wired.router,
             upstream: self.upstream.clone(),
+            health: self.health.clone(),
         };
         Face {
             access: wired.access,
@@ -76,5 +83,6 @@ impl Memory {
     /// Forgets what no configuration uses any more.
     pub fn forget_unused(&self) {
         self.limits.forget_unused();
+        self.health.forget_idle(Instant::now(), FORGOTTEN);
     }
 }

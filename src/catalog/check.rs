@@ -119,6 +119,12 @@ fn simulation(card: &CardSettings, problems: &mut Vec<Problem>) {
         let problem = Problem::new(["tokens_per_second"], format!("{speed} is no speed"));
         problems.push(problem.expected("a number above 0"));
     }
+    if let Some(outage) = &card.outage
+        && outage.every.get().as_secs() == 0
+    {
+        let problem = Problem::new(["outage", "every"], "outages cannot come that often");
+        problems.push(problem.expected("at least 1s"));
+    }
     if card.dialect == Some(DialectName::Simulated) {
         return;
     }
@@ -128,6 +134,7 @@ fn simulation(card: &CardSettings, problems: &mut Vec<Problem>) {
         ("error_rate", card.error_rate.is_some()),
         ("seed", card.seed.is_some()),
         ("faults", !card.faults.is_empty()),
+        ("outage", card.outage.is_some()),
     ];
     for (key, _) in given.into_iter().filter(|(_, given)| *given) {
         let message = format!("`{key}` has a meaning for simulated providers only");

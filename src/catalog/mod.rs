@@ -19,6 +19,6 @@ pub use model::{Ability, Mode, Model};
 pub use overlay::resolve;
 pub use price::{NanoDollars, Price, Rate, Tier};
 pub use quirks::{EffortStyle, MaxTokensField, Quirks, ReasoningHistory, StreamUsage, ToolIds};
-pub use settings::{Api, CardSettings, Fault, Simulation};
+pub use settings::{Api, CardSettings, Fault, Outage, Simulation};
 pub use shipped::{enabled_by, shipped, shipped_names};
 pub use target::{Catalog, NoTarget, Target};

@@ -69,6 +69,7 @@ pub fn resolve(
             error_rate: card.error_rate.unwrap_or(0.0),
             seed: card.seed.unwrap_or(0),
             faults: card.faults,
+            outage: card.outage,
         },
     })
 }
@@ -126,6 +127,7 @@ impl CardSettings {
             } else {
                 over.faults
             },
+            outage: over.outage.or(self.outage),
         }
     }
 }

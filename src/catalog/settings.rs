@@ -66,6 +66,8 @@ pub struct CardSettings {
     pub seed: Option<u64>,
     /// Simulated: faults that happen to the first requests, in order, one each; then chance decides.
     pub faults: Vec<Fault>,
+    /// Simulated: an outage that comes back.
+    pub outage: Option<Outage>,
 }
 
 /// One of a provider's surfaces: paths below the base URL. `{deployment}`, `{api_version}` and `{model}` are
@@ -96,6 +98,8 @@ pub struct Simulation {
     pub seed: u64,
     /// Faults of the first requests.
     pub faults: Vec<Fault>,
+    /// An outage that comes back.
+    pub outage: Option<Outage>,
 }
 
 /// A scripted fault of a simulated provider.
@@ -126,4 +130,29 @@ pub enum Fault {
     NoTerminator,
     /// An answer that carries no usage.
     NoUsage,
+    /// An answer whose first token takes ten times as long.
+    Slow,
+    /// An answer that says nothing.
+    Empty,
+    /// Where JSON or arguments were asked for: some that fit no schema.
+    OffSchema,
+    /// Where tools may be called: a call of one that nobody offered.
+    UnknownTool,
+}
+
+/// An outage that comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outage {
+    /// Time from the beginning of one to the beginning of the next, by the clock and shifted by the seed.
+    pub every: Span,
+    /// How long each lasts.
+    pub lasts: Span,
+    /// What happens to every request in it; default `overloaded`.
+    #[serde(default = "overloaded")]
+    pub fault: Fault,
+}
+
+fn overloaded() -> Fault {
+    Fault::Overloaded
 }

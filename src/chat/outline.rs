@@ -35,13 +35,21 @@ impl Outline {
         estimate_tokens(self.prompt_bytes).max(1)
     }
 
+    /// The most output tokens the caller allows, over all answers wanted.
+    pub fn max_output(&self) -> Option<u64> {
+        let answers = self.n.max(1);
+        self.max_tokens.map(|most| most.saturating_mul(answers))
+    }
+
+    /// The output tokens to be expected where nothing better is known, over all answers wanted.
+    pub fn expected_output(&self) -> u64 {
+        self.max_output()
+            .unwrap_or(UNSTATED_OUTPUT.saturating_mul(self.n.max(1)))
+    }
+
     /// Tokens to reserve before the call: the estimated input and the output the caller allows.
     pub fn reserved_tokens(&self) -> u64 {
-        let output = self
-            .max_tokens
-            .unwrap_or(UNSTATED_OUTPUT)
-            .saturating_mul(self.n.max(1));
-        self.input_tokens().saturating_add(output)
+        self.input_tokens().saturating_add(self.expected_output())
     }
 }
 

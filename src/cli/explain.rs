@@ -1,14 +1,14 @@
 //! `waypost explain`.
 
-use std::{io::Read, time::Duration};
+use std::{io::Read, sync::Arc, time::Duration};
 
 use clap::Args;
 
 use super::{ConfigOption, Outcome, say, serve::block_on, source};
 use crate::{
     access::Access,
-    json::Object,
-    relay::{self, Explained},
+    relay::{self, Desk, Explained},
+    upstream::{self, Upstream},
 };
 
 /// How long a running gateway may take to explain.
@@ -72,21 +72,17 @@ fn plan(options: &Options, body: &[u8]) -> Result<Explained, Outcome> {
     let Some(wired) = &checked.wired else {
         return Err(Outcome::Bad(checked.report()));
     };
-    let body = Object::parse(body)
-        .map_err(|error| Outcome::Bad(format!("the request is no JSON object: {error}")))?;
-    let model: String = body
-        .peek("model")
-        .ok_or_else(|| Outcome::Bad("the request names no `model`".into()))?;
     // The operator asks, who may use everything.
     let operator = Access::open()
         .identify(None)
         .map_err(|denied| Outcome::Failed(denied.to_string()))?;
-    Ok(relay::explain(
-        &wired.router,
-        &model,
-        &operator,
-        options.seed,
-    ))
+    let desk = Desk {
+        router: wired.router.clone(),
+        upstream: Arc::new(Upstream::new(upstream::Settings::default())),
+        health: Arc::default(),
+    };
+    relay::explain(&desk, body, &operator, options.seed)
+        .map_err(|malformed| Outcome::Bad(format!("the request is none: {malformed}")))
 }
 
 fn ask(url: &str, key: Option<&str>, body: Vec<u8>) -> Result<Explained, Outcome> {

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use crate::outcome::{ErrorClass, Failure, Fate};
+use crate::{
+    facts::Allowance,
+    outcome::{ErrorClass, Failure, Fate},
+};
 
 /// The longest wait believed. What takes longer is not waited for anyway, and hostile numbers end here.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(600);
@@ -161,24 +164,45 @@ fn retry_delay(body: &str) -> Option<Duration> {
     duration(rest.split('"').next()?)
 }
 
-/// The longest reset among the limits of which nothing remains: for each `…ratelimit…remaining…` header of 0
-/// the header with `reset` in its place.
+/// The longest reset among the limits of which nothing remains.
 fn exhausted(headers: &HeaderMap) -> Option<Duration> {
-    let reset = |name: &str| {
-        let value = text(headers, &name.replace("remaining", "reset"))?;
-        duration(value).or_else(|| until(value, headers))
+    remaining(headers)
+        .filter(|(_, left)| *left <= 0.0)
+        .filter_map(|(name, _)| reset(headers, name))
+        .max()
+}
+
+/// What is left of the provider's rate limit, by any of its answers: `x-ratelimit-{limit,remaining,reset}-…` and
+/// `anthropic-ratelimit-…-{limit,remaining,reset}`. Of several limits the one with the least left; of equals
+/// the one with the longest reset.
+pub fn allowance(headers: &HeaderMap) -> Option<Allowance> {
+    let share = |(name, left): (&str, f64)| {
+        let limit = number(text(headers, &name.replace("remaining", "limit"))?)?;
+        // Some say 0 of 0 where there is no limit.
+        (limit > 0.0).then(|| Allowance {
+            share: (left / limit).clamp(0.0, 1.0),
+            reset: reset(headers, name),
+        })
     };
+    remaining(headers).filter_map(share).min_by(|one, other| {
+        let by_share = one.share.total_cmp(&other.share);
+        by_share.then_with(|| other.reset.cmp(&one.reset))
+    })
+}
+
+/// The `…ratelimit…remaining…` headers and what they say.
+fn remaining(headers: &HeaderMap) -> impl Iterator<Item = (&str, f64)> {
     headers
         .keys()
         .map(http::HeaderName::as_str)
         .filter(|name| name.contains("ratelimit") && name.contains("remaining"))
-        .filter(|name| {
-            text(headers, name)
-                .and_then(number)
-                .is_some_and(|left| left <= 0.0)
-        })
-        .filter_map(reset)
-        .max()
+        .filter_map(|name| Some((name, text(headers, name).and_then(number)?)))
+}
+
+/// The reset that belongs to a header of what remains: the header with `reset` in its place.
+fn reset(headers: &HeaderMap, name: &str) -> Option<Duration> {
+    let value = text(headers, &name.replace("remaining", "reset"))?;
+    duration(value).or_else(|| until(value, headers))
 }
 
 /// A duration as written: seconds (`2.5`) or numbers with units (`1h`, `6m0s`, `1m2.5s`, `12ms`).
@@ -354,6 +378,55 @@ mod tests {
             ],
             Some(2_000),
         );
+    }
+
+    #[test]
+    fn the_tightest_limit_is_the_allowance() {
+        let check = |pairs: &[(&'static str, &'static str)],
+                     expected: Option<(f64, Option<u64>)>| {
+            let found = allowance(&headers(pairs));
+            let expected = expected.map(|(share, secs)| Allowance {
+                share,
+                reset: secs.map(Duration::from_secs),
+            });
+            assert_eq!(found, expected, "{pairs:?}");
+        };
+        let openai = [
+            ("x-ratelimit-limit-requests", "60"),
+            ("x-ratelimit-remaining-requests", "59"),
+            ("x-ratelimit-reset-requests", "1s"),
+            ("x-ratelimit-limit-tokens", "150000"),
+            ("x-ratelimit-remaining-tokens", "37500"),
+            ("x-ratelimit-reset-tokens", "6m0s"),
+        ];
+        check(&openai, Some((0.25, Some(360))));
+        let anthropic = [
+            ("date", "Sun, 22 Nov 2026 15:04:00 GMT"),
+            ("anthropic-ratelimit-requests-limit", "50"),
+            ("anthropic-ratelimit-requests-remaining", "0"),
+            ("anthropic-ratelimit-requests-reset", "2026-11-22T15:04:09Z"),
+            ("anthropic-ratelimit-input-tokens-limit", "50000"),
+            ("anthropic-ratelimit-input-tokens-remaining", "0"),
+            (
+                "anthropic-ratelimit-input-tokens-reset",
+                "2026-11-22T15:04:30Z",
+            ),
+        ];
+        check(&anthropic, Some((0.0, Some(30))));
+        check(&[], None);
+        let hostile = |limit, left| {
+            [
+                ("x-ratelimit-limit", limit),
+                ("x-ratelimit-remaining", left),
+            ]
+        };
+        check(&hostile("0", "0"), None);
+        check(&hostile("-5", "3"), None);
+        check(&hostile("NaN", "3"), None);
+        check(&hostile("10", "1e999"), None);
+        check(&hostile("10", "-3"), Some((0.0, None)));
+        check(&hostile("10", "99"), Some((1.0, None)));
+        check(&[("x-ratelimit-remaining", "3")], None);
     }
 
     #[test]

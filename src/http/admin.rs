@@ -11,14 +11,16 @@ use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use super::{Hall, body, error::Reply};
-use crate::{access::Access, json, relay};
+use crate::{access::Access, relay};
 
 /// `GET /metrics`, in Prometheus' text format.
 pub(super) async fn metrics(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> Response {
     if let Some(refusal) = refuse(&hall, &headers) {
         return refusal;
     }
-    let text = hall.ledger.metrics().render();
+    let metrics = hall.ledger.metrics();
+    relay::gauges(&hall.face().desk, metrics);
+    let text = metrics.render();
     (
         [(
             header::CONTENT_TYPE,
@@ -74,6 +76,14 @@ pub(super) async fn request(
     }
 }
 
+/// `GET /admin/targets`: how every target is that anybody has asked.
+pub(super) async fn targets(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> Response {
+    if let Some(refusal) = refuse(&hall, &headers) {
+        return refusal;
+    }
+    answer(&relay::targets(&hall.face().desk))
+}
+
 /// `POST /admin/explain`: the plan for a chat body, by the running configuration. Calls nobody.
 pub(super) async fn explain(State(hall): State<Arc<Hall>>, request: Request) -> Response {
     if let Some(refusal) = refuse(&hall, request.headers()) {
@@ -87,18 +97,14 @@ pub(super) async fn explain(State(hall): State<Arc<Hall>>, request: Request) -> 
         Ok(body) => body,
         Err(failure) => return bad(&failure.message),
     };
-    let read = json::Object::parse(&body)
-        .ok()
-        .and_then(|body| body.peek::<String>("model"));
-    let Some(model) = read else {
-        return bad("expected a chat completion's body with a `model`");
-    };
     // The operator asks, who may use everything.
     let Ok(operator) = Access::open().identify(None) else {
         return bad("nobody may ask");
     };
-    let explained = relay::explain(&face.desk.router, &model, &operator, rand::random());
-    answer(&explained)
+    match relay::explain(&face.desk, &body, &operator, rand::random()) {
+        Ok(explained) => answer(&explained),
+        Err(malformed) => bad(&malformed.message),
+    }
 }
 
 /// Anything else.

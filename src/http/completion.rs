@@ -89,6 +89,8 @@ fn errand(
         ask,
         caller: entry.caller.clone(),
         limits: entry.face.limits_of(&entry.caller),
+        hints: Default::default(),
+        tool: None,
         patience,
         total,
         seed: rand::random(),

@@ -123,12 +123,26 @@ pub(super) fn failure(refused: &Refused) -> Failure {
         Refused::NoPlan(reason @ NoPlan::UnknownModel(_)) => {
             Failure::new(ErrorClass::NotFound, sentence(reason)).with_param("model")
         }
-        Refused::NoPlan(reason) => Failure::new(ErrorClass::Permission, sentence(reason)),
+        Refused::NoPlan(reason) => no_plan(reason),
         Refused::Limited(limited) => Failure {
             retry_after: limited.retry_after,
             ..Failure::new(ErrorClass::RateLimit, limited.to_string())
         },
         Refused::Exhausted(failure, _) => failure.clone(),
+    }
+}
+
+/// Why there is nobody to ask, with the word OpenAI's clients find under `code`.
+fn no_plan(reason: &NoPlan) -> Failure {
+    let class = reason.class().unwrap_or(ErrorClass::Permission);
+    let failure = Failure::new(class, sentence(reason));
+    match reason {
+        NoPlan::NoneQualifies(_) => failure.with_code("no_target_qualifies"),
+        NoPlan::NobodyReady { retry_after, .. } => Failure {
+            retry_after: *retry_after,
+            ..failure.with_code("no_target_ready")
+        },
+        _ => failure,
     }
 }
 

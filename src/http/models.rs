@@ -55,10 +55,11 @@ pub(super) async fn show(
 
 /// Each name with who stands behind it.
 fn names(entry: &Entry) -> Vec<(String, String)> {
-    let router = &entry.face.desk.router;
+    let desk = &entry.face.desk;
+    let router = &desk.router;
     let routes = router
         .names()
-        .filter(|name| relay::would_ask(router, name, &entry.caller))
+        .filter(|name| relay::would_ask(desk, name, &entry.caller))
         .map(|name| (name.to_string(), "waypost".to_owned()));
     let targets = router.catalog().cards().flat_map(|card| {
         let target = |model: &String| (format!("{}/{model}", card.name), card.name.to_string());

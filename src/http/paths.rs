@@ -118,6 +118,7 @@ mod tests {
         let desk = Desk {
             router: route::Router::new(Arc::new(Catalog::default()), &BTreeMap::new()).unwrap(),
             upstream: Arc::new(Upstream::new(Default::default())),
+            health: Default::default(),
         };
         let face = Face {
             access: Access::open(),

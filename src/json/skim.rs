@@ -2,7 +2,7 @@
 //!
 //! A prompt of a hundred kilobytes is a few strings, and most of what reading it costs is finding their ends.
 //! The parser looks at eight bytes at a time; this leaps from quote to backslash. It knows plain JSON only:
-//! whatever else it meets (control characters, escapes in keys, brackets sixty deep, a mistake) it leaves to the
+//! whatever else it meets (control characters, escapes in keys, brackets sixty-four deep, a mistake) it leaves to the
 //! parser, which knows what to say. So it may refuse anything, and must take nothing that the parser would not.
 
 use std::borrow::Cow;
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn leaves_to_the_parser_what_is_not_plain() {
-        let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(64), "]".repeat(64));
+        let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(70), "]".repeat(70));
         for text in ["{\n\"a\":1}", r#"{"\u0061":1}"#, "{\"a\":\"\u{1}\"}", &deep] {
             assert_eq!(skimmed(text), None, "{text:?}");
         }

@@ -1,15 +1,20 @@
-//! One attempt: ask one target, and take its answer as far as the first delta.
+//! One attempt: get leave, ask one target, and take its answer as far as the first delta.
 
-use std::time::SystemTime;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::BytesMut;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Books, Desk, chain::Step};
 use crate::{
-    dialect::{Ask, Tidy, bridge, of},
-    outcome::{ErrorClass, Failure, Fate},
+    dialect::{Ask, Outgoing, Tidy, bridge, fault, of},
+    health::{Condition, Leave, Permit, Shut},
+    outcome::{AttemptKind, ErrorClass, Failure, Fate, Reason},
     route::Timeouts,
+    telemetry::Beginning,
     upstream::{Answer, Body},
 };
 
@@ -21,9 +26,12 @@ pub(super) struct Attempt<'a> {
     pub(super) desk: &'a Desk,
     pub(super) ask: &'a Ask,
     pub(super) step: &'a Step,
+    pub(super) condition: &'a Arc<Condition>,
     pub(super) timeouts: Timeouts,
     /// Until when there is time: for a plain answer, or for the first delta of a stream.
     pub(super) until: Instant,
+    /// This attempt's chance.
+    pub(super) chance: u64,
 }
 
 /// How far an attempt came.
@@ -32,6 +40,13 @@ pub(super) enum Reached {
     Whole(Tidy),
     /// A stream, up to its first delta.
     Stream(Opened),
+}
+
+/// Why an attempt came to nothing.
+pub(super) struct Missed {
+    pub(super) failure: Failure,
+    /// Whether the provider was asked.
+    pub(super) asked: bool,
 }
 
 /// A stream whose first delta is here.
@@ -46,37 +61,139 @@ pub(super) struct Opened {
 
 impl Attempt<'_> {
     /// Makes the attempt. Its failure is on the books when this returns.
-    pub(super) async fn run(&self, books: &mut Books) -> Result<Reached, Failure> {
-        let target = &self.step.candidate.target;
-        let written = bridge::request(self.ask, target).inspect_err(|failure| {
-            if failure.class == ErrorClass::Unsupported {
-                books.pass_over(self.step);
+    pub(super) async fn run(&self, books: &mut Books) -> Result<Reached, Missed> {
+        let outgoing =
+            bridge::request(self.ask, &self.step.candidate.target).map_err(|failure| {
+                if failure.class == ErrorClass::Unsupported {
+                    books.pass_over(self.step, Reason::LacksAbility);
+                }
+                Missed {
+                    failure,
+                    asked: false,
+                }
+            })?;
+        let (permit, queued) = self.admit().await.map_err(|(failure, reason)| {
+            books.pass_over(self.step, reason);
+            Missed {
+                failure,
+                asked: false,
             }
-        });
-        let mut outgoing = written?;
-        books.begin(target, self.step, std::mem::take(&mut outgoing.dropped));
+        })?;
+        let result = self.ask(outgoing, permit, queued, books).await;
+        result.map_err(|failure| {
+            books.failed(&failure);
+            Missed {
+                failure,
+                asked: true,
+            }
+        })
+    }
+
+    async fn ask(
+        &self,
+        mut outgoing: Outgoing,
+        permit: Permit,
+        queued: Option<Duration>,
+        books: &mut Books,
+    ) -> Result<Reached, Failure> {
+        let target = &self.step.candidate.target;
+        let credential = permit
+            .credential()
+            .and_then(|place| target.card.credentials.get(place));
+        let beginning = Beginning {
+            name: self.step.candidate.name.clone(),
+            kind: if permit.is_probe() {
+                AttemptKind::Probe
+            } else {
+                self.step.kind
+            },
+            credential: credential.map(|credential| credential.label.clone()),
+            waited: (!self.step.wait.is_zero()).then_some(self.step.wait),
+            queued,
+        };
+        let dropped = std::mem::take(&mut outgoing.dropped);
+        books.begin(
+            self.step,
+            beginning,
+            dropped,
+            permit,
+            self.condition.clone(),
+        );
         let asked = async {
             let connect = self.timeouts.connect.get();
-            let key = target.card.credentials.first().map(|key| &key.secret);
+            let key = credential.map(|credential| &credential.secret);
             let answer = self
                 .desk
                 .upstream
                 .send(target, key, &outgoing, connect)
                 .await?;
+            if let (Some(permit), Some(left)) = (books.permit(), fault::allowance(&answer.headers))
+            {
+                permit.note_allowance(left, Instant::now());
+            }
             self.take(answer, books).await
         };
         let result = timeout_at(self.patience(), asked).await;
-        let result = result.unwrap_or_else(|_| Err(self.too_late()));
-        result.inspect_err(|failure| books.failed(failure))
+        result.unwrap_or_else(|_| Err(self.too_late()))
     }
 
-    /// Until when this attempt may take to its answer, or to the first delta of a stream.
-    fn patience(&self) -> Instant {
-        if !self.ask.outline.stream {
-            return self.until;
+    /// Leave to ask the target; where it has a cap, after a wait for a place that is as long as its card says.
+    async fn admit(&self) -> Result<(Permit, Option<Duration>), (Failure, Reason)> {
+        let leave = if self.step.panic {
+            Leave::Panic
+        } else {
+            Leave::Normal
+        };
+        let now = Instant::now();
+        match self.condition.admit(leave, self.chance, now) {
+            Ok(permit) => return Ok((permit, None)),
+            Err(Shut::Saturated) => {}
+            Err(shut) => return Err(self.shut(shut)),
         }
-        let own = Instant::now() + self.timeouts.first_token.get();
-        own.min(self.until)
+        let cap = self.step.candidate.target.card.concurrency;
+        let queue = cap.map_or(Duration::ZERO, |cap| cap.queue.get());
+        let until = now.checked_add(queue).unwrap_or(now).min(self.until);
+        let Ok(place) = timeout_at(until, self.condition.place()).await else {
+            return Err(self.shut(Shut::Saturated));
+        };
+        let granted = Instant::now();
+        let permit = self.condition.admit_at(place, leave, self.chance, granted);
+        permit
+            .map(|permit| (permit, Some(granted.saturating_duration_since(now))))
+            .map_err(|shut| self.shut(shut))
+    }
+
+    /// A target that may not be asked any more, though the plan thought so.
+    fn shut(&self, shut: Shut) -> (Failure, Reason) {
+        let name = &self.step.candidate.name;
+        let (class, reason, wait) = match shut {
+            Shut::Open { remaining } => {
+                (ErrorClass::Overloaded, Reason::CircuitOpen, Some(remaining))
+            }
+            Shut::CoolingDown { remaining } => {
+                (ErrorClass::RateLimit, Reason::CoolingDown, Some(remaining))
+            }
+            Shut::Saturated => (ErrorClass::Saturated, Reason::Busy, None),
+        };
+        let failure = Failure {
+            retry_after: wait.filter(|wait| !wait.is_zero()),
+            ..Failure::new(class, format!("{name} was not asked: {shut}"))
+        };
+        (failure, reason)
+    }
+
+    /// Until when this attempt may take to its answer, or to the first delta of a stream. While others are left to
+    /// be asked it may take half of the time there is: who never answers must not use up theirs.
+    fn patience(&self) -> Instant {
+        let now = Instant::now();
+        let left = self.until.saturating_duration_since(now);
+        let share = if self.step.others { left / 2 } else { left };
+        let own = if self.ask.outline.stream {
+            share.min(self.timeouts.first_token.get())
+        } else {
+            share
+        };
+        now.checked_add(own).unwrap_or(self.until)
     }
 
     fn too_late(&self) -> Failure {
@@ -95,7 +212,6 @@ impl Attempt<'_> {
             )
         }
     }
-
     async fn take(&self, answer: Answer, books: &mut Books) -> Result<Reached, Failure> {
         if !(200..300).contains(&answer.status) {
             return Err(self.error(answer).await);

@@ -1,16 +1,20 @@
-//! The books of one request: its receipt and its hold on the caller's limits, closed together and once.
+//! The books of one request: its receipt, its hold on the caller's limits and its permit to try a target, closed
+//! together and once.
+
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Answered, Refused, Summary, candidates, chain::Step};
+use super::{Answered, Refused, Summary, chain::Step, changes, record_of};
 use crate::{
     catalog::Target,
     chat::{Outline, Usage, estimate_tokens},
     dialect::Tidy,
+    health::{Condition, Learned, Permit, Timing},
     limit::{self, Hold},
-    outcome::{ErrorClass, Failure},
+    outcome::{ErrorClass, Failure, Reason},
     route::{NoPlan, Plan},
-    telemetry::{Cost, End, Receipt},
+    telemetry::{Beginning, Cost, End, Metrics, Receipt},
 };
 
 /// The open books of one request. Dropped open, they are closed as abandoned: the client has left.
@@ -23,14 +27,24 @@ struct Open {
     hold: Hold,
     /// Estimated input tokens, for answers whose provider does not count.
     input: u64,
-    /// Whether a provider has been asked and has not failed: it may be working, and billing.
-    working: bool,
+    stream: bool,
+    /// The attempt under way.
+    work: Option<Work>,
     /// The answer so far.
     answer_bytes: u64,
     usage: Option<Usage>,
     /// Tokens that failed attempts used up.
     wasted: u64,
+    /// Where the length of the answer is learned from, for which tool.
+    learned: Option<(Arc<Learned>, Option<String>)>,
     summary: Summary,
+}
+
+/// An attempt under way: a provider may be working, and billing.
+struct Work {
+    permit: Permit,
+    condition: Arc<Condition>,
+    target: Arc<Target>,
 }
 
 impl Books {
@@ -39,10 +53,12 @@ impl Books {
             receipt,
             hold: Hold::none(),
             input: outline.input_tokens(),
-            working: false,
+            stream: outline.stream,
+            work: None,
             answer_bytes: 0,
             usage: None,
             wasted: 0,
+            learned: None,
             summary: Summary::default(),
         };
         Self { open: Some(open) }
@@ -60,12 +76,31 @@ impl Books {
         record.map(|record| record.id.clone()).unwrap_or_default()
     }
 
-    pub(super) fn plan(&mut self, plan: &Plan) {
+    /// Counts what has no place on the record.
+    pub(super) fn count(&self, with: impl FnOnce(&Metrics)) {
+        if let Some(open) = &self.open {
+            with(open.receipt.metrics());
+        }
+    }
+
+    /// What the rules chose, and the tool the completion is for.
+    pub(super) fn chosen(&mut self, rule: Option<usize>, tool: Option<String>) {
+        if let Some(open) = &mut self.open {
+            open.receipt.chosen(rule, tool);
+        }
+    }
+
+    pub(super) fn plan(&mut self, plan: &Plan, learned: Arc<Learned>, tool: Option<String>) {
         let Some(open) = &mut self.open else { return };
         open.summary.route = plan.route.clone();
+        open.learned = Some((learned, tool));
         let strategy = Some(plan.strategy.label());
-        open.receipt
-            .plan(plan.route.clone(), strategy, plan.seed, candidates(plan));
+        open.receipt.plan(
+            plan.route.clone(),
+            strategy,
+            plan.seed,
+            record_of::plan(plan),
+        );
     }
 
     pub(super) fn hold(&mut self, hold: Hold) {
@@ -74,37 +109,53 @@ impl Books {
         }
     }
 
-    /// A candidate's turn came, but it cannot do what the request needs.
-    pub(super) fn pass_over(&mut self, step: &Step) {
+    /// A candidate's turn came, but it cannot do what the request needs, or may not be asked any more.
+    pub(super) fn pass_over(&mut self, step: &Step, reason: Reason) {
         if let Some(open) = &mut self.open {
-            open.receipt.pass_over(&step.candidate.name);
+            open.receipt.pass_over(&step.candidate.name, reason);
         }
     }
 
     /// A provider is about to be asked.
-    pub(super) fn begin(&mut self, target: &Target, step: &Step, dropped: Vec<String>) {
+    pub(super) fn begin(
+        &mut self,
+        step: &Step,
+        beginning: Beginning,
+        dropped: Vec<String>,
+        permit: Permit,
+        condition: Arc<Condition>,
+    ) {
         let Some(open) = &mut self.open else { return };
-        open.working = true;
+        let target = step.candidate.target.clone();
         open.usage = None;
         open.answer_bytes = 0;
         open.summary.attempts += 1;
         open.summary.target = Some(step.candidate.name.clone());
         open.summary.dropped = dropped.clone();
         open.receipt.dropped(dropped);
-        let waited = (!step.wait.is_zero()).then_some(step.wait);
-        open.receipt.begin(
+        open.receipt.begin(&target, beginning, Instant::now());
+        changes::tell(permit.change(), &target, open.receipt.metrics());
+        open.work = Some(Work {
+            permit,
+            condition,
             target,
-            &step.candidate.name,
-            step.kind,
-            waited,
-            Instant::now(),
-        );
+        });
+    }
+
+    /// The attempt under way, to be told what the answer's head said.
+    pub(super) fn permit(&self) -> Option<&Permit> {
+        let work = self.open.as_ref()?.work.as_ref()?;
+        Some(&work.permit)
     }
 
     /// The first delta is here.
     pub(super) fn first_token(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.receipt.first_token(Instant::now());
+        let Some(open) = &mut self.open else { return };
+        let now = Instant::now();
+        open.receipt.first_token(now);
+        if let Some(work) = &mut open.work {
+            let change = work.permit.first_token(open.input, now);
+            changes::tell(change, &work.target, open.receipt.metrics());
         }
     }
 
@@ -116,16 +167,27 @@ impl Books {
         }
     }
 
+    /// The answer was checked; `found` is what was found, by its label.
+    pub(super) fn judged(&mut self, valid: bool, found: &'static str) {
+        let Some(open) = &mut self.open else { return };
+        open.receipt.judged(found);
+        if let Some(work) = &open.work {
+            work.condition.judged(valid, Instant::now());
+        }
+    }
+
     /// The attempt failed. What it had produced by then is wasted, and on the books.
     pub(super) fn failed(&mut self, failure: &Failure) {
         let Some(open) = &mut self.open else { return };
+        let Some(work) = open.work.take() else { return };
+        let now = Instant::now();
         let produced = open.answer_bytes > 0 || open.usage.is_some();
-        let usage = (open.working && produced).then(|| open.usage());
-        open.wasted = open
-            .wasted
-            .saturating_add(usage.map_or(0, |usage| usage.total()));
-        open.working = false;
-        open.receipt.failed(failure, usage, Instant::now());
+        let usage = produced.then(|| open.usage());
+        let tokens = usage.map_or(0, |usage| usage.total());
+        open.wasted = open.wasted.saturating_add(tokens);
+        open.receipt.failed(failure, usage, now);
+        let changed = work.permit.failure(failure.class, failure.retry_after, now);
+        changes::tell(changed, &work.target, open.receipt.metrics());
     }
 
     /// The answer is whole and was given to the caller.
@@ -135,6 +197,19 @@ impl Books {
         };
         let now = Instant::now();
         let usage = open.usage();
+        if let Some(work) = open.work.take() {
+            let timing = Timing {
+                stream: open.stream,
+                input_tokens: usage.input,
+                output_tokens: usage.output,
+                cached_tokens: usage.cached.unwrap_or(0),
+            };
+            let changed = work.permit.success(timing, now);
+            changes::tell(changed, &work.target, open.receipt.metrics());
+        }
+        if let Some((learned, tool)) = &open.learned {
+            learned.answered(tool.as_deref(), usage.output);
+        }
         open.summary.cost = open.receipt.delivered(usage, now);
         open.hold.settle(usage.total().saturating_add(open.wasted));
         open.receipt.close(End::Delivered, now);
@@ -162,11 +237,10 @@ impl Books {
     }
 
     pub(super) fn no_plan(mut self, reason: NoPlan) -> Refused {
-        let class = match &reason {
+        self.close_failed(match &reason {
             NoPlan::UnknownModel(_) => ErrorClass::NotFound,
-            NoPlan::Forbidden(_) | NoPlan::NothingLeft(_) => ErrorClass::Permission,
-        };
-        self.close_failed(class);
+            reason => reason.class().unwrap_or(ErrorClass::Permission),
+        });
         Refused::NoPlan(reason)
     }
 
@@ -200,7 +274,8 @@ impl Drop for Books {
             return;
         };
         let now = Instant::now();
-        let usage = open.working.then(|| open.usage());
+        // The permit is dropped with the attempt: a caller who leaves says nothing about the target.
+        let usage = open.work.take().map(|_| open.usage());
         open.receipt.abandoned(usage, now);
         let used = usage.map_or(0, |usage| usage.total());
         open.hold.settle(used.saturating_add(open.wasted));

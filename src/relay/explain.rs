@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
+use super::{Desk, Inquiry, planning};
 use crate::{
     access::Caller,
-    outcome::Reason,
-    route::{NoPlan, Router, Verdict},
+    chat::Outline,
+    dialect::{Ask, Malformed, Work, openai::OpenAi},
+    facts,
+    json::Object,
+    outcome::{ErrorClass, Reason},
+    route::{Hints, NoPlan, Plan, Question, Verdict},
 };
 
 /// A plan, or why there is none.
@@ -39,6 +45,9 @@ pub struct Shown {
     pub kept: bool,
     /// Why.
     pub reason: Reason,
+    /// The class of failure it is kept for; none where it is tried in its turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<ErrorClass>,
     /// What it is known for.
     pub facts: Facts,
 }
@@ -56,52 +65,113 @@ pub struct Facts {
     pub input_price: Option<f64>,
     /// Dollars per million output tokens, if known.
     pub output_price: Option<f64>,
+    /// What this request is expected to cost in dollars, failures and invalid answers included, if known.
+    #[serde(default)]
+    pub expected_cost: Option<f64>,
+    /// What the strategy compared, the lowest first.
+    #[serde(default)]
+    pub score: Option<f64>,
+    /// How it has behaved; of a gateway that does not run, nothing.
+    #[serde(default)]
+    pub today: facts::Facts,
 }
 
-impl From<&Verdict> for Shown {
-    fn from(verdict: &Verdict) -> Self {
-        let candidate = &verdict.candidate;
-        let model = candidate.target.facts.as_deref();
-        let price = model.and_then(|model| model.price.as_ref());
-        Self {
-            target: candidate.name.clone(),
-            kept: verdict.kept,
-            reason: verdict.reason,
-            facts: Facts {
-                weight: candidate.weight,
-                listed: model.is_some(),
-                context: model.and_then(|model| model.context),
-                input_price: price.map(|price| price.input.into()),
-                output_price: price.and_then(|price| price.output).map(Into::into),
-            },
+fn shown(verdict: &Verdict, question: &Question<'_>, on: Option<ErrorClass>) -> Shown {
+    let candidate = &verdict.candidate;
+    let model = candidate.target.facts.as_deref();
+    let price = model.and_then(|model| model.price.as_ref());
+    Shown {
+        target: candidate.name.clone(),
+        kept: verdict.kept,
+        reason: verdict.reason,
+        on,
+        facts: Facts {
+            weight: candidate.weight,
+            listed: model.is_some(),
+            context: model.and_then(|model| model.context),
+            input_price: price.map(|price| price.input.into()),
+            output_price: price.and_then(|price| price.output).map(Into::into),
+            expected_cost: candidate.expected_cost(question),
+            score: verdict.score,
+            today: candidate.facts,
+        },
+    }
+}
+
+/// Explains where a chat completion's body would go. Asks nobody. A body that is no whole request is planned by its
+/// `model` alone; one without is refused.
+pub fn explain(
+    desk: &Desk,
+    body: &[u8],
+    caller: &Caller,
+    seed: u64,
+) -> Result<Explained, Malformed> {
+    let outline = outline(body)?;
+    let inquiry = Inquiry {
+        outline: &outline,
+        caller,
+        hints: Hints::none(),
+        tool: None,
+        seed,
+    };
+    Ok(planning::with_question(
+        desk,
+        &inquiry,
+        Instant::now(),
+        |question, planned| explained(&outline.model, question, seed, planned),
+    ))
+}
+
+fn outline(body: &[u8]) -> Result<Outline, Malformed> {
+    match Ask::read(&OpenAi, Work::Completion, body) {
+        Ok(ask) => Ok(ask.outline),
+        Err(malformed) => {
+            let model = Object::parse(body).ok().and_then(|body| body.peek("model"));
+            let model = model.ok_or(malformed)?;
+            Ok(Outline {
+                model,
+                ..Outline::default()
+            })
         }
     }
 }
 
-/// Explains where a request for `model` would go. Asks nobody.
-pub fn explain(router: &Router, model: &str, caller: &Caller, seed: u64) -> Explained {
-    let shown = |verdicts: &[Verdict]| verdicts.iter().map(Shown::from).collect();
+fn explained(
+    model: &str,
+    question: &Question<'_>,
+    seed: u64,
+    planned: Result<Plan, NoPlan>,
+) -> Explained {
     let model = model.to_owned();
-    match super::plan(router, &model, caller, seed) {
-        Ok(plan) => Explained {
-            model,
-            route: plan.route.clone(),
-            strategy: Some(plan.strategy.label().to_owned()),
-            seed,
-            attempts: Some(plan.retry.attempts),
-            candidates: shown(plan.verdicts()),
-            error: None,
-        },
+    match planned {
+        Ok(plan) => {
+            let usual = plan.verdicts().iter().map(|it| shown(it, question, None));
+            let on = plan.listed().flat_map(|(class, verdicts)| {
+                verdicts
+                    .iter()
+                    .map(move |it| shown(it, question, Some(class)))
+            });
+            Explained {
+                model,
+                candidates: usual.chain(on).collect(),
+                route: plan.route,
+                strategy: Some(plan.strategy.label().to_owned()),
+                seed,
+                attempts: Some(plan.retry.attempts),
+                error: None,
+            }
+        }
         Err(reason) => Explained {
             model,
             route: None,
             strategy: None,
             seed,
             attempts: None,
-            candidates: match &reason {
-                NoPlan::NothingLeft(verdicts) => shown(verdicts),
-                NoPlan::UnknownModel(_) | NoPlan::Forbidden(_) => Vec::new(),
-            },
+            candidates: reason
+                .verdicts()
+                .iter()
+                .map(|it| shown(it, question, None))
+                .collect(),
             error: Some(reason.to_string()),
         },
     }

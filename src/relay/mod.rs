@@ -8,8 +8,12 @@
 mod attempt;
 mod books;
 mod chain;
+mod changes;
 mod explain;
 mod flow;
+mod gauges;
+mod planning;
+mod record_of;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,19 +22,23 @@ use tokio::time::Instant;
 use crate::{
     access::Caller,
     dialect::Ask,
+    health::{Budget, Cost, Health},
     limit::{self, Limits},
-    outcome::Failure,
-    route::{NoPlan, Plan, Rights, Router},
-    telemetry::{Cost, Receipt, record},
+    outcome::{ErrorClass, Failure},
+    route::{Hints, NoPlan, Plan, Router},
+    telemetry::{self, Metrics, Receipt},
     upstream::Upstream,
 };
 
-use attempt::Attempt;
+use attempt::{Attempt, Reached};
 use books::Books;
-use chain::{Chain, Next};
+use chain::{Chain, Failed, Means, Next, Why};
+use planning::Planned;
 
 pub use explain::{Explained, Shown, explain};
 pub use flow::{Flow, shutting_down};
+pub use gauges::{gauges, targets};
+pub use planning::{Inquiry, would_ask};
 
 /// What completions need, wired for one configuration.
 #[derive(Debug)]
@@ -39,6 +47,16 @@ pub struct Desk {
     pub router: Router,
     /// The connections.
     pub upstream: Arc<Upstream>,
+    /// How targets have been.
+    pub health: Arc<Health>,
+}
+
+impl Desk {
+    /// The budget of retries of a plan's route.
+    fn budget(&self, plan: &Plan) -> Arc<Budget> {
+        let route = plan.route.as_deref().unwrap_or_default();
+        self.health.budget(route, plan.policy.budget)
+    }
 }
 
 /// One completion to be had.
@@ -49,6 +67,10 @@ pub struct Errand {
     pub caller: Arc<Caller>,
     /// How much they may use.
     pub limits: Arc<Limits>,
+    /// What they ask for beyond a model.
+    pub hints: Hints,
+    /// The tool on whose behalf they ask.
+    pub tool: Option<String>,
     /// How long they will wait: for a plain answer, or for the first byte of a stream.
     pub patience: Option<Duration>,
     /// How long they will wait for the end.
@@ -77,7 +99,7 @@ pub struct Summary {
     /// Attempts made.
     pub attempts: u32,
     /// What it cost, where known already.
-    pub cost: Cost,
+    pub cost: telemetry::Cost,
     /// Parameters the target had no word for.
     pub dropped: Vec<String>,
 }
@@ -93,33 +115,32 @@ pub enum Refused {
     Exhausted(Failure, Summary),
 }
 
-/// Plans within a caller's rights, without asking anybody.
-fn plan(router: &Router, model: &str, caller: &Caller, seed: u64) -> Result<Plan, NoPlan> {
-    router.plan(model, &Of(caller), seed)
-}
-
-/// Whether a caller who names `model` would get a plan.
-pub fn would_ask(router: &Router, model: &str, caller: &Caller) -> bool {
-    plan(router, model, caller, 0).is_ok()
-}
-
 /// Has one completion done.
 pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refused> {
     let Errand {
         ask,
         caller,
         limits,
+        hints,
+        tool,
         patience,
         total,
         seed,
         receipt,
     } = errand;
     let mut books = Books::open(receipt, &ask.outline);
-    let plan = match plan(&desk.router, &ask.outline.model, &caller, seed) {
-        Ok(plan) => plan,
+    let inquiry = Inquiry {
+        outline: &ask.outline,
+        caller: &caller,
+        hints: &hints,
+        tool: tool.as_deref(),
+        seed,
+    };
+    let Planned { plan, learned } = match planning::plan(&desk, &inquiry, Instant::now()) {
+        Ok(planned) => planned,
         Err(reason) => return Err(books.no_plan(reason)),
     };
-    books.plan(&plan);
+    books.plan(&plan, learned, tool);
     match limits.admit(ask.outline.reserved_tokens(), Instant::now()) {
         Ok(hold) => books.hold(hold),
         Err(refused) => return Err(books.limited(refused)),
@@ -130,71 +151,71 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
     let deadline = after(arrived, total.map_or(allowed, |total| total.min(allowed)));
     // Nothing that is done here outlasts the caller's patience: it ends with the answer, or a stream's first delta.
     let until = patience.map_or(deadline, |patience| after(arrived, patience).min(deadline));
+    let budget = desk.budget(&plan);
+    budget.deposit(Instant::now());
     let mut chain = Chain::new(&plan);
     let mut step = chain.first();
     loop {
         if !step.wait.is_zero() {
             tokio::time::sleep(step.wait).await;
         }
+        let condition = desk.condition(&step.candidate, &plan.policy.breaker);
         let attempt = Attempt {
             desk: &desk,
             ask: &ask,
             step: &step,
+            condition: &condition,
             timeouts: plan.timeouts,
             until,
+            chance: rand::random(),
         };
-        let failure = match attempt.run(&mut books).await {
-            Ok(attempt::Reached::Whole(tidy)) => return Ok(books.deliver_whole(tidy)),
-            Ok(attempt::Reached::Stream(opened)) => {
-                return Ok(Flow::begin(
-                    opened,
-                    books,
-                    plan.timeouts.idle.get(),
-                    deadline,
-                ));
+        let missed = match attempt.run(&mut books).await {
+            Ok(Reached::Whole(tidy)) => return Ok(books.deliver_whole(tidy)),
+            Ok(Reached::Stream(opened)) => {
+                let idle = plan.timeouts.idle.get();
+                return Ok(Flow::begin(opened, books, idle, deadline));
             }
-            Err(failure) => failure,
+            Err(missed) => missed,
         };
-        let remaining = until.saturating_duration_since(Instant::now());
-        match chain.after(&failure, rand::random(), remaining) {
-            Next::Try(next) => step = next,
-            Next::Stop => return Err(books.exhausted(failure)),
+        let now = Instant::now();
+        let failed = Failed {
+            failure: &missed.failure,
+            asked: missed.asked,
+            other_key: missed.asked && by_key(&missed.failure) && condition.has_other_key(now),
+            reask: None,
+        };
+        let means = Means {
+            remaining: until.saturating_duration_since(now),
+            budget: &mut |class| budget.withdraw(Cost::after(class), now),
+            chance: rand::random(),
+        };
+        match chain.after(failed, means) {
+            Next::Try(next) => step = *next,
+            Next::Stop(why) => {
+                if why == Why::Budget {
+                    books.count(|metrics| no_budget(metrics, &plan));
+                }
+                return Err(books.exhausted(missed.failure));
+            }
         }
     }
+}
+
+/// Whether another key for the same target may do better.
+fn by_key(failure: &Failure) -> bool {
+    matches!(
+        failure.class,
+        ErrorClass::Auth | ErrorClass::Permission | ErrorClass::Quota | ErrorClass::RateLimit
+    )
+}
+
+fn no_budget(metrics: &Metrics, plan: &Plan) {
+    let route = plan.route.as_deref().unwrap_or("direct");
+    metrics.budget_exhausted.with_label_values(&[route]).inc();
 }
 
 /// The end of a span. Whoever makes spans keeps them short; one whose end no clock can tell is over at once,
 /// which is better than a panic.
 fn after(start: Instant, span: Duration) -> Instant {
     start.checked_add(span).unwrap_or(start)
-}
-
-/// A caller's rights, as `route` asks for them.
-struct Of<'a>(&'a Caller);
-
-impl Rights for Of<'_> {
-    fn allows_route(&self, route: &str) -> bool {
-        self.0.may_use_route(route)
-    }
-
-    fn allows_direct(&self, target: &str) -> bool {
-        self.0.may_name_target(target)
-    }
-
-    fn allows_target(&self, target: &str) -> bool {
-        self.0.may_use_target(target)
-    }
-}
-
-/// A plan's candidates as the record keeps them.
-fn candidates(plan: &Plan) -> Vec<record::Candidate> {
-    plan.verdicts().iter().map(candidate).collect()
-}
-
-fn candidate(verdict: &crate::route::Verdict) -> record::Candidate {
-    record::Candidate {
-        target: verdict.candidate.name.clone(),
-        kept: verdict.kept,
-        reason: verdict.reason,
-    }
 }

@@ -1,18 +1,43 @@
-//! Where to try, in which order, and why. Pure: the same route, caller's rights and seed give the same plan.
+//! Where to try, in which order, and why. Pure: the same route, question, facts and seed give the same plan.
 //!
-//! A route is the name callers send as `model`. Its pool is ordered by a strategy (one file each); its fallback
-//! list follows. A plan keeps a reason beside every candidate, kept or dropped: that *is* `explain`.
+//! A route is the name callers send as `model`. Its plan is made in four steps, each in its own file: `filter`
+//! drops who may not or cannot, `within` who would break a limit, a `strategy` orders who is left, and `standing`
+//! puts the unwell behind the well. The fallback list follows. A plan keeps a reason beside every candidate, kept
+//! or dropped: that *is* `explain`.
+//!
+//! How targets have behaved is not known here; the facts come with the question. `docs/routing.md` tells all of
+//! this in words.
 //!
 //! # Adding a strategy
-//! A file here with an `order` function over candidates, a variant of [`Strategy`] with its sentence, and its
-//! line in [`Strategy::order`].
+//! A file in `strategy/` with an `order` function over one pool, and a variant of [`Strategy`] with its sentence
+//! and its lines in [`Strategy::order`], [`Strategy::label`] and [`Strategy::needs_times`].
 
+mod build;
+mod candidate;
+mod chance;
+mod dollars;
+mod filter;
+mod hints;
+mod no_plan;
+mod patience;
 mod plan;
-mod priority;
+mod planner;
+mod pools;
+mod question;
 mod router;
 mod settings;
-mod weighted;
+mod standing;
+mod strategy;
+mod within;
 
-pub use plan::{Candidate, NoPlan, Plan, Verdict};
-pub use router::{Rights, Route, Router};
-pub use settings::{Entry, Retry, Settings, Strategy, Timeouts, WeightedTarget};
+pub use candidate::Candidate;
+pub use dollars::Dollars;
+pub use hints::{Hints, MaxPrice, Sort};
+pub use no_plan::NoPlan;
+pub use patience::{Retry, Timeouts};
+pub use plan::{Plan, Turn, Verdict};
+pub use question::{Detail, Gather, Question, Rights};
+pub use router::{Route, Router};
+pub use settings::{Entry, Listed, Settings};
+pub use strategy::{Strategy, Weights};
+pub use within::{Limit, Within};

@@ -2,35 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Retry, Strategy, Timeouts};
-use crate::{catalog::Target, outcome::Reason};
-
-/// A target that may be tried.
-#[derive(Clone, Debug)]
-pub struct Candidate {
-    /// The target.
-    pub target: Arc<Target>,
-    /// Its name, `provider/model`.
-    pub name: Arc<str>,
-    /// Its weight in its route.
-    pub weight: u32,
-}
-
-impl Candidate {
-    /// A candidate with weight 1.
-    pub fn new(target: Target) -> Self {
-        Self {
-            name: target.to_string().into(),
-            target: Arc::new(target),
-            weight: 1,
-        }
-    }
-
-    /// The same candidate with another weight.
-    pub fn weighing(self, weight: u32) -> Self {
-        Self { weight, ..self }
-    }
-}
+use super::{Candidate, Retry, Strategy, Timeouts};
+use crate::{
+    facts::Circuit,
+    outcome::{ErrorClass, Reason},
+    policy::Policy,
+};
 
 /// What became of one candidate, and why.
 #[derive(Clone, Debug)]
@@ -41,23 +18,31 @@ pub struct Verdict {
     pub kept: bool,
     /// Why it stands here, or why it was dropped.
     pub reason: Reason,
+    /// Whether it comes from a fallback list: the last attempt is kept for such.
+    pub fallback: bool,
+    /// What the strategy compared, the lowest first: dollars, seconds, a score; nothing where it did not compare.
+    pub score: Option<f64>,
 }
 
 impl Verdict {
-    pub(super) fn keep(candidate: Candidate, reason: Reason) -> Self {
+    pub(super) fn keep(candidate: Candidate) -> Self {
         Self {
             candidate,
             kept: true,
-            reason,
+            reason: Reason::ListOrder,
+            fallback: false,
+            score: None,
         }
     }
 
-    pub(super) fn drop(candidate: Candidate, reason: Reason) -> Self {
-        Self {
-            candidate,
-            kept: false,
-            reason,
-        }
+    pub(super) fn drop(&mut self, reason: Reason) {
+        self.kept = false;
+        self.reason = reason;
+    }
+
+    /// Whether it may be tried although its circuit is open: whoever asks it needs leave to.
+    pub fn is_panic(&self) -> bool {
+        self.kept && matches!(self.candidate.facts.circuit, Circuit::Open { .. })
     }
 }
 
@@ -74,61 +59,72 @@ pub struct Plan {
     pub retry: Retry,
     /// Deadlines.
     pub timeouts: Timeouts,
-    verdicts: Vec<Verdict>,
+    /// What the route decides for other rooms.
+    pub policy: Policy,
+    pub(super) verdicts: Vec<Verdict>,
+    /// What the route says of failures, by class.
+    pub(super) on: Vec<(ErrorClass, Vec<Verdict>)>,
+}
+
+/// What comes after a failure, by the route's `fallback_on`.
+#[derive(Clone, Debug)]
+pub enum Turn<'a> {
+    /// The route says nothing of this class, or whom it names cannot be asked: the order of the plan.
+    Usual,
+    /// Nothing is tried after a failure of this class.
+    Stop,
+    /// These are tried first, in this order; at least one.
+    To(Vec<&'a Verdict>),
 }
 
 impl Plan {
-    /// A plan over these verdicts, if at least one is kept. A target that comes twice is kept once.
-    pub(super) fn new(
-        route: Option<Arc<str>>,
-        strategy: Strategy,
-        seed: u64,
-        retry: Retry,
-        timeouts: Timeouts,
-        mut verdicts: Vec<Verdict>,
-    ) -> Result<Self, NoPlan> {
-        let mut seen: Vec<Arc<str>> = Vec::with_capacity(verdicts.len());
-        for verdict in verdicts.iter_mut().filter(|verdict| verdict.kept) {
-            if seen.contains(&verdict.candidate.name) {
-                *verdict = Verdict::drop(verdict.candidate.clone(), Reason::Duplicate);
-            } else {
-                seen.push(verdict.candidate.name.clone());
-            }
-        }
-        if seen.is_empty() {
-            return Err(NoPlan::NothingLeft(verdicts));
-        }
-        Ok(Self {
-            route,
-            strategy,
-            seed,
-            retry,
-            timeouts,
-            verdicts,
-        })
-    }
-
     /// Those that may be tried, in order; at least one.
     pub fn order(&self) -> impl Iterator<Item = &Verdict> {
         self.verdicts.iter().filter(|verdict| verdict.kept)
+    }
+
+    /// Whom to try first.
+    pub fn first(&self) -> &Verdict {
+        // A plan without a kept verdict is `NoPlan`.
+        self.order().next().unwrap_or(&self.verdicts[0])
     }
 
     /// Every candidate with its reason, kept ones in order.
     pub fn verdicts(&self) -> &[Verdict] {
         &self.verdicts
     }
-}
 
-/// Why there is no plan.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum NoPlan {
-    /// The name is neither a route nor a target.
-    #[error("the model `{0}` does not exist")]
-    UnknownModel(String),
-    /// The caller's key does not allow this name.
-    #[error("this key may not use the model `{0}`")]
-    Forbidden(String),
-    /// Every candidate was dropped.
-    #[error("this key may use none of the targets of this model")]
-    NothingLeft(Vec<Verdict>),
+    /// The route's `fallback_on` list for a class of failure, dropped ones included; `None` where it says nothing.
+    pub fn on(&self, class: ErrorClass) -> Option<&[Verdict]> {
+        let (_, verdicts) = self.on.iter().find(|(listed, _)| *listed == class)?;
+        Some(verdicts)
+    }
+
+    /// Every list of `fallback_on` with its class.
+    pub fn listed(&self) -> impl Iterator<Item = (ErrorClass, &[Verdict])> {
+        self.on.iter().map(|(class, list)| (*class, &**list))
+    }
+
+    /// Whom to try after `failed` failed like this. After a prompt that was too long, only targets that may take
+    /// more than the failed one.
+    pub fn turn(&self, class: ErrorClass, failed: &Candidate) -> Turn<'_> {
+        let Some(listed) = self.on(class) else {
+            return Turn::Usual;
+        };
+        if listed.is_empty() {
+            return Turn::Stop;
+        }
+        let useful = |verdict: &&Verdict| {
+            verdict.kept
+                && verdict.candidate.name != failed.name
+                && (class != ErrorClass::ContextLength
+                    || verdict.candidate.may_take_more_than(failed))
+        };
+        let next: Vec<&Verdict> = listed.iter().filter(useful).collect();
+        if next.is_empty() {
+            Turn::Usual
+        } else {
+            Turn::To(next)
+        }
+    }
 }

@@ -1,25 +1,66 @@
 //! A route as written.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Candidate, Verdict, priority, weighted};
-use crate::span::Span;
+use super::{Dollars, Retry, Strategy, Timeouts, Weights, Within};
+use crate::{
+    outcome::ErrorClass,
+    policy::{Answers, Breaker},
+};
 
 /// One route: which targets answer for a name, in which order, and how patiently.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The targets, as `provider/model` or `{target: provider/model, weight: 3}`.
+    /// The targets, as `provider/model` or `{target: provider/model, weight: 3, max_price: 0.05}`.
     pub targets: Vec<Entry>,
     /// How the targets are ordered for one request.
     pub strategy: Strategy,
+    /// Limits a target must keep, whatever the strategy.
+    pub within: Within,
+    /// What `strategy: balanced` weighs.
+    pub weights: Weights,
+    /// The share of requests that may go to a target whose speed is unknown, or was not measured of late, to learn
+    /// it; 0 to 0.5. Counts where the strategy or a limit looks at times.
+    pub explore: f64,
+    /// The tags a target's provider must have.
+    pub tags: BTreeSet<String>,
     /// Targets and routes tried in order when the targets are exhausted.
     pub fallback: Vec<String>,
+    /// Targets and routes tried first after a failure of a class; an empty list means that nothing is tried then.
+    pub fallback_on: BTreeMap<ErrorClass, Vec<String>>,
+    /// What is done with answers that are none.
+    pub answers: Answers,
+    /// When a target counts as broken, and how it comes back.
+    pub breaker: Breaker,
     /// How often to try.
     pub retry: Retry,
     /// How long to wait.
     pub timeout: Timeouts,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            targets: Vec::new(),
+            strategy: Strategy::default(),
+            within: Within::default(),
+            weights: Weights::default(),
+            // One in thirty-three: at one request a second a recovered target is found again within a minute, and
+            // nineteen of twenty requests never notice, so the tail that people watch stays where it was.
+            explore: 0.03,
+            tags: BTreeSet::new(),
+            fallback: Vec::new(),
+            fallback_on: BTreeMap::new(),
+            answers: Answers::default(),
+            breaker: Breaker::default(),
+            retry: Retry::default(),
+            timeout: Timeouts::default(),
+        }
+    }
 }
 
 /// One target of a route.
@@ -28,19 +69,22 @@ pub struct Settings {
 pub enum Entry {
     /// `provider/model`.
     Name(String),
-    /// A target with its weight.
-    Weighted(WeightedTarget),
+    /// A target with more to say.
+    Listed(Listed),
 }
 
-/// One target with its weight.
+/// One target with its weight and its cap.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct WeightedTarget {
+pub struct Listed {
     /// `provider/model`.
     pub target: String,
-    /// Its share under `strategy: weighted`, against the other weights; 0 takes it out.
+    /// Its share under the strategies that draw, against the other weights; 0 takes it out.
     #[serde(default = "one")]
     pub weight: u32,
+    /// The most one request may cost here at worst, in US dollars; no limit when absent.
+    #[serde(default)]
+    pub max_price: Option<Dollars>,
 }
 
 fn one() -> u32 {
@@ -52,7 +96,7 @@ impl Entry {
     pub fn target(&self) -> &str {
         match self {
             Self::Name(name) => name,
-            Self::Weighted(weighted) => &weighted.target,
+            Self::Listed(listed) => &listed.target,
         }
     }
 
@@ -60,83 +104,15 @@ impl Entry {
     pub fn weight(&self) -> u32 {
         match self {
             Self::Name(_) => 1,
-            Self::Weighted(weighted) => weighted.weight,
+            Self::Listed(listed) => listed.weight,
         }
     }
-}
 
-/// How a pool is ordered for one request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// As listed: the first that works.
-    #[default]
-    Priority,
-    /// Drawn by weight: canaries and splits. The undrawn follow, drawn again among themselves.
-    Weighted,
-}
-
-impl Strategy {
-    /// The name in config, logs and metrics.
-    pub fn label(self) -> &'static str {
+    /// The target's cap on the price of one request.
+    pub fn max_price(&self) -> Option<Dollars> {
         match self {
-            Self::Priority => "priority",
-            Self::Weighted => "weighted",
-        }
-    }
-
-    /// Orders a pool. `seed` is this request's chance.
-    pub(super) fn order(self, pool: Vec<Candidate>, seed: u64) -> Vec<Verdict> {
-        match self {
-            Self::Priority => priority::order(pool),
-            Self::Weighted => weighted::order(pool, seed),
-        }
-    }
-}
-
-/// How often to try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Retry {
-    /// Attempts per request over the whole chain, the first included; 1 to 10. More amplify an outage.
-    pub attempts: u32,
-    /// Backoff before the same target is tried again: full jitter between zero and this, doubled each time.
-    pub base: Span,
-    /// The longest backoff.
-    pub cap: Span,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            attempts: 3,
-            base: Span::millis(50),
-            cap: Span::secs(20),
-        }
-    }
-}
-
-/// How long to wait. Each is counted from the start of what it names; `total` covers the whole chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Timeouts {
-    /// For a connection to the provider.
-    pub connect: Span,
-    /// From sending a request to the first piece of its answer: a stream's first delta. For plain requests `total` counts.
-    pub first_token: Span,
-    /// Between two pieces of a streamed answer; comments do not count as pieces.
-    pub idle: Span,
-    /// For the whole request, all attempts included.
-    pub total: Span,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Span::secs(3),
-            first_token: Span::secs(30),
-            idle: Span::secs(30),
-            total: Span::secs(600),
+            Self::Name(_) => None,
+            Self::Listed(listed) => listed.max_price,
         }
     }
 }

@@ -5,8 +5,8 @@
 //! Nothing a caller or a model writes becomes a label; what is not in a set is `other`.
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder, core::Collector,
+    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 use super::{Cost, End, Record};
@@ -111,6 +111,28 @@ table! {
     cost_unknown: IntCounterVec = "waypost_cost_unknown_total" ["provider", "model", "billable"];
     /// Answers without usage from the provider, whose tokens were estimated.
     usage_estimated: IntCounterVec = "waypost_usage_estimated_total" ["provider", "model"];
+    /// Answers that were checked, by what was found.
+    verdicts: IntCounterVec = "waypost_verdicts_total" ["provider", "model", "verdict"];
+    /// The state of each circuit: 0 closed, 1 warming up, 2 half open, 3 open. Read when metrics are asked for.
+    breaker_state: IntGaugeVec = "waypost_breaker_state" ["provider", "model", "credential"];
+    /// Changes of circuits by what they changed to.
+    breaker_transitions: IntCounterVec = "waypost_breaker_transitions_total" ["provider", "model", "to"];
+    /// For how many seconds more a key is put aside, because of what the provider said of it; 0 in use.
+    credential_aside: GaugeVec = "waypost_credential_aside" ["provider", "credential"];
+    /// Requests at a target now.
+    target_in_flight: IntGaugeVec = "waypost_target_in_flight" ["provider", "model"];
+    /// Time requests waited for a place at a target with a cap, in seconds.
+    queue_wait: HistogramVec = "waypost_queue_wait_seconds" ["provider"] @ OVERHEAD;
+    /// Requests that found no place at a target with a cap in time.
+    saturated: IntCounterVec = "waypost_saturated_total" ["provider", "model"];
+    /// Retries that were not made, because the route's budget of retries was used up.
+    budget_exhausted: IntCounterVec = "waypost_retry_budget_exhausted_total" ["route"];
+    /// Retries the route's budget has left.
+    budget_left: GaugeVec = "waypost_retry_budget_left" ["route"];
+    /// Requests a rule decided on.
+    rule_matches: IntCounterVec = "waypost_rule_matches_total" ["rule"];
+    /// Rules that could not be evaluated, and so did not match.
+    rule_errors: IntCounterVec = "waypost_rule_errors_total" ["rule"];
     /// Requests refused by a limit of their key.
     limited: IntCounterVec = "waypost_limited_total" ["limit"];
     /// Requests refused before they could be read, by reason.
@@ -178,6 +200,17 @@ impl Metrics {
             self.attempts
                 .with_label_values(&[route, provider, model, attempt.kind.label(), outcome])
                 .inc();
+            if let Some(verdict) = attempt.verdict {
+                self.verdicts
+                    .with_label_values(&[provider, model, verdict])
+                    .inc();
+            }
+            if let Some(queued) = attempt.queued {
+                self.queue_wait
+                    .with_label_values(&[provider])
+                    .observe(queued.as_secs_f64());
+                upstream += queued;
+            }
             let delivered = attempt.end == End::Delivered;
             let billable = if delivered { "delivered" } else { "wasted" };
             match attempt.cost {
@@ -266,6 +299,18 @@ impl Make for IntCounter {
 impl Make for IntGauge {
     fn make(name: &str, help: &str, _: &[&str], _: &[f64]) -> prometheus::Result<Self> {
         Self::new(name, help)
+    }
+}
+
+impl Make for IntGaugeVec {
+    fn make(name: &str, help: &str, labels: &[&str], _: &[f64]) -> prometheus::Result<Self> {
+        Self::new(Opts::new(name, help), labels)
+    }
+}
+
+impl Make for GaugeVec {
+    fn make(name: &str, help: &str, labels: &[&str], _: &[f64]) -> prometheus::Result<Self> {
+        Self::new(Opts::new(name, help), labels)
     }
 }
 

@@ -12,6 +12,6 @@ mod settings;
 
 pub use ledger::Ledger;
 pub use metrics::Metrics;
-pub use receipt::{Opening, Receipt};
+pub use receipt::{Beginning, Opening, Receipt};
 pub use record::{Attempt, Cost, End, Record, Surface};
 pub use settings::{AccessLog, Level, Settings};

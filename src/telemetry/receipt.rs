@@ -41,6 +41,21 @@ pub struct Opening {
     pub arrived: Instant,
 }
 
+/// How an attempt begins.
+#[derive(Debug)]
+pub struct Beginning {
+    /// The target's name.
+    pub name: Arc<str>,
+    /// Why it is made.
+    pub kind: AttemptKind,
+    /// Which of the provider's keys is used.
+    pub credential: Option<Arc<str>>,
+    /// The wait before it.
+    pub waited: Option<Duration>,
+    /// The wait for a place at the target.
+    pub queued: Option<Duration>,
+}
+
 impl Receipt {
     /// Opens the receipt of one request.
     pub fn open(ledger: Arc<Ledger>, opening: Opening) -> Self {
@@ -54,6 +69,8 @@ impl Receipt {
             stream: opening.stream,
             route: None,
             strategy: None,
+            rule: None,
+            tool: None,
             seed: 0,
             candidates: Vec::new(),
             attempts: Vec::new(),
@@ -79,6 +96,11 @@ impl Receipt {
         self.arrived
     }
 
+    /// The metrics.
+    pub fn metrics(&self) -> &super::Metrics {
+        self.ledger.metrics()
+    }
+
     /// The record so far.
     pub fn record(&self) -> Option<&Record> {
         self.open.as_deref()
@@ -100,8 +122,8 @@ impl Receipt {
         }
     }
 
-    /// Notes that a candidate was passed over, because it cannot do what the request needs.
-    pub fn pass_over(&mut self, name: &str) {
+    /// Notes that a candidate was passed over when its turn came, and why.
+    pub fn pass_over(&mut self, name: &str, reason: Reason) {
         let candidates = self
             .open
             .iter_mut()
@@ -109,35 +131,47 @@ impl Receipt {
         for candidate in candidates.filter(|candidate| candidate.kept && *candidate.target == *name)
         {
             candidate.kept = false;
-            candidate.reason = Reason::LacksAbility;
+            candidate.reason = reason;
+        }
+    }
+
+    /// Notes what the rules chose, and the tool the completion is for.
+    pub fn chosen(&mut self, rule: Option<usize>, tool: Option<String>) {
+        if let Some(record) = &mut self.open {
+            record.rule = rule;
+            record.tool = tool;
         }
     }
 
     /// Notes that an attempt begins.
-    pub fn begin(
-        &mut self,
-        target: &Target,
-        name: &Arc<str>,
-        kind: AttemptKind,
-        waited: Option<Duration>,
-        now: Instant,
-    ) {
+    pub fn begin(&mut self, target: &Target, beginning: Beginning, now: Instant) {
         self.attempt_began = now;
         self.price = target.facts.clone();
         let Some(record) = &mut self.open else { return };
         record.attempts.push(Attempt {
-            target: name.clone(),
+            target: beginning.name,
             provider: target.card.name.clone(),
             model_label: model_label(target),
-            kind,
+            kind: beginning.kind,
+            credential: beginning.credential,
+            verdict: None,
             end: End::Open,
             status: None,
-            waited,
+            waited: beginning.waited,
+            queued: beginning.queued,
             first_token: None,
             total: None,
             usage: None,
             cost: Cost::Nothing,
         });
+    }
+
+    /// Notes what was found when the answer of the running attempt was checked.
+    pub fn judged(&mut self, verdict: &'static str) {
+        let record = self.open.as_mut();
+        if let Some(attempt) = record.and_then(|record| record.attempts.last_mut()) {
+            attempt.verdict = Some(verdict);
+        }
     }
 
     /// Notes the first delta of the running attempt.

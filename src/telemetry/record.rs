@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::{
     catalog::NanoDollars,
     chat::Usage,
+    facts::Facts,
     outcome::{AttemptKind, ErrorClass, Reason},
 };
 
@@ -29,6 +30,12 @@ pub struct Record {
     pub route: Option<Arc<str>>,
     /// How the pool was ordered.
     pub strategy: Option<&'static str>,
+    /// The rule that chose, counted from 1 in the configuration's order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<usize>,
+    /// The tool on whose behalf the completion was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
     /// The chance the plan was drawn with.
     pub seed: u64,
     /// Every candidate and why it stands where it stands.
@@ -63,6 +70,14 @@ pub struct Candidate {
     pub kept: bool,
     /// Why.
     pub reason: Reason,
+    /// The class of failure it is kept for; none where it is tried in its turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on: Option<ErrorClass>,
+    /// What was known of it when the plan was made.
+    pub facts: Facts,
+    /// What the strategy compared, the lowest first: dollars, seconds, a score; nothing where it did not compare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
 }
 
 /// Where requests come in.
@@ -108,6 +123,12 @@ pub struct Attempt {
     pub model_label: Arc<str>,
     /// Why it was made.
     pub kind: AttemptKind,
+    /// Which of the provider's keys was used, by its place from 1; none where the provider has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<Arc<str>>,
+    /// What was found when its answer was checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<&'static str>,
     /// How it ended.
     pub end: End,
     /// The status the provider answered, if it was an error.
@@ -120,6 +141,13 @@ pub struct Attempt {
         skip_serializing_if = "Option::is_none"
     )]
     pub waited: Option<Duration>,
+    /// The wait for a place at a target with a cap.
+    #[serde(
+        rename = "queued_ms",
+        serialize_with = "as_millis",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub queued: Option<Duration>,
     /// From its start to its first delta.
     #[serde(
         rename = "first_token_ms",

@@ -18,7 +18,9 @@ use waypost::{
     upstream::Upstream,
 };
 
-use crate::support::{Act, Gateway, Provider, chat, completion, gateway::PATIENCE, raw::Raw};
+use crate::support::{
+    Act, Gateway, Provider, chat, completion, gateway::PATIENCE, raw::Raw, streamed,
+};
 
 const KEY: &str = "wp-0123456789abcdef";
 
@@ -93,16 +95,37 @@ async fn a_caller_may_be_as_patient_as_it_likes() {
 async fn spent_patience_ends_the_chain() {
     for stream in [false, true] {
         let slow = Provider::start([Act::Hang]).await;
-        let innocent = Provider::start([completion("Hi")]).await;
-        let gateway = Gateway::start(&config(&slow, &innocent)).await;
+        let slower = Provider::start([Act::Hang]).await;
+        let gateway = Gateway::start(&config(&slow, &slower)).await;
         let request = gateway.post("/v1/chat/completions", chat("r", stream));
         let answer = gateway
-            .send(request.header("x-stainless-read-timeout", "0.05"))
+            .send(request.header("x-stainless-read-timeout", "0.1"))
             .await;
         assert_eq!(answer.status, 504, "{}", answer.body);
         let record = gateway.record(answer.header("x-request-id")).await;
         let tried: Vec<&str> = record.attempts.iter().map(|made| &*made.target).collect();
-        assert_eq!(tried, ["a/m"]);
+        // Each had half of what was left, and the last one the rest.
+        assert_eq!(tried, ["a/m", "b/n"]);
+    }
+}
+
+#[tokio::test]
+async fn who_never_answers_leaves_time_for_the_next() {
+    for stream in [false, true] {
+        let silent = Provider::start([Act::Hang]).await;
+        let ready = Provider::start([if stream {
+            streamed("Hi")
+        } else {
+            completion("Hi")
+        }])
+        .await;
+        let gateway = Gateway::start(&config(&silent, &ready)).await;
+        let request = gateway.post("/v1/chat/completions", chat("r", stream));
+        let answer = gateway
+            .send(request.header("x-request-timeout-ms", "1000"))
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.header("x-waypost-target"), "b/n");
     }
 }
 
@@ -238,6 +261,8 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
         arrived: now,
     };
     let errand = Errand {
+        hints: Default::default(),
+        tool: None,
         ask,
         caller,
         limits: Arc::new(Limits::new(None, None, now)),
@@ -247,6 +272,7 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
         receipt: Receipt::open(Ledger::start(None), opening),
     };
     let desk = Desk {
+        health: Default::default(),
         router: wired.router,
         upstream: Arc::new(Upstream::new(file.upstream)),
     };

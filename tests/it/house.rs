@@ -11,11 +11,11 @@ const HEIGHTS: &[(&str, &[&str])] = &[
     (
         "words",
         &[
-            "json", "secret", "span", "problem", "outcome", "facts", "chat", "catalog",
+            "json", "secret", "span", "problem", "outcome", "facts", "policy", "chat", "catalog",
         ],
     ),
     ("languages and ledger", &["dialect", "telemetry"]),
-    ("judgement", &["access", "limit", "route"]),
+    ("judgement", &["access", "health", "limit", "route"]),
     ("hands", &["upstream"]),
     ("will", &["relay"]),
     ("face", &["http"]),

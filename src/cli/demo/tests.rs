@@ -30,9 +30,12 @@ fn attempt(target: &str, end: End) -> Attempt {
         provider: provider.into(),
         model_label: model.into(),
         kind: AttemptKind::Primary,
+        credential: None,
+        verdict: None,
         end,
         status: None,
         waited: None,
+        queued: None,
         first_token: delivered.then_some(Duration::from_millis(100)),
         total: None,
         usage: None,
@@ -58,6 +61,8 @@ fn record(attempts: Vec<Attempt>) -> Record {
         stream: true,
         route: Some("chat".into()),
         strategy: Some("priority"),
+        rule: None,
+        tool: None,
         seed: 0,
         candidates: Vec::new(),
         target: delivered.map(|attempt| attempt.target.clone()),
@@ -223,6 +228,9 @@ fn tells_the_way_and_why() {
             target: "steady/chat".into(),
             kept: true,
             reason,
+            on: None,
+            facts: Default::default(),
+            score: None,
         });
         record
     };

@@ -102,7 +102,7 @@ pub(super) fn write(failure: &Failure) -> Bytes {
             .param
             .as_deref()
             .or(fault::usual_param(failure.class)),
-        code,
+        code: failure.code.or(code),
     };
     Bytes::from(serde_json::to_vec(&Envelope { error }).unwrap_or_default())
 }

@@ -86,7 +86,7 @@ impl Simulator {
     }
 
     /// Answers the next request: `path` below the base URL, `body` as sent. `epoch_seconds` is the time now,
-    /// in seconds since the Unix epoch; answers carry it, nothing else depends on it.
+    /// in seconds since the Unix epoch; answers carry it, and outages go by it.
     pub fn answer(&self, path: &str, body: &[u8], epoch_seconds: u64) -> Script {
         let run = Run {
             settings: &self.settings,
@@ -123,7 +123,7 @@ impl Run<'_> {
         format!("{prefix}-sim-{:x}-{}", self.settings.seed, self.n)
     }
 
-    /// What goes wrong: the directive's word, else the script of the first requests, else chance.
+    /// What goes wrong: the directive's word, else the script of the first requests, else an outage, else chance.
     fn fault(&self, directive: Option<Fault>) -> Fault {
         const BY_CHANCE: &[Fault] = &[
             Fault::ServerError,
@@ -136,7 +136,21 @@ impl Run<'_> {
         let mut dice = self.dice(Use::Fault);
         let chance = dice.chance(self.settings.error_rate);
         let drawn = dice.pick(BY_CHANCE).copied().filter(|_| chance);
-        directive.or(scripted).or(drawn).unwrap_or(Fault::None)
+        directive
+            .or(scripted)
+            .or_else(|| self.outage())
+            .or(drawn)
+            .unwrap_or(Fault::None)
+    }
+}
+
+impl Run<'_> {
+    /// What an outage that is on at this second does to every request.
+    fn outage(&self) -> Option<Fault> {
+        let outage = self.settings.outage?;
+        let every = outage.every.get().as_secs().max(1);
+        let into = self.now.wrapping_add(self.settings.seed) % every;
+        (into < outage.lasts.get().as_secs()).then_some(outage.fault)
     }
 }
 
@@ -150,7 +164,7 @@ fn chat(run: &Run<'_>, body: &[u8]) -> Script {
     }
     match ask {
         Ok(ask) => {
-            let answers = turn::answers(run, &ask);
+            let answers = turn::answers(run, &ask, fault);
             let script = if ask.stream {
                 stream::script
             } else {

@@ -9,6 +9,7 @@ use super::{
     Run,
     dice::{Dice, Use},
 };
+use crate::catalog::Fault;
 
 /// Spread of the first token's time. Its 95th percentile is then 1.8 times and its 99th 2.3 times the median:
 /// uneven enough that strategies which go by latency have something to learn, even enough that a minute of
@@ -17,6 +18,9 @@ const SIGMA: f64 = 0.35;
 
 /// No first token takes more than this many medians.
 const LONGEST: f64 = 10.0;
+
+/// How many times as long a slow answer takes to begin.
+const SLOWED: u32 = 10;
 
 /// An interval between tokens differs from the mean by up to this share of it.
 const JITTER: f64 = 0.3;
@@ -28,6 +32,12 @@ const DAY: f64 = 86_400.0;
 pub(super) fn first_token(run: &Run<'_>) -> Duration {
     let stretch = (SIGMA * run.dice(Use::FirstToken).normal()).exp();
     seconds(run.settings.first_token.as_secs_f64() * stretch.min(LONGEST))
+}
+
+/// The time to the beginning of an answer, which a fault may stretch.
+pub(super) fn beginning(run: &Run<'_>, fault: Fault) -> Duration {
+    let stretch = if fault == Fault::Slow { SLOWED } else { 1 };
+    first_token(run).saturating_mul(stretch)
 }
 
 /// The time to an answer that no model was asked for: a refusal at the door.

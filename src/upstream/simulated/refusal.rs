@@ -31,7 +31,14 @@ struct Envelope<'a> {
 /// The whole script of a fault that leaves no answer; none for a fault that happens to an answer.
 pub(super) fn of(run: &Run<'_>, fault: Fault, streamed: bool) -> Option<Script> {
     let refusal = match fault {
-        Fault::None | Fault::Cut | Fault::NoTerminator | Fault::NoUsage => return None,
+        Fault::None
+        | Fault::Cut
+        | Fault::NoTerminator
+        | Fault::NoUsage
+        | Fault::Slow
+        | Fault::Empty
+        | Fault::OffSchema
+        | Fault::UnknownTool => return None,
         Fault::Hang => return Some(never()),
         Fault::ErrorFirst if streamed => return Some(error_first(run)),
         Fault::ErrorFirst | Fault::ServerError => Refusal::server_error(),

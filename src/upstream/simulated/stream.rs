@@ -57,7 +57,7 @@ pub(super) fn script(run: &Run<'_>, ask: &Ask, answers: &[Answer], fault: Fault)
         closing: true,
     });
     Script {
-        delay: pace::first_token(run),
+        delay: pace::beginning(run, fault),
         status: 200,
         headers: headers(run, EVENT_STREAM),
         body: steps(run, events, fault, ask.directives.stall),

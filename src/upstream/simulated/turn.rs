@@ -9,7 +9,7 @@ use super::{
     prose::{self, Topic},
     schema_value,
 };
-use crate::chat::Finish;
+use crate::{catalog::Fault, chat::Finish};
 
 /// Most tokens of one answer: the output limit of a small model. It bounds what a request can cost us, too.
 const OUTPUT_LIMIT: u64 = 16_384;
@@ -49,12 +49,39 @@ impl Answer {
 }
 
 /// All answers to one request.
-pub(super) fn answers(run: &Run<'_>, ask: &Ask) -> Vec<Answer> {
+pub(super) fn answers(run: &Run<'_>, ask: &Ask, fault: Fault) -> Vec<Answer> {
     let mut dice = run.dice(Use::Turn);
     let topic = Topic::of(&ask.user);
     (0..ask.choices)
-        .map(|_| answer(ask, &topic, &mut dice))
+        .map(|_| spoilt(answer(ask, &topic, &mut dice), ask, fault))
         .collect()
+}
+
+/// An answer as a model gives it that has not understood what was asked of it.
+fn spoilt(mut answer: Answer, ask: &Ask, fault: Fault) -> Answer {
+    const OFF_SCHEMA: &str = r#"{"note":"this fits no schema"}"#;
+    match fault {
+        Fault::Empty => {
+            answer.text = Some(String::new());
+            answer.calls.clear();
+            answer.finish = Finish::Stop;
+        }
+        Fault::OffSchema if !answer.calls.is_empty() => {
+            for call in &mut answer.calls {
+                call.arguments = OFF_SCHEMA.to_owned();
+            }
+        }
+        Fault::OffSchema if !matches!(ask.format, Format::Text) => {
+            answer.text = Some(OFF_SCHEMA.to_owned());
+        }
+        Fault::UnknownTool => {
+            for call in &mut answer.calls {
+                call.name.push_str("_v2");
+            }
+        }
+        _ => {}
+    }
+    answer
 }
 
 fn answer(ask: &Ask, topic: &Topic, dice: &mut Dice) -> Answer {

@@ -106,7 +106,7 @@ pub(super) fn script(run: &Run<'_>, ask: &Ask, answers: &[Answer], fault: Fault)
     let rest = Pace::new(run).tokens(usage.completion_tokens.saturating_sub(1));
     let bytes = Bytes::from(json::raw(&body).get().to_owned());
     Script {
-        delay: pace::first_token(run).saturating_add(rest),
+        delay: pace::beginning(run, fault).saturating_add(rest),
         status: 200,
         headers: headers(run, "application/json"),
         body: broken(bytes, fault, ask.directives.stall),

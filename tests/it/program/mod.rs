@@ -193,8 +193,8 @@ fn explain_shows_the_plan_and_calls_nobody() {
 
     for (body, expected) in [
         (r#"{"model":"nobody"}"#, "nobody would be asked"),
-        (r#"{"messages":[]}"#, "names no `model`"),
-        ("[]", "no JSON object"),
+        (r#"{"messages":[]}"#, "you must provide a model"),
+        ("[]", "could not parse the JSON body"),
     ] {
         let (code, _, error) = feed(&mut explain(), body);
         assert_eq!(code, 2);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::{catalog::Outage, span::Span};
 
 #[test]
 fn faults_at_the_door_are_errors_in_openai_words() {
@@ -106,4 +107,54 @@ fn the_error_rate_is_the_share_of_failures_of_every_kind() {
     assert!((250..350).contains(&failed.len()), "{}", failed.len());
     let kinds: BTreeSet<u16> = failed.iter().map(|script| script.status).collect();
     assert_eq!(kinds, BTreeSet::from([200, 429, 500, 503]));
+}
+
+#[test]
+fn an_outage_comes_back_by_the_clock() {
+    let outage = Outage {
+        every: Span::secs(60),
+        lasts: Span::secs(15),
+        fault: Fault::Overloaded,
+    };
+    let simulator = Simulator::new(Simulation {
+        outage: Some(outage),
+        seed: 0,
+        ..settings()
+    });
+    let body = ask("hi").to_string();
+    let status = |second| simulator.answer(CHAT, body.as_bytes(), second).status;
+    let seen = [0, 14, 15, 59, 60, 74, 75].map(status);
+    assert_eq!(seen, [503, 503, 200, 200, 503, 503, 200]);
+}
+
+#[test]
+fn a_slow_answer_begins_ten_times_as_late() {
+    let begins = |fault| with_faults(&[fault]).answer(CHAT, ask("hi").to_string().as_bytes(), 0);
+    let stream = and(ask("hi"), json!({"stream": true})).to_string();
+    let streams = |fault| {
+        with_faults(&[fault])
+            .answer(CHAT, stream.as_bytes(), 0)
+            .delay
+    };
+    assert_eq!(streams(Fault::Slow), streams(Fault::None) * 10);
+    assert!(begins(Fault::Slow).delay > begins(Fault::None).delay);
+}
+
+#[test]
+fn spoilt_answers_are_not_what_was_asked_for() {
+    let one = |fault, body: &Value| {
+        let script = with_faults(&[fault]).answer(CHAT, body.to_string().as_bytes(), 0);
+        whole(&script)["choices"][0]["message"].clone()
+    };
+    let call = |fault| {
+        let body = and(ask("x"), tools(&["get_weather"]));
+        let body = and(body, json!({"tool_choice": "required"}));
+        one(fault, &body)["tool_calls"][0]["function"].clone()
+    };
+    assert_eq!(call(Fault::UnknownTool)["name"], "get_weather_v2");
+    assert_eq!(
+        call(Fault::OffSchema)["arguments"],
+        r#"{"note":"this fits no schema"}"#
+    );
+    assert_eq!(one(Fault::Empty, &ask("x"))["content"], "");
 }

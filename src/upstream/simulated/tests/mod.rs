@@ -21,6 +21,7 @@ fn settings() -> Simulation {
         error_rate: 0.0,
         seed: 7,
         faults: Vec::new(),
+        outage: None,
     }
 }
 

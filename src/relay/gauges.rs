@@ -1,0 +1,59 @@
+//! The state of all targets as operators see it: gauges at a scrape, a list on the admin listener.
+
+use tokio::time::Instant;
+
+use super::Desk;
+use crate::{facts::Circuit, health::TargetState, telemetry::Metrics};
+
+/// Every target anybody has asked, and every one a route names, as it is now.
+pub fn targets(desk: &Desk) -> Vec<TargetState> {
+    desk.health.snapshot(Instant::now())
+}
+
+/// Sets the gauges that show how targets are now. Those that are gone show nothing more.
+pub fn gauges(desk: &Desk, metrics: &Metrics) {
+    let now = Instant::now();
+    for gauge in [&metrics.breaker_state, &metrics.target_in_flight] {
+        gauge.reset();
+    }
+    metrics.credential_aside.reset();
+    for state in desk.health.snapshot(now) {
+        let (provider, model) = labels(desk, &state.target);
+        metrics
+            .target_in_flight
+            .with_label_values(&[provider, model])
+            .set(i64::from(state.facts.in_flight));
+        for key in &state.keys {
+            let credential = key.credential.as_deref().unwrap_or("none");
+            metrics
+                .breaker_state
+                .with_label_values(&[provider, model, credential])
+                .set(number(&key.circuit));
+            metrics
+                .credential_aside
+                .with_label_values(&[provider, credential])
+                .set(key.aside.unwrap_or_default().as_secs_f64());
+        }
+    }
+    for (route, left) in desk.health.budgets(now) {
+        metrics.budget_left.with_label_values(&[&*route]).set(left);
+    }
+}
+
+/// A target's provider and its model as metrics may name it: one the card lists, or `other`.
+fn labels<'a>(desk: &Desk, target: &'a str) -> (&'a str, &'a str) {
+    let (provider, model) = target.split_once('/').unwrap_or((target, "other"));
+    let card = desk.router.catalog().card(provider);
+    let listed = card.is_some_and(|card| card.models.contains_key(model));
+    (provider, if listed { model } else { "other" })
+}
+
+/// A circuit as a number that grows with how bad it is.
+fn number(circuit: &Circuit) -> i64 {
+    match circuit {
+        Circuit::Closed => 0,
+        Circuit::Warming { .. } => 1,
+        Circuit::HalfOpen => 2,
+        Circuit::Open { .. } => 3,
+    }
+}

@@ -1,0 +1,67 @@
+//! Who may not or cannot answer one request, whatever the strategy. Asked before any fact is gathered.
+
+use std::collections::BTreeSet;
+
+use super::{Candidate, Question};
+use crate::{catalog::Ability, outcome::Reason};
+
+/// The share of the estimated input that is certain. Prompts are counted in bytes, and a text of few bytes per
+/// token is longer than estimated, one of many shorter: who might still fit is asked, and its tokenizer decides.
+const CERTAIN: f64 = 0.85;
+
+/// Why this candidate is dropped, if it is.
+pub(super) fn reason<'a>(
+    candidate: &Candidate,
+    question: &'a Question<'_>,
+    tags: impl Iterator<Item = &'a BTreeSet<String>>,
+) -> Option<Reason> {
+    let name = &*candidate.name;
+    let card = &candidate.target.card;
+    if !question.rights.allows_target(name) {
+        return Some(Reason::KeyForbids);
+    }
+    if candidate.weight == 0 {
+        return Some(Reason::WeightZero);
+    }
+    if question.hints.exclude(&card.name, name) {
+        return Some(Reason::CallerExcludes);
+    }
+    let mut wanted = tags.chain([&question.hints.tags]);
+    if wanted.any(|wanted| !wanted.is_subset(&card.tags)) {
+        return Some(Reason::TagMissing);
+    }
+    if lacks(candidate, question.needs) {
+        return Some(Reason::LacksAbility);
+    }
+    if is_too_small(candidate, question) {
+        return Some(Reason::ContextTooSmall);
+    }
+    too_dear(candidate, question)
+}
+
+/// Whether the model is known not to do one of these. What is unknown is tried.
+fn lacks(candidate: &Candidate, needs: &[Ability]) -> bool {
+    let model = candidate.model();
+    model.is_some_and(|model| needs.iter().any(|need| model.can(*need) == Some(false)))
+}
+
+/// Whether the request is surely longer than the model's window.
+fn is_too_small(candidate: &Candidate, question: &Question<'_>) -> bool {
+    let output = match question.max_output {
+        Some(most) => question.expected_output.min(most),
+        None => question.expected_output,
+    };
+    let certain = (question.input_tokens as f64 * CERTAIN) as u64;
+    let length = certain.saturating_add(output);
+    candidate.window().is_some_and(|window| length > window)
+}
+
+/// Why it is over a price that the route set for this target, or the caller for all.
+pub(super) fn too_dear(candidate: &Candidate, question: &Question<'_>) -> Option<Reason> {
+    let asked = &question.hints.max_price;
+    let over = |limit| candidate.dearer_than(limit, question);
+    asked
+        .exceeded(candidate.price())
+        .or_else(|| candidate.max_price.and_then(over))
+        .or_else(|| asked.request.and_then(over))
+}
