@@ -75,7 +75,8 @@ impl Origin {
             let fresh = rested.is_none();
             let mut line = match rested {
                 Some(line) => line,
-                None => self.connect().await?,
+                // Boxed: it is rare and large, and every request would carry the room for it.
+                None => Box::pin(self.connect()).await?,
             };
             let mut unsent = match line.send(request).await {
                 Ok(response) => {

@@ -187,7 +187,8 @@ impl Pool {
                 let request = request.map(reqwest::Body::wrap);
                 let request =
                     reqwest::Request::try_from(request).map_err(|error| unreachable(&error))?;
-                let sent = client.execute(request).await;
+                // Boxed, so that requests without a proxy carry no room for it.
+                let sent = Box::pin(client.execute(request)).await;
                 let response = sent.map_err(|error| match error.is_connect() {
                     true => unreachable(&error),
                     false => broken(),
