@@ -5,6 +5,8 @@
 //! spelling and unknown fields survive, and provider prompt caches keep hitting. A key that stands twice is
 //! an error: two readers of the same body must never see two different models.
 
+mod skim;
+
 use std::{borrow::Cow, collections::HashSet, fmt};
 
 use bytes::Bytes;
@@ -24,8 +26,11 @@ const FEW: usize = 32;
 /// The top level of a JSON object, in source order. Keys are unique.
 #[derive(Clone, Debug, Default)]
 pub struct Object<'a> {
-    members: Vec<(Cow<'a, str>, Cow<'a, RawValue>)>,
+    members: Members<'a>,
 }
+
+/// Keys and raw values, in source order.
+type Members<'a> = Vec<(Cow<'a, str>, Cow<'a, RawValue>)>;
 
 /// A member that is there but has not the type its reader expects.
 #[derive(Debug, thiserror::Error)]
@@ -45,12 +50,21 @@ impl<'a> Object<'a> {
 
     /// Parses the top level; fails on anything but an object, on bad JSON at any depth and on repeated keys.
     pub fn parse(text: &'a [u8]) -> serde_json::Result<Self> {
-        // Checked as a whole, and fast, instead of piece by piece in the parser.
-        match simdutf8::basic::from_utf8(text) {
-            Ok(text) => serde_json::from_str(text),
-            // The parser knows where the text is none.
-            Err(_) => serde_json::from_slice(text),
+        let skimmed = simdutf8::basic::from_utf8(text).ok().map(Self::skim);
+        match skimmed {
+            Some(Some(object)) => Ok(object),
+            _ => parse(text),
         }
+    }
+
+    /// A plain object with few members, each of them once.
+    fn skim(text: &'a str) -> Option<Self> {
+        let object = Object {
+            members: skim::members(text)?,
+        };
+        let first = |(at, (key, _)): (usize, &(Cow<'_, str>, _))| object.position(key) == Some(at);
+        let plain = object.members.len() <= FEW && object.members.iter().enumerate().all(first);
+        plain.then_some(object)
     }
 
     /// Parses a raw value that should be an object.
@@ -189,6 +203,16 @@ impl<'a> Object<'a> {
 
     fn position(&self, key: &str) -> Option<usize> {
         self.members.iter().position(|(have, _)| have == key)
+    }
+}
+
+/// Parses JSON text.
+pub fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> serde_json::Result<T> {
+    // Checked as a whole, and fast, instead of piece by piece in the parser.
+    match simdutf8::basic::from_utf8(text) {
+        Ok(text) => serde_json::from_str(text),
+        // The parser knows where the text is none.
+        Err(_) => serde_json::from_slice(text),
     }
 }
 

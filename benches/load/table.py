@@ -115,6 +115,24 @@ def report(results):
             *tail(test),
         ]
 
+    def failover(test):
+        return [
+            ("success %", lambda n: show(success(n, test), 2)),
+            ("requests/s", lambda n: show(r.median(n, test, "rps"))),
+            ("p50 ms", lambda n: show(r.median(n, test, "latency_us.p50"), 2, 1e3)),
+            ("p99 ms", lambda n: show(r.median(n, test, "latency_us.p99"), 2, 1e3)),
+            ("added p50 / p99 ms", lambda n: added_pair(n, test, "latency_us")),
+            ("CPU µs/request", lambda n: show(r.median(n, test, "gateway.cpu_us_per_request"), 1)),
+            ("CPU, times bare", lambda n: show(r.share(n, test, "gateway.cpu_us_per_request"), 2)),
+            ("noise %", lambda n: show(r.worst(n, test, "noise_pct"))),
+        ]
+
+    def success(name, test):
+        """Of all requests of all repetitions."""
+        rows = r.runs.get((name, test), {}).values()
+        asked = sum(row["ok"] + row["errors"] for row in rows)
+        return 100 * sum(row["ok"] for row in rows) / asked if asked else None
+
     def tail(test):
         return [
             ("errors", lambda n: show(r.worst(n, test, "errors"))),
@@ -138,7 +156,8 @@ def report(results):
     table(r, "prompt100k", "100 KiB prompts, 16 connections, closed loop", plain("prompt100k"))
     table(r, "translate", "OpenAI in, Anthropic's API behind, 64 connections, closed loop", plain("translate"))
     table(r, "translate1000", "The same as 1,000 streams", streams("translate1000"))
-    table(r, "failover50", "50 requests/s, the first provider always answers 500", paced("failover50"))
+    table(r, "failover50", "Failover: the first target always answers 500, 50 requests/s", failover("failover50"))
+    table(r, "failover64", "Failover: the same with 64 connections, closed loop", failover("failover64"))
 
 
 def startup(rows):

@@ -16,9 +16,10 @@ pub struct NanoDollars(pub u64);
 impl NanoDollars {
     /// The amount in dollars, with as many decimals as it needs (`0.000123`), for headers and logs.
     pub fn dollars(self) -> String {
-        let text = format!("{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000);
+        let mut text = format!("{}.{:09}", self.0 / 1_000_000_000, self.0 % 1_000_000_000);
         let trimmed = text.trim_end_matches('0').trim_end_matches('.');
-        trimmed.to_owned()
+        text.truncate(trimmed.len());
+        text
     }
 
     /// Both amounts together, saturating.

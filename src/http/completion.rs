@@ -7,14 +7,14 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::{Instant, sleep};
 
 use super::{
     Hall, body,
     door::{self, Entry},
     error::Reply,
-    hints, sse,
+    hints, name, sse,
 };
 use crate::{
     dialect::{Ask, Dialect, Malformed, Work},
@@ -184,29 +184,26 @@ fn event_stream(body: Body, id: &str, summary: Option<&Summary>) -> Response {
 
 fn identify(id: &str, headers: &mut HeaderMap) {
     if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert("x-request-id", id);
+        headers.insert(&name::REQUEST_ID, id);
     }
 }
 
 /// Tells in headers how an answer came about.
 pub(super) fn summarise(summary: &Summary, headers: &mut HeaderMap) {
-    let mut put = |name: &'static str, value: &str| {
+    let mut put = |name: &'static HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
     };
-    put(
-        "x-waypost-route",
-        summary.route.as_deref().unwrap_or("direct"),
-    );
+    put(&name::ROUTE, summary.route.as_deref().unwrap_or("direct"));
     if let Some(target) = &summary.target {
-        put("x-waypost-target", target);
+        put(&name::TARGET, target);
     }
     if let Some(dollars) = summary.dollars() {
-        put("x-waypost-cost-usd", &dollars);
+        put(&name::COST, &dollars);
     }
     if !summary.dropped.is_empty() {
-        put("x-waypost-dropped", &summary.dropped.join(","));
+        put(&name::DROPPED, &summary.dropped.join(","));
     }
-    headers.insert("x-waypost-attempts", HeaderValue::from(summary.attempts));
+    headers.insert(&name::ATTEMPTS, HeaderValue::from(summary.attempts));
 }

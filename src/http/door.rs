@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 
-use super::{Face, Hall, error::Reply};
+use super::{Face, Hall, error::Reply, name};
 use crate::{
     access::{Caller, Denied},
     dialect::{Dialect, openai::OpenAi},
@@ -101,7 +101,7 @@ fn key(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
         })
     });
     let plain = headers
-        .get_all("x-api-key")
+        .get_all(&name::API_KEY)
         .iter()
         .map(|value| value.to_str().map_err(|_| UNREADABLE));
     for key in bearer.chain(plain) {
@@ -124,12 +124,19 @@ fn request_id(headers: &HeaderMap) -> String {
         (1..=128).contains(&id.len()) && id.bytes().all(plain)
     };
     let theirs = headers
-        .get("x-request-id")
+        .get(&name::REQUEST_ID)
         .and_then(|id| id.to_str().ok())
         .filter(sane);
     match theirs {
         Some(id) => id.to_owned(),
-        None => format!("req_{}", uuid::Uuid::now_v7().simple()),
+        None => {
+            let mut digits = uuid::Uuid::encode_buffer();
+            [
+                "req_",
+                uuid::Uuid::now_v7().simple().encode_lower(&mut digits),
+            ]
+            .concat()
+        }
     }
 }
 
@@ -139,7 +146,7 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the caller waits: for a plain answer or the first byte of a stream, and in all. SDKs say so in
 /// their own headers (OpenAI's and Anthropic's Python in seconds, their Node in whole seconds).
 pub(super) fn patience(headers: &HeaderMap) -> (Option<Duration>, Option<Duration>) {
-    let number = |name: &str| {
+    let number = |name: &HeaderName| {
         let value: f64 = headers.get(name)?.to_str().ok()?.trim().parse().ok()?;
         (value > 0.0).then_some(value)
     };
@@ -147,8 +154,8 @@ pub(super) fn patience(headers: &HeaderMap) -> (Option<Duration>, Option<Duratio
         let span = Duration::try_from_secs_f64(value).ok()?;
         Some(span.min(LONGEST_PATIENCE))
     };
-    let patience = number("x-stainless-read-timeout").or_else(|| number("x-stainless-timeout"));
-    let total = number("x-request-timeout-ms").map(|millis| millis / 1_000.0);
+    let patience = number(&name::READ_TIMEOUT).or_else(|| number(&name::TIMEOUT));
+    let total = number(&name::REQUEST_TIMEOUT_MS).map(|millis| millis / 1_000.0);
     (patience.and_then(seconds), total.and_then(seconds))
 }
 

@@ -12,6 +12,7 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
+use super::name;
 use crate::{
     dialect::Dialect,
     json::Object,
@@ -95,7 +96,7 @@ impl Reply {
         if let Ok(id) = HeaderValue::from_str(id)
             && !id.is_empty()
         {
-            headers.insert("x-request-id", id);
+            headers.insert(&name::REQUEST_ID, id);
         }
         if let Some(wait) = self.retry_after {
             let wait = wait.min(LONGEST_WAIT);

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::Request};
+use axum::{body::Body, extract::Request};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -33,9 +33,8 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt;
 
-use super::{Hall, Settings};
+use super::{Hall, Paths, Settings};
 
 /// The wait after a failed accept: out of file descriptors, mostly, which only time mends.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -69,18 +68,18 @@ impl Listener {
     }
 }
 
-/// Serves `router` on `listener` until `stop`, then drains: no new connections, requests go on for
+/// Serves `paths` on `listener` until `stop`, then drains: no new connections, requests go on for
 /// `settings.drain`, then streams end with an error event and what is left is cut.
 pub async fn serve(
     listener: Listener,
-    router: Router,
+    paths: Paths,
     hall: Arc<Hall>,
     settings: Settings,
     stop: CancellationToken,
 ) {
     let connections = Connections {
         builder: Arc::new(builder(&settings)),
-        router,
+        paths,
         header_timeout: settings.header_timeout.get(),
         gauge: hall.ledger.metrics().connections.clone(),
         tracker: TaskTracker::new(),
@@ -140,8 +139,8 @@ fn builder(settings: &Settings) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
+        // A hundred headers at most: hyper's own number, for which it needs no memory beyond its stack.
         .header_read_timeout(settings.header_timeout.get())
-        .max_headers(128)
         .max_buf_size(64 * 1024);
     builder
         .http2()
@@ -156,7 +155,7 @@ fn builder(settings: &Settings) -> Builder<TokioExecutor> {
 
 struct Connections {
     builder: Arc<Builder<TokioExecutor>>,
-    router: Router,
+    paths: Paths,
     header_timeout: Duration,
     gauge: IntGauge,
     tracker: TaskTracker,
@@ -173,7 +172,7 @@ impl Connections {
         permit: OwnedSemaphorePermit,
     ) {
         let builder = self.builder.clone();
-        let router = self.router.clone();
+        let paths = self.paths.clone();
         let patience = self.header_timeout;
         let cut = self.cut.clone();
         let open = Counted::new(self.gauge.clone());
@@ -183,10 +182,10 @@ impl Connections {
             let _ = stream.set_nodelay(true);
             let served = async {
                 match tls {
-                    None => converse(&builder, stream, router, patience, watcher).await,
+                    None => converse(&builder, stream, paths, patience, watcher).await,
                     Some(tls) => {
                         if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
-                            converse(&builder, stream, router, patience, watcher).await;
+                            converse(&builder, stream, paths, patience, watcher).await;
                         }
                     }
                 }
@@ -204,7 +203,7 @@ impl Connections {
 async fn converse(
     builder: &Builder<TokioExecutor>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    router: Router,
+    paths: Paths,
     patience: Duration,
     watcher: Watcher,
 ) {
@@ -213,8 +212,8 @@ async fn converse(
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         hears.store(true, Ordering::Relaxed);
         let request: Request = request.map(Body::new);
-        let answered = router.clone().oneshot(request);
-        async move { Ok::<_, Infallible>(answered.await.unwrap_or_else(|never| match never {})) }
+        let answered = paths.clone().answer(request);
+        async move { Ok::<_, Infallible>(answered.await) }
     });
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = pin!(watcher.watch(connection.into_owned()));

@@ -5,7 +5,7 @@
 //! lost instead of holding up requests; metrics are never lost.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     io::Write,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -42,7 +42,6 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Ring {
     order: VecDeque<Arc<Record>>,
-    by_id: HashMap<String, Arc<Record>>,
     taken: u64,
 }
 
@@ -81,7 +80,10 @@ impl Ledger {
 
     /// The record of this request, if it is among the recent ones.
     pub fn find(&self, id: &str) -> Option<Arc<Record>> {
-        lock(&self.ring).by_id.get(id).cloned()
+        // Looked through, newest first: an index would cost each request more than this costs an operator.
+        let ring = lock(&self.ring);
+        let mut newest_first = ring.order.iter().rev();
+        newest_first.find(|record| record.id == id).cloned()
     }
 
     /// Up to `count` recent records, newest last, and the number of all records so far.
@@ -147,16 +149,9 @@ impl Ledger {
 impl Ring {
     fn push(&mut self, record: Arc<Record>) {
         self.taken += 1;
-        if self.order.len() == RING
-            && let Some(oldest) = self.order.pop_front()
-            && self
-                .by_id
-                .get(&oldest.id)
-                .is_some_and(|kept| Arc::ptr_eq(kept, &oldest))
-        {
-            self.by_id.remove(&oldest.id);
+        if self.order.len() == RING {
+            self.order.pop_front();
         }
-        self.by_id.insert(record.id.clone(), record.clone());
         self.order.push_back(record);
     }
 }

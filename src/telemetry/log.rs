@@ -1,90 +1,215 @@
-//! The access log: one JSON line for each request.
+//! The access log: one JSON line for each request, a choice from the record: explain has the rest.
+//!
+//! Written by hand, because it is written for each request: a serialiser's steps for every key of a line that
+//! always has the same keys cost more than metrics, limits and keys together.
 
-use serde::Serialize;
+use std::{io::Write, time::Duration};
 
-use super::{Record, record::as_millis};
+use jiff::fmt::temporal::DateTimePrinter;
+
+use super::{Cost, End, Record};
 use crate::chat::Usage;
 
-/// What a log line holds, in this order. A choice from the record: explain has the rest.
-#[derive(Serialize)]
-struct Line<'a> {
-    at: &'a jiff::Timestamp,
-    level: &'static str,
-    message: &'static str,
-    request_id: &'a str,
-    caller: &'a str,
-    surface: &'static str,
-    model: &'a str,
-    stream: bool,
-    route: Option<&'a str>,
-    target: Option<&'a str>,
-    attempts: usize,
-    outcome: &'static str,
-    error_class: Option<&'static str>,
-    #[serde(serialize_with = "as_millis")]
-    first_token_ms: Option<std::time::Duration>,
-    #[serde(serialize_with = "as_millis")]
-    total_ms: Option<std::time::Duration>,
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cached_tokens: Option<u64>,
-    estimated: bool,
-    cost_usd: Option<&'a str>,
-    wasted_usd: Option<&'a str>,
-}
-
-/// Appends the line of one record.
+/// Appends the line of one record. The keys and their order are part of the log's contract.
 pub(super) fn line(record: &Record, out: &mut Vec<u8>) {
-    use super::{Cost, End};
-
     let usage: Option<&Usage> = record.usage.as_ref();
-    let cost = match record.cost {
-        Cost::Unknown => Some("unknown".to_owned()),
-        cost => cost.dollars(),
-    };
     let wasted = record
         .attempts
         .iter()
         .filter(|attempt| attempt.end != End::Delivered)
         .fold(Cost::Nothing, |sum, attempt| sum.plus(attempt.cost));
-    let wasted = match wasted {
-        Cost::Unknown => Some("unknown".to_owned()),
-        cost => cost.dollars(),
+    let failed = !matches!(record.end, End::Delivered | End::Open);
+    out.extend_from_slice(b"{\"at\":\"");
+    // It fails for years beyond 9999 only, and then prints nothing.
+    let _ = DateTimePrinter::new().print_timestamp(&record.at, &mut *out);
+    out.extend_from_slice(b"\",\"level\":\"info\",\"message\":\"request\"");
+    let mut line = Line(out);
+    line.text("request_id", Some(&record.id));
+    line.text("caller", Some(&record.caller));
+    line.word("surface", Some(record.surface.label()));
+    line.text("model", Some(&record.model));
+    line.flag("stream", record.stream);
+    line.text("route", record.route.as_deref());
+    line.text("target", record.target.as_deref());
+    line.count("attempts", Some(record.attempts.len() as u64));
+    line.word("outcome", Some(if failed { "failed" } else { "delivered" }));
+    line.word("error_class", failed.then(|| record.end.label()));
+    line.millis("first_token_ms", record.first_token);
+    line.millis("total_ms", record.total);
+    line.count("input_tokens", usage.map(|usage| usage.input));
+    line.count("output_tokens", usage.map(|usage| usage.output));
+    line.count("cached_tokens", usage.and_then(|usage| usage.cached));
+    line.flag("estimated", usage.is_some_and(|usage| usage.estimated));
+    line.cost("cost_usd", record.cost);
+    line.cost("wasted_usd", wasted);
+    out.extend_from_slice(b"}\n");
+}
+
+/// A line behind its first member.
+struct Line<'a>(&'a mut Vec<u8>);
+
+impl Line<'_> {
+    fn key(&mut self, key: &str) {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(key.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    fn or_null<T>(&mut self, key: &str, value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
+        self.key(key);
+        match value {
+            Some(value) => write(self.0, value),
+            None => self.0.extend_from_slice(b"null"),
+        }
+    }
+
+    /// Text of any kind.
+    fn text(&mut self, key: &str, text: Option<&str>) {
+        // A string always serialises, and a vector takes everything.
+        self.or_null(key, text, |out, text| {
+            drop(serde_json::to_writer(out, text))
+        });
+    }
+
+    /// A word of ours, or digits: nothing in it needs an escape.
+    fn word(&mut self, key: &str, word: Option<&str>) {
+        self.or_null(key, word, |out, word| {
+            out.push(b'"');
+            out.extend_from_slice(word.as_bytes());
+            out.push(b'"');
+        });
+    }
+
+    fn flag(&mut self, key: &str, flag: bool) {
+        self.key(key);
+        self.0
+            .extend_from_slice(if flag { b"true" } else { b"false" });
+    }
+
+    fn count(&mut self, key: &str, count: Option<u64>) {
+        self.or_null(key, count, |out, count| {
+            drop(serde_json::to_writer(out, &count));
+        });
+    }
+
+    /// Milliseconds with microseconds behind the point.
+    fn millis(&mut self, key: &str, span: Option<Duration>) {
+        self.or_null(key, span, |out, span| {
+            let micros = span.as_micros();
+            drop(write!(out, "{}.{:03}", micros / 1_000, micros % 1_000));
+        });
+    }
+
+    /// Dollars, as text: a float would round them.
+    fn cost(&mut self, key: &str, cost: Cost) {
+        match cost {
+            Cost::Unknown => self.word(key, Some("unknown")),
+            cost => self.word(key, cost.dollars().as_deref()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        catalog::NanoDollars,
+        outcome::{AttemptKind, ErrorClass},
+        telemetry::{Attempt, Surface},
     };
-    let error_class = match record.end {
-        End::Delivered | End::Open => None,
-        end => Some(end.label()),
-    };
-    let line = Line {
-        at: &record.at,
-        level: "info",
-        message: "request",
-        request_id: &record.id,
-        caller: &record.caller,
-        surface: record.surface.label(),
-        model: &record.model,
-        stream: record.stream,
-        route: record.route.as_deref(),
-        target: record.target.as_deref(),
-        attempts: record.attempts.len(),
-        outcome: if error_class.is_none() {
-            "delivered"
-        } else {
-            "failed"
-        },
-        error_class,
-        first_token_ms: record.first_token,
-        total_ms: record.total,
-        input_tokens: usage.map(|usage| usage.input),
-        output_tokens: usage.map(|usage| usage.output),
-        cached_tokens: usage.and_then(|usage| usage.cached),
-        estimated: usage.is_some_and(|usage| usage.estimated),
-        cost_usd: cost.as_deref(),
-        wasted_usd: wasted.as_deref(),
-    };
-    let before = out.len();
-    match serde_json::to_writer(&mut *out, &line) {
-        Ok(()) => out.push(b'\n'),
-        Err(_) => out.truncate(before),
+
+    fn attempt(end: End, cost: Cost) -> Attempt {
+        Attempt {
+            target: "p/m".into(),
+            provider: "p".into(),
+            model_label: "m".into(),
+            kind: AttemptKind::Primary,
+            credential: None,
+            verdict: None,
+            end,
+            status: None,
+            waited: None,
+            queued: None,
+            first_token: None,
+            total: None,
+            usage: None,
+            cost,
+        }
+    }
+
+    fn record() -> Record {
+        Record {
+            id: "req_1".into(),
+            at: "2026-01-02T03:04:05.5Z".parse().unwrap(),
+            surface: Surface::Chat,
+            caller: "ci".into(),
+            model: "a \"quoted\"\nname".into(),
+            stream: true,
+            route: Some("chat".into()),
+            strategy: Some("priority"),
+            rule: None,
+            tool: None,
+            seed: 1,
+            candidates: Vec::new(),
+            attempts: vec![
+                attempt(
+                    End::Failed(ErrorClass::Overloaded),
+                    Cost::Known(NanoDollars(2_500)),
+                ),
+                attempt(End::Delivered, Cost::Unknown),
+            ],
+            target: Some("p/m".into()),
+            dropped: Vec::new(),
+            usage: Some(Usage {
+                input: 7,
+                output: 11,
+                ..Usage::default()
+            }),
+            cost: Cost::Unknown,
+            end: End::Delivered,
+            first_token: Some(Duration::from_micros(1_002)),
+            total: Some(Duration::from_millis(20)),
+        }
+    }
+
+    fn check(record: &Record, expected: &str) {
+        let mut out = Vec::new();
+        line(record, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{expected}\n"));
+    }
+
+    #[test]
+    fn a_line_is_one_json_object_in_a_fixed_order() {
+        check(
+            &record(),
+            concat!(
+                r#"{"at":"2026-01-02T03:04:05.5Z","level":"info","message":"request","request_id":"req_1","#,
+                r#""caller":"ci","surface":"chat","model":"a \"quoted\"\nname","stream":true,"route":"chat","#,
+                r#""target":"p/m","attempts":2,"outcome":"delivered","error_class":null,"first_token_ms":1.002,"#,
+                r#""total_ms":20.000,"input_tokens":7,"output_tokens":11,"cached_tokens":null,"estimated":false,"#,
+                r#""cost_usd":"unknown","wasted_usd":"0.0000025"}"#,
+            ),
+        );
+        let refused = Record {
+            route: None,
+            target: None,
+            attempts: Vec::new(),
+            usage: None,
+            cost: Cost::Nothing,
+            end: End::Failed(ErrorClass::RateLimit),
+            first_token: None,
+            total: None,
+            ..record()
+        };
+        check(
+            &refused,
+            concat!(
+                r#"{"at":"2026-01-02T03:04:05.5Z","level":"info","message":"request","request_id":"req_1","#,
+                r#""caller":"ci","surface":"chat","model":"a \"quoted\"\nname","stream":true,"route":null,"#,
+                r#""target":null,"attempts":0,"outcome":"failed","error_class":"rate_limit","first_token_ms":null,"#,
+                r#""total_ms":null,"input_tokens":null,"output_tokens":null,"cached_tokens":null,"estimated":false,"#,
+                r#""cost_usd":null,"wasted_usd":null}"#,
+            ),
+        );
     }
 }

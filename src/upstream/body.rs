@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
-use super::{client::elsewhere, simulated::Step};
+use super::{client::elsewhere, origin::Inbound, simulated::Step};
 use crate::outcome::Failure;
 
 /// The largest whole answer taken: far above any completion, embeddings of a full batch included.
@@ -18,13 +17,13 @@ pub struct Body(Source);
 
 #[derive(Debug)]
 enum Source {
-    Direct(Incoming),
+    Direct(Inbound),
     Proxied(reqwest::Body),
     Script(VecDeque<Step>),
 }
 
 impl Body {
-    pub(super) fn direct(body: Incoming) -> Self {
+    pub(super) fn direct(body: Inbound) -> Self {
         Self(Source::Direct(body))
     }
 
@@ -39,8 +38,8 @@ impl Body {
     /// The next bytes; `None` at the proper end. Who gives up waiting drops the body.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         match &mut self.0 {
-            Source::Direct(body) => data(body).await,
-            Source::Proxied(body) => data(body).await,
+            Source::Direct(body) => body.data().await.transpose().map_err(|_| cut()),
+            Source::Proxied(body) => proxied(body).await,
             Source::Script(steps) => play(steps).await,
         }
     }
@@ -68,9 +67,7 @@ impl Body {
 }
 
 /// The next data of a body; trailers are passed over.
-async fn data<B: http_body::Body<Data = Bytes> + Unpin>(
-    body: &mut B,
-) -> Result<Option<Bytes>, Failure> {
+async fn proxied(body: &mut reqwest::Body) -> Result<Option<Bytes>, Failure> {
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame.map_err(|_| cut())?.into_data() {
             return Ok(Some(data));

@@ -6,23 +6,21 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::Full;
 
 use super::{
     Answer, Body,
     pool::{Pools, Settings},
     simulated::Simulator,
+    way::Way,
 };
 use crate::{
-    catalog::{Auth, Card, DialectName, Simulation, Target},
+    catalog::{Card, DialectName, Simulation, Target},
     dialect::Outgoing,
     outcome::{ErrorClass, Failure, Fate},
     secret::Secret,
 };
-
-/// How we introduce ourselves.
-const USER_AGENT: &str = concat!("waypost/", env!("CARGO_PKG_VERSION"));
 
 /// Simulated providers by name, each with the settings it was made from.
 type Simulators = HashMap<Arc<str>, (Simulation, Arc<Simulator>)>;
@@ -31,6 +29,8 @@ type Simulators = HashMap<Arc<str>, (Simulation, Arc<Simulator>)>;
 #[derive(Debug)]
 pub struct Upstream {
     pools: Pools,
+    /// By the card's place in memory, which it keeps as long as its way is kept.
+    ways: RwLock<HashMap<(usize, Duration), Arc<Way>>>,
     /// Simulated providers keep their count of requests as long as their settings stay.
     simulators: RwLock<Simulators>,
 }
@@ -40,6 +40,7 @@ impl Upstream {
     pub fn new(settings: Settings) -> Self {
         Self {
             pools: Pools::new(settings),
+            ways: RwLock::default(),
             simulators: RwLock::default(),
         }
     }
@@ -55,16 +56,12 @@ impl Upstream {
         if target.card.dialect == DialectName::Simulated {
             return Ok(self.simulate(&target.card, outgoing).await);
         }
-        let address = format!("{}{}", target.card.base_url, outgoing.path);
-        let uri = Uri::from_maybe_shared(address).map_err(|_| {
-            let message = format!("{} has no valid address", target.card.name);
-            Failure::new(ErrorClass::Unreachable, message)
-        })?;
+        let way = self.way(&target.card, connect)?;
         let mut request = Request::new(Full::new(outgoing.body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers(&target.card, key, outgoing)?;
-        let answer = self.pools.send(&target.card.name, request, connect).await?;
+        *request.uri_mut() = way.uri(&target.card, &outgoing.path)?;
+        *request.headers_mut() = way.headers(&target.card, key, outgoing)?;
+        let answer = way.pool.send(&target.card.name, request).await?;
         if let Some(encoding) = answer.headers.get(header::CONTENT_ENCODING)
             && encoding != "identity"
         {
@@ -73,6 +70,20 @@ impl Upstream {
             return Err(elsewhere(message));
         }
         Ok(answer)
+    }
+
+    fn way(&self, card: &Arc<Card>, connect: Duration) -> Result<Arc<Way>, Failure> {
+        let key = (Arc::as_ptr(card).addr(), connect);
+        let ways = self.ways.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(way) = ways.get(&key) {
+            return Ok(way.clone());
+        }
+        drop(ways);
+        let way = Arc::new(Way::new(card, connect, &self.pools)?);
+        let mut ways = self.ways.write().unwrap_or_else(PoisonError::into_inner);
+        // Cards of configurations that are gone.
+        ways.retain(|_, way| way.is_used());
+        Ok(ways.entry(key).or_insert(way).clone())
     }
 
     async fn simulate(&self, card: &Card, outgoing: &Outgoing) -> Answer {
@@ -120,48 +131,6 @@ impl Upstream {
             }
         }
     }
-}
-
-fn headers(card: &Card, key: Option<&Secret>, outgoing: &Outgoing) -> Result<HeaderMap, Failure> {
-    let invalid = |what: &str| {
-        let message = format!("{} cannot be called: {what} is no valid header", card.name);
-        Failure::new(ErrorClass::Auth, message)
-    };
-    let mut headers = HeaderMap::with_capacity(4 + card.headers.len() + outgoing.headers.len());
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-    if let Some(key) = key {
-        let (name, value) = match &card.auth {
-            Auth::Bearer => (
-                header::AUTHORIZATION,
-                HeaderValue::try_from(format!("Bearer {}", key.reveal())),
-            ),
-            Auth::Header(name) => {
-                let name = HeaderName::try_from(name).map_err(|_| invalid("the auth header"))?;
-                (name, HeaderValue::from_str(key.reveal()))
-            }
-            Auth::None => (header::AUTHORIZATION, HeaderValue::try_from(String::new())),
-        };
-        if card.auth != Auth::None {
-            let mut value = value.map_err(|_| invalid("its key"))?;
-            value.set_sensitive(true);
-            headers.insert(name, value);
-        }
-    }
-    for (name, value) in &card.headers {
-        let name = HeaderName::try_from(name).map_err(|_| invalid(name))?;
-        let value = HeaderValue::from_str(value).map_err(|_| invalid(name.as_str()))?;
-        headers.insert(name, value);
-    }
-    for (name, value) in &outgoing.headers {
-        let value = HeaderValue::from_str(value).map_err(|_| invalid(name))?;
-        headers.insert(HeaderName::from_static(name), value);
-    }
-    Ok(headers)
 }
 
 /// A failure after which the work may have been done: not repeated at the same target.

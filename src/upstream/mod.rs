@@ -6,10 +6,14 @@
 //! to another host), the environment's proxies are off unless asked for, and reqwest's own retries are off,
 //! because attempts are counted here.
 
+mod bell;
 mod body;
 mod client;
+mod line;
+mod origin;
 mod pool;
 pub mod simulated;
+mod way;
 
 pub use body::{Body, MAX_ANSWER};
 pub use client::Upstream;

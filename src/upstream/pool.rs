@@ -1,30 +1,35 @@
 //! Pools of connections: to plain and TLS addresses directly, or through the environment's proxies.
 //!
-//! Direct connections go over hyper's own pooled client, because at our rates a fuller client's layers cost a
-//! sixth of a request. Proxies are reqwest's business: it knows the environment's rules.
+//! Direct connections are our own [lines](super::line): at our rates a pooled client's tasks and layers cost a
+//! tenth of a request. Proxies are reqwest's business: it knows the environment's rules.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
-use bytes::Bytes;
-use http::{Request, Uri};
-use http_body_util::Full;
+use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_util::client::legacy::connect::HttpConnector;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{Answer, Body, client::elsewhere};
+use super::{
+    Answer, Body,
+    client::elsewhere,
+    line::Outbound,
+    origin::{Broken, Connector, Origin},
+};
 use crate::{
     outcome::{ErrorClass, Failure},
     span::Span,
 };
+
+/// The least time between two looks for lines that rest too long.
+const SHORTEST_SWEEP: Duration = Duration::from_secs(1);
 
 /// How connections to providers are made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,24 +50,28 @@ impl Default for Settings {
     }
 }
 
-/// Every pool, by the connect timeout and the kind of address it serves.
+/// Every connection, by the connect timeout and the address it goes to.
 #[derive(Debug)]
 pub(super) struct Pools {
     settings: Settings,
-    pools: RwLock<HashMap<(Duration, Kind), Pool>>,
+    known: Arc<Mutex<Known>>,
+    /// Closes what rests too long.
+    sweeper: OnceLock<AbortOnDropHandle<()>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Kind {
-    Plain,
-    Tls,
-    Proxied,
+#[derive(Debug, Default)]
+struct Known {
+    origins: HashMap<(Duration, Uri), Arc<Origin>>,
+    tls: HashMap<Duration, HttpsConnector<HttpConnector>>,
+    proxied: HashMap<Duration, reqwest::Client>,
 }
 
+/// What goes to one address.
 #[derive(Clone, Debug)]
-enum Pool {
-    Plain(Client<HttpConnector, Full<Bytes>>),
-    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+pub(super) enum Pool {
+    /// Straight to it.
+    Direct(Arc<Origin>),
+    /// Through the environment's proxies.
     Proxied(reqwest::Client),
 }
 
@@ -70,45 +79,120 @@ impl Pools {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
             settings,
-            pools: RwLock::default(),
+            known: Arc::default(),
+            sweeper: OnceLock::new(),
         }
     }
 
-    /// Sends a request to `provider` and waits for the head of its answer.
-    pub(super) async fn send(
-        &self,
-        provider: &str,
-        request: Request<Full<Bytes>>,
-        connect: Duration,
-    ) -> Result<Answer, Failure> {
-        let failed = |error: &(dyn std::error::Error + 'static), unreachable: bool| {
-            if unreachable {
-                let message = format!("{provider} could not be reached: {}", cause(error));
-                return Failure::new(ErrorClass::Unreachable, message);
+    /// The pool for an address: scheme, host and port.
+    pub(super) fn pool(&self, address: Uri, connect: Duration) -> Result<Pool, Failure> {
+        self.sweeper.get_or_init(|| self.sweep());
+        let mut known = lock(&self.known);
+        if self.settings.proxy_from_env {
+            return known.proxied(connect, &self.settings).map(Pool::Proxied);
+        }
+        let key = (connect, address);
+        if let Some(origin) = known.origins.get(&key) {
+            return Ok(Pool::Direct(origin.clone()));
+        }
+        let connector = match key.1.scheme_str() {
+            Some("https") => Connector::Tls(known.tls(connect)?),
+            _ => Connector::Plain(plain(connect)),
+        };
+        let rest = self.settings.pool_idle.get();
+        let origin = Arc::new(Origin::new(key.1.clone(), connector, rest));
+        known.origins.insert(key, origin.clone());
+        Ok(Pool::Direct(origin))
+    }
+
+    /// Closes, again and again, what rests too long, and forgets addresses nobody goes to any more.
+    fn sweep(&self) -> AbortOnDropHandle<()> {
+        let known = self.known.clone();
+        let every = self.settings.pool_idle.get().max(SHORTEST_SWEEP);
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            loop {
+                sleep(every).await;
+                let gone_to = |origin: &Arc<Origin>| Arc::strong_count(origin) > 1;
+                let mut known = lock(&known);
+                known
+                    .origins
+                    .retain(|_, origin| origin.sweep() || gone_to(origin));
             }
+        }))
+    }
+}
+
+impl Known {
+    fn tls(&mut self, connect: Duration) -> Result<HttpsConnector<HttpConnector>, Failure> {
+        if let Some(connector) = self.tls.get(&connect) {
+            return Ok(connector.clone());
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = HttpsConnectorBuilder::new()
+            .with_provider_and_platform_verifier(provider)
+            .map_err(|error| no_roots(&error))?;
+        let mut connector = plain(connect);
+        connector.enforce_http(false);
+        // HTTP/1.1 only: one h2 connection carries a server's stream limit (often 100) and queues
+        // behind it, while answers take tens of seconds.
+        let connector = tls.https_only().enable_http1().wrap_connector(connector);
+        Ok(self.tls.entry(connect).or_insert(connector).clone())
+    }
+
+    fn proxied(
+        &mut self,
+        connect: Duration,
+        settings: &Settings,
+    ) -> Result<reqwest::Client, Failure> {
+        if let Some(client) = self.proxied.get(&connect) {
+            return Ok(client.clone());
+        }
+        let client = reqwest::Client::builder()
+            .connect_timeout(connect)
+            .pool_idle_timeout(settings.pool_idle.get())
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .tcp_nodelay(true)
+            .http1_only()
+            .build()
+            .map_err(|error| no_roots(&error))?;
+        Ok(self.proxied.entry(connect).or_insert(client).clone())
+    }
+}
+
+impl Pool {
+    /// Sends a request to `provider` and waits for the head of its answer. Direct ones carry a path only.
+    pub(super) async fn send(&self, provider: &str, request: Outbound) -> Result<Answer, Failure> {
+        let broken = || {
             elsewhere(format!(
                 "{provider} broke the connection before it answered"
             ))
         };
-        let (head, body) = match self.pool(request.uri(), connect)? {
-            Pool::Plain(client) => {
-                let sent = client.request(request).await;
-                let response = sent.map_err(|error| failed(&error, error.is_connect()))?;
+        let unreachable = |error: &(dyn std::error::Error + 'static)| {
+            let message = format!("{provider} could not be reached: {}", cause(error));
+            Failure::new(ErrorClass::Unreachable, message)
+        };
+        let (head, body) = match self {
+            Self::Direct(origin) => {
+                let sent = origin.send(request).await;
+                let response = sent.map_err(|error| match error {
+                    Broken::Unreachable(error) => unreachable(&*error),
+                    Broken::Cut => broken(),
+                })?;
                 let (head, body) = response.into_parts();
                 (head, Body::direct(body))
             }
-            Pool::Tls(client) => {
-                let sent = client.request(request).await;
-                let response = sent.map_err(|error| failed(&error, error.is_connect()))?;
-                let (head, body) = response.into_parts();
-                (head, Body::direct(body))
-            }
-            Pool::Proxied(client) => {
+            Self::Proxied(client) => {
                 let request = request.map(reqwest::Body::wrap);
                 let request =
-                    reqwest::Request::try_from(request).map_err(|error| failed(&error, true))?;
-                let sent = client.execute(request).await;
-                let response = sent.map_err(|error| failed(&error, error.is_connect()))?;
+                    reqwest::Request::try_from(request).map_err(|error| unreachable(&error))?;
+                // Boxed, so that requests without a proxy carry no room for it.
+                let sent = Box::pin(client.execute(request)).await;
+                let response = sent.map_err(|error| match error.is_connect() {
+                    true => unreachable(&error),
+                    false => broken(),
+                })?;
                 let (head, body) = http::Response::from(response).into_parts();
                 (head, Body::proxied(body))
             }
@@ -119,59 +203,17 @@ impl Pools {
             body,
         })
     }
+}
 
-    fn pool(&self, uri: &Uri, connect: Duration) -> Result<Pool, Failure> {
-        let kind = match uri.scheme_str() {
-            _ if self.settings.proxy_from_env => Kind::Proxied,
-            Some("https") => Kind::Tls,
-            _ => Kind::Plain,
-        };
-        let key = (connect, kind);
-        let pools = self.pools.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = pools.get(&key) {
-            return Ok(pool.clone());
-        }
-        drop(pools);
-        let pool = self.build(connect, kind)?;
-        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(pools.entry(key).or_insert(pool).clone())
-    }
+fn plain(connect: Duration) -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(connect));
+    connector.set_nodelay(true);
+    connector
+}
 
-    fn build(&self, connect: Duration, kind: Kind) -> Result<Pool, Failure> {
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder
-            .pool_idle_timeout(self.settings.pool_idle.get())
-            .pool_timer(TokioTimer::new());
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(connect));
-        connector.set_nodelay(true);
-        match kind {
-            Kind::Plain => Ok(Pool::Plain(builder.build(connector))),
-            Kind::Tls => {
-                connector.enforce_http(false);
-                let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-                let tls = HttpsConnectorBuilder::new()
-                    .with_provider_and_platform_verifier(provider)
-                    .map_err(|error| no_roots(&error))?;
-                // HTTP/1.1 only: one h2 connection carries a server's stream limit (often 100) and queues
-                // behind it, while answers take tens of seconds.
-                let connector = tls.https_only().enable_http1().wrap_connector(connector);
-                Ok(Pool::Tls(builder.build(connector)))
-            }
-            Kind::Proxied => {
-                let client = reqwest::Client::builder()
-                    .connect_timeout(connect)
-                    .pool_idle_timeout(self.settings.pool_idle.get())
-                    .redirect(reqwest::redirect::Policy::none())
-                    .retry(reqwest::retry::never())
-                    .referer(false)
-                    .tcp_nodelay(true)
-                    .http1_only()
-                    .build();
-                client.map(Pool::Proxied).map_err(|error| no_roots(&error))
-            }
-        }
-    }
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn no_roots(error: &(dyn std::error::Error + 'static)) -> Failure {

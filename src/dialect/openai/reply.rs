@@ -16,7 +16,7 @@ use super::{
 use crate::{
     chat::Usage,
     dialect::Tidy,
-    json::{Object, Raw},
+    json::{self, Object, Raw},
     outcome::{ErrorClass, Failure},
 };
 
@@ -25,7 +25,7 @@ pub(super) const OBJECT: &str = "chat.completion";
 
 /// Tidies a reply. A 2xx body that is an error in truth is a failure.
 pub(super) fn tidy(body: Bytes) -> Result<Tidy, Failure> {
-    let answer: Answer<'_> = serde_json::from_slice(&body).map_err(|_| no_completion())?;
+    let answer: Answer<'_> = json::parse(&body).map_err(|_| no_completion())?;
     let failure = error::inside(answer.error).or_else(|| error::base_resp(answer.base_resp));
     if let Some(failure) = failure {
         return Err(failure);

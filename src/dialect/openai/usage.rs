@@ -2,47 +2,102 @@
 //!
 //! The counts are a provider's word: what is no sane number is ignored, never trusted, never a panic.
 
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::lenient::Count;
 use crate::{
     chat::{MOST_TOKENS, Usage},
     json::{Object, Raw, raw},
 };
 
-/// Reads a `usage` object. `None` when it holds no count.
-pub(super) fn read(usage: &RawValue) -> Option<Usage> {
-    read_object(&Object::of(usage).ok()?)
+/// A `usage` object as written. Only what is read here has a field; everything else may be anything.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Written<'a> {
+    prompt_tokens: Count,
+    completion_tokens: Count,
+    total_tokens: Count,
+    #[serde(borrow)]
+    prompt_tokens_details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    completion_tokens_details: Option<&'a RawValue>,
+    reasoning_tokens: Count,
+    #[serde(deserialize_with = "present")]
+    prompt_cache_hit_tokens: Option<Count>,
+    #[serde(deserialize_with = "present")]
+    prompt_cache_miss_tokens: Option<Count>,
+    #[serde(deserialize_with = "present")]
+    cached_tokens: Option<Count>,
 }
 
-fn read_object(usage: &Object<'_>) -> Option<Usage> {
-    let details = |key| nested(usage, key);
-    let (input, output) = (
-        details("prompt_tokens_details"),
-        details("completion_tokens_details"),
-    );
-    let prompt = count(usage, "prompt_tokens");
-    let completion = count(usage, "completion_tokens");
-    if prompt.is_none() && completion.is_none() {
-        return None;
+/// What either of the details may hold.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    cached_tokens: Count,
+    cache_write_tokens: Count,
+    reasoning_tokens: Count,
+    audio_tokens: Count,
+}
+
+/// A member that is there, whatever it holds.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Count>, D::Error> {
+    Count::deserialize(deserializer).map(Some)
+}
+
+impl Details {
+    /// Details of the wrong type are none.
+    fn of(raw: Option<&RawValue>) -> Self {
+        raw.and_then(object).unwrap_or_default()
     }
-    let mut read = Usage {
-        input: prompt.unwrap_or(0),
-        output: completion.unwrap_or(0),
-        cached: count(&input, "cached_tokens")
-            .or_else(|| count(usage, "prompt_cache_hit_tokens"))
-            .or_else(|| count(usage, "cached_tokens")),
-        cache_write: count(&input, "cache_write_tokens"),
-        reasoning: count(&output, "reasoning_tokens").or_else(|| count(usage, "reasoning_tokens")),
-        input_audio: count(&input, "audio_tokens"),
-        output_audio: count(&output, "audio_tokens"),
-        ..Usage::default()
-    };
-    let reasoning = read.reasoning.unwrap_or(0);
-    let outside = reasoning > 0 && count(usage, "total_tokens") == Some(read.total() + reasoning);
-    if outside {
-        read.output += reasoning;
+}
+
+impl Written<'_> {
+    fn of(usage: &RawValue) -> Option<Written<'_>> {
+        object(usage)
     }
-    Some(read)
+
+    /// The counts; `None` where there is none.
+    fn counts(&self) -> Option<Usage> {
+        let (prompt, completion) = (sane(self.prompt_tokens), sane(self.completion_tokens));
+        if prompt.is_none() && completion.is_none() {
+            return None;
+        }
+        let input = Details::of(self.prompt_tokens_details);
+        let output = Details::of(self.completion_tokens_details);
+        let mut read = Usage {
+            input: prompt.unwrap_or(0),
+            output: completion.unwrap_or(0),
+            cached: sane(input.cached_tokens)
+                .or_else(|| self.prompt_cache_hit_tokens.and_then(sane))
+                .or_else(|| self.cached_tokens.and_then(sane)),
+            cache_write: sane(input.cache_write_tokens),
+            reasoning: sane(output.reasoning_tokens).or_else(|| sane(self.reasoning_tokens)),
+            input_audio: sane(input.audio_tokens),
+            output_audio: sane(output.audio_tokens),
+            ..Usage::default()
+        };
+        let reasoning = read.reasoning.unwrap_or(0);
+        if reasoning > 0 && sane(self.total_tokens) == Some(read.total() + reasoning) {
+            // Some count it beside the output.
+            read.output += reasoning;
+        }
+        Some(read)
+    }
+
+    /// Whether it says just that, in OpenAI's words.
+    fn says(&self, read: &Usage) -> bool {
+        let others = [
+            self.prompt_cache_hit_tokens,
+            self.prompt_cache_miss_tokens,
+            self.cached_tokens,
+        ];
+        sane(self.prompt_tokens) == Some(read.input)
+            && sane(self.completion_tokens) == Some(read.output)
+            && sane(self.total_tokens) == Some(read.total())
+            && others.iter().all(Option::is_none)
+    }
 }
 
 /// Members that say in other words what the standard ones say.
@@ -52,19 +107,20 @@ const OTHER_WORDS: [&str; 3] = [
     "cached_tokens",
 ];
 
+/// Reads a `usage` object. `None` when it holds no count.
+pub(super) fn read(usage: &RawValue) -> Option<Usage> {
+    Written::of(usage)?.counts()
+}
+
 /// The counts of a `usage` object, and the object put right where it is not what OpenAI would write. What it
 /// holds beyond counts is kept.
 pub(super) fn tidy(usage: &RawValue) -> Option<(Usage, Option<Raw>)> {
-    let mut object = Object::of(usage).ok()?;
-    let read = read_object(&object)?;
-    let as_said = |key, value| count(&object, key) == Some(value);
-    let right = as_said("prompt_tokens", read.input)
-        && as_said("completion_tokens", read.output)
-        && as_said("total_tokens", read.total())
-        && !OTHER_WORDS.iter().any(|key| object.get(key).is_some());
-    if right {
+    let written = Written::of(usage)?;
+    let read = written.counts()?;
+    if written.says(&read) {
         return Some((read, None));
     }
+    let mut object = Object::of(usage).ok()?;
     object.set("prompt_tokens", &read.input);
     object.set("completion_tokens", &read.output);
     object.set("total_tokens", &read.total());
@@ -110,11 +166,15 @@ pub(super) fn write(usage: &Usage) -> Raw {
     raw(&object)
 }
 
-fn count(object: &Object<'_>, key: &str) -> Option<u64> {
-    object
-        .peek::<super::lenient::Count>(key)?
-        .0
-        .filter(|&count| count <= MOST_TOKENS)
+/// An object of a known kind; our derived types would take a list as well.
+fn object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    let object = raw.get().starts_with('{').then_some(raw)?;
+    serde_json::from_str(object.get()).ok()
+}
+
+/// A count that may be believed.
+fn sane(count: Count) -> Option<u64> {
+    count.0.filter(|&count| count <= MOST_TOKENS)
 }
 
 fn nested<'a>(object: &'a Object<'_>, key: &str) -> Object<'a> {
