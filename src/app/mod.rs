@@ -22,6 +22,7 @@ use crate::{
     http::Face,
     limit::{self, Limits},
     relay::Desk,
+    schema::Schemas,
     telemetry::{AccessLog, Ledger},
     upstream::Upstream,
 };
@@ -37,6 +38,7 @@ pub struct Memory {
     upstream: Arc<Upstream>,
     limits: limit::Registry,
     health: Arc<Health>,
+    schemas: Arc<Schemas>,
 }
 
 impl Memory {
@@ -52,6 +54,7 @@ impl Memory {
             upstream: Arc::new(Upstream::new(file.upstream.clone())),
             limits: limit::Registry::default(),
             health: Arc::new(Health::new()),
+            schemas: Arc::default(),
         }
     }
 
@@ -74,6 +77,7 @@ impl Memory {
             rules: wired.rules,
             upstream: self.upstream.clone(),
             health: self.health.clone(),
+            schemas: self.schemas.clone(),
         };
         Face {
             access: wired.access,

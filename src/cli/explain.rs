@@ -89,6 +89,7 @@ fn plan(options: &Options, body: &[u8]) -> Result<Explained, Outcome> {
         rules: wired.rules.clone(),
         upstream: Arc::new(Upstream::new(upstream::Settings::default())),
         health: Arc::default(),
+        schemas: Arc::default(),
     };
     let mut headers = HeaderMap::new();
     if let Some(tool) = &options.tool {

@@ -70,7 +70,9 @@ fn a_dropped_permit_gives_the_probe_back() {
 fn each_class_says_of_a_target_what_it_should() {
     let check = |class, opens: bool| {
         let health = Health::new();
-        let keys: Vec<String> = (0..30).map(|key| format!("key-{key}")).collect();
+        // Each key has its circuit; what is said of keys puts them aside, one after the other.
+        let keys = if opens { 1 } else { 30 };
+        let keys: Vec<String> = (0..keys).map(|key| format!("key-{key}")).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let condition = health.of(&model(&home(&keys), "llama"), &Settings::default());
         let now = Instant::now();

@@ -117,6 +117,7 @@ mod tests {
     fn hall() -> Arc<Hall> {
         let desk = Desk {
             rules: Default::default(),
+            schemas: Default::default(),
             router: route::Router::new(Arc::new(Catalog::default()), &BTreeMap::new()).unwrap(),
             upstream: Arc::new(Upstream::new(Default::default())),
             health: Default::default(),

@@ -5,14 +5,19 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Books, Desk, chain::Step};
+use super::{
+    Books, Desk,
+    chain::Step,
+    check::{Bad, Check},
+};
 use crate::{
     catalog::Target,
-    dialect::{Ask, Outgoing, Tidy, bridge, fault, of},
-    health::{Condition, Leave, Permit, Shut},
+    chat::Request,
+    dialect::{Ask, Outgoing, Tidy, bridge, of},
+    health::{Condition, Permit},
     outcome::{AttemptKind, ErrorClass, Failure, Fate, Reason},
     route::Timeouts,
     telemetry::Beginning,
@@ -22,11 +27,21 @@ use crate::{
 /// The most read of an error body, or held of a stream before its first delta.
 const MAX_HELD: usize = 64 * 1024;
 
+/// How an answer begins.
+enum Begun {
+    Whole(Tidy),
+    Stream(Opened),
+}
+
 /// One attempt to be made.
 pub(super) struct Attempt<'a> {
     pub(super) desk: &'a Desk,
     pub(super) ask: &'a Ask,
     pub(super) step: &'a Step,
+    /// The request that asks once more for an answer that was none.
+    pub(super) again: Option<&'a Request>,
+    /// What is checked of its answer.
+    pub(super) check: Option<&'a Check>,
     pub(super) condition: &'a Arc<Condition>,
     pub(super) timeouts: Timeouts,
     /// Until when there is time: for a plain answer, or for the first delta of a stream.
@@ -48,6 +63,18 @@ pub(super) struct Missed {
     pub(super) failure: Failure,
     /// Whether the provider was asked.
     pub(super) asked: bool,
+    /// The request with what was wrong with its answer, where the model may be asked once more.
+    pub(super) again: Option<Box<Request>>,
+}
+
+impl Missed {
+    fn unasked(failure: Failure) -> Self {
+        Self {
+            failure,
+            asked: false,
+            again: None,
+        }
+    }
 }
 
 /// A stream whose first delta is here.
@@ -59,36 +86,42 @@ pub(super) struct Opened {
     pub(super) held: BytesMut,
     /// The provider's bytes ended already.
     pub(super) ended: bool,
+    /// Everything was said already, and checked.
+    pub(super) whole: bool,
 }
 
 impl Attempt<'_> {
     /// Makes the attempt. Its failure is on the books when this returns.
     pub(super) async fn run(&self, books: &mut Books) -> Result<Reached, Missed> {
-        let outgoing =
-            bridge::request(self.ask, &self.step.candidate.target).map_err(|failure| {
-                if failure.class == ErrorClass::Unsupported {
-                    books.pass_over(self.step, Reason::LacksAbility);
-                }
-                Missed {
-                    failure,
-                    asked: false,
-                }
-            })?;
+        let outgoing = self.outgoing().map_err(|failure| {
+            if failure.class == ErrorClass::Unsupported {
+                books.pass_over(self.step, Reason::LacksAbility);
+            }
+            Missed::unasked(failure)
+        })?;
         let (permit, queued) = self.admit().await.map_err(|(failure, reason)| {
             books.pass_over(self.step, reason);
-            Missed {
-                failure,
-                asked: false,
-            }
+            Missed::unasked(failure)
         })?;
         let result = self.ask(outgoing, permit, queued, books).await;
-        result.map_err(|failure| {
+        result.map_err(|bad| {
+            let failure = self.step.candidate.target.card.conceal(bad.failure);
             books.failed(&failure);
             Missed {
                 failure,
                 asked: true,
+                again: bad.again,
             }
         })
+    }
+
+    /// The request as it leaves: the caller's, or the one that asks again.
+    fn outgoing(&self) -> Result<Outgoing, Failure> {
+        let target = &self.step.candidate.target;
+        match self.again {
+            Some(request) => of(target.card.dialect).write_request(request, target),
+            None => bridge::request(self.ask, target),
+        }
     }
 
     async fn ask(
@@ -97,7 +130,7 @@ impl Attempt<'_> {
         permit: Permit,
         queued: Option<Duration>,
         books: &mut Books,
-    ) -> Result<Reached, Failure> {
+    ) -> Result<Reached, Bad> {
         let target = &self.step.candidate.target;
         let credential = permit
             .credential()
@@ -121,69 +154,19 @@ impl Attempt<'_> {
             permit,
             self.condition.clone(),
         );
-        let asked = async {
+        let begun = async {
             let connect = self.timeouts.connect.get();
             let key = credential.map(|credential| &credential.secret);
-            let answer = self
-                .desk
-                .upstream
-                .send(target, key, &outgoing, connect)
-                .await?;
-            if let (Some(permit), Some(left)) = (books.permit(), fault::allowance(&answer.headers))
-            {
-                permit.note_allowance(left, Instant::now());
-            }
+            let sent = self.desk.upstream.send(target, key, &outgoing, connect);
+            let answer = sent.await?;
+            books.allowance(&answer.headers);
             self.take(answer, books).await
         };
-        let result = timeout_at(self.patience(), asked).await;
-        result
-            .unwrap_or_else(|_| Err(self.too_late()))
-            .map_err(|failure| target.card.conceal(failure))
-    }
-
-    /// Leave to ask the target; where it has a cap, after a wait for a place that is as long as its card says.
-    async fn admit(&self) -> Result<(Permit, Option<Duration>), (Failure, Reason)> {
-        let leave = if self.step.panic {
-            Leave::Panic
-        } else {
-            Leave::Normal
-        };
-        let now = Instant::now();
-        match self.condition.admit(leave, self.chance, now) {
-            Ok(permit) => return Ok((permit, None)),
-            Err(Shut::Saturated) => {}
-            Err(shut) => return Err(self.shut(shut)),
+        let begun = timeout_at(self.patience(), begun).await;
+        match begun.unwrap_or_else(|_| Err(self.too_late().into()))? {
+            Begun::Whole(tidy) => Ok(Reached::Whole(tidy)),
+            Begun::Stream(opened) => self.hold_back(opened, books).await.map(Reached::Stream),
         }
-        let cap = self.step.candidate.target.card.concurrency;
-        let queue = cap.map_or(Duration::ZERO, |cap| cap.queue.get());
-        let until = now.checked_add(queue).unwrap_or(now).min(self.until);
-        let Ok(place) = timeout_at(until, self.condition.place()).await else {
-            return Err(self.shut(Shut::Saturated));
-        };
-        let granted = Instant::now();
-        let permit = self.condition.admit_at(place, leave, self.chance, granted);
-        permit
-            .map(|permit| (permit, Some(granted.saturating_duration_since(now))))
-            .map_err(|shut| self.shut(shut))
-    }
-
-    /// A target that may not be asked any more, though the plan thought so.
-    fn shut(&self, shut: Shut) -> (Failure, Reason) {
-        let name = &self.step.candidate.name;
-        let (class, reason, wait) = match shut {
-            Shut::Open { remaining } => {
-                (ErrorClass::Overloaded, Reason::CircuitOpen, Some(remaining))
-            }
-            Shut::CoolingDown { remaining } => {
-                (ErrorClass::RateLimit, Reason::CoolingDown, Some(remaining))
-            }
-            Shut::Saturated => (ErrorClass::Saturated, Reason::Busy, None),
-        };
-        let failure = Failure {
-            retry_after: wait.filter(|wait| !wait.is_zero()),
-            ..Failure::new(class, format!("{name} was not asked: {shut}"))
-        };
-        (failure, reason)
     }
 
     /// Until when this attempt may take to its answer, or to the first delta of a stream. While others are left to
@@ -216,19 +199,27 @@ impl Attempt<'_> {
             )
         }
     }
-    async fn take(&self, answer: Answer, books: &mut Books) -> Result<Reached, Failure> {
+    async fn take(&self, answer: Answer, books: &mut Books) -> Result<Begun, Bad> {
         if !(200..300).contains(&answer.status) {
-            return Err(self.error(answer).await);
+            return Err(self.error(answer).await.into());
         }
         if !self.ask.outline.stream {
             let body = answer.body.whole().await?;
-            let tidy = bridge::reply(self.ask, &self.step.candidate.target, body, epoch_seconds())?;
-            return Ok(Reached::Whole(tidy));
+            return self.whole(body, books).map(Begun::Whole);
         }
         if !answer.is_event_stream() {
-            return Err(self.no_stream(answer).await);
+            return Err(self.no_stream(answer).await.into());
         }
-        self.open(answer.body, books).await.map(Reached::Stream)
+        let opened = self.open(answer.body, books).await?;
+        Ok(Begun::Stream(opened))
+    }
+
+    fn whole(&self, body: Bytes, books: &mut Books) -> Result<Tidy, Bad> {
+        let target = &self.step.candidate.target;
+        match self.check {
+            Some(check) => check.whole(self.ask, target, body, epoch_seconds(), books),
+            None => Ok(bridge::reply(self.ask, target, body, epoch_seconds())?),
+        }
     }
 
     /// Reads a stream up to its first delta. Until then everything is held back, so that an error in the first
@@ -237,17 +228,24 @@ impl Attempt<'_> {
         let target = &self.step.candidate.target;
         let mut stream =
             bridge::Stream::new(self.ask, target, &books.request_id(), epoch_seconds());
+        if let Some(check) = self.check {
+            stream = stream.with_check(check.watch());
+        }
         let mut held = BytesMut::new();
         let mut ended = false;
-        while !stream.notes().meaningful && !stream.is_done() && !ended {
+        let mut read = 0_usize;
+        while !stream.notes().begun && !stream.is_done() && !ended {
             match body.chunk().await? {
-                Some(bytes) => stream.push(&bytes, &mut held)?,
+                Some(bytes) => {
+                    read = read.saturating_add(bytes.len());
+                    stream.push(&bytes, &mut held)?;
+                }
                 None => {
                     stream.end(&mut held)?;
                     ended = true;
                 }
             }
-            if held.len() > MAX_HELD && !stream.notes().meaningful {
+            if read > MAX_HELD && !stream.notes().begun {
                 let message = format!(
                     "{} sent no answer in {MAX_HELD} bytes",
                     self.step.candidate.name
@@ -263,7 +261,41 @@ impl Attempt<'_> {
             body,
             held,
             ended,
+            whole: false,
         })
+    }
+
+    /// Reads on while nothing of the answer may go out before it is checked. What is whole by then is checked here,
+    /// where another target can still be asked.
+    async fn hold_back(&self, mut opened: Opened, books: &mut Books) -> Result<Opened, Bad> {
+        let idle = self.timeouts.idle.get();
+        while !opened.stream.notes().meaningful && !opened.stream.is_done() && !opened.ended {
+            let silent_until = Instant::now().checked_add(idle).unwrap_or(self.until);
+            let until = silent_until.min(self.until);
+            let chunk = timeout_at(until, opened.body.chunk()).await;
+            match chunk.map_err(|_| self.too_late())?? {
+                Some(bytes) => opened.stream.push(&bytes, &mut opened.held)?,
+                None => {
+                    opened.stream.end(&mut opened.held)?;
+                    opened.ended = true;
+                }
+            }
+            let notes = opened.stream.notes();
+            books.note(notes.usage, notes.answer_bytes);
+        }
+        if opened.stream.notes().meaningful {
+            return Ok(opened);
+        }
+        if !opened.ended {
+            opened.stream.end(&mut opened.held)?;
+        }
+        if let Some(check) = self.check {
+            check.stream(self.ask, &mut opened.stream, &mut opened.held, books)?;
+        }
+        let notes = opened.stream.notes();
+        books.note(notes.usage, notes.answer_bytes);
+        opened.whole = true;
+        Ok(opened)
     }
 
     /// What an answer with an error status says.

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use tokio::time::Instant;
 
 use super::{Answered, Refused, Summary, chain::Step, changes, planning::Chosen, record_of};
 use crate::{
     catalog::Target,
     chat::{Outline, Usage, estimate_tokens},
-    dialect::Tidy,
+    dialect::{Tidy, fault},
     health::{Condition, Learned, Permit, Timing},
     limit::{self, Hold},
     outcome::{ErrorClass, Failure, Reason},
@@ -158,10 +159,14 @@ impl Books {
         });
     }
 
-    /// The attempt under way, to be told what the answer's head said.
-    pub(super) fn permit(&self) -> Option<&Permit> {
-        let work = self.open.as_ref()?.work.as_ref()?;
-        Some(&work.permit)
+    /// The head of an answer is here: it may say what is left of the provider's limits.
+    pub(super) fn allowance(&self, headers: &HeaderMap) {
+        let Some(open) = &self.open else { return };
+        let (Some(work), Some(left)) = (&open.work, fault::allowance(headers)) else {
+            return;
+        };
+        let change = work.permit.note_allowance(left, Instant::now());
+        changes::tell(change, &work.target, open.receipt.metrics());
     }
 
     /// The first delta is here.

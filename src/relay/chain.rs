@@ -39,8 +39,8 @@ pub(super) struct Step {
     pub(super) others: bool,
     /// Whether it may be asked although its circuit is open.
     pub(super) panic: bool,
-    /// What was wrong with the answer before, to be told to the model.
-    pub(super) reask: Option<Arc<str>>,
+    /// Whether the model is asked once more, with what was wrong with its answer.
+    pub(super) reask: bool,
 }
 
 /// What comes next.
@@ -70,8 +70,8 @@ pub(super) struct Failed<'a> {
     pub(super) asked: bool,
     /// Whether the target could be asked with another key.
     pub(super) other_key: bool,
-    /// What to tell the model, where its answer was none and the route asks once more.
-    pub(super) reask: Option<&'a str>,
+    /// Whether its answer was none and the model may be asked once more.
+    pub(super) reask: bool,
 }
 
 /// What is left for this request.
@@ -142,10 +142,10 @@ impl<'a> Chain<'a> {
             Turn::Usual => {}
             Turn::To(listed) => self.go_to(listed),
         }
-        if let Some(problem) = failed.reask.filter(|_| !self.reasked) {
+        if failed.reask && !self.reasked {
             self.reasked = true;
             return self.again(class, &mut means, |chain| Step {
-                reask: Some(problem.into()),
+                reask: true,
                 ..chain.step(AttemptKind::Retry, Duration::ZERO)
             });
         }
@@ -273,7 +273,7 @@ impl<'a> Chain<'a> {
             wait,
             others: self.others(),
             panic: self.present.is_panic(),
-            reask: None,
+            reask: false,
         }
     }
 }

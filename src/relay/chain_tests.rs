@@ -43,7 +43,7 @@ fn failed(failure: &Failure) -> Failed<'_> {
         failure,
         asked: !matches!(failure.class, Unsupported | Saturated),
         other_key: false,
-        reask: None,
+        reask: false,
     }
 }
 
@@ -244,7 +244,7 @@ fn another_key_is_tried_before_another_target() {
 fn an_answer_that_is_none_may_be_asked_for_once_more() {
     let invalid = of(InvalidAnswer);
     let reask = Failed {
-        reask: Some("`city` is missing"),
+        reask: true,
         ..failed(&invalid)
     };
     let plan = plan(POOL);
@@ -254,11 +254,11 @@ fn an_answer_that_is_none_may_be_asked_for_once_more() {
         panic!("the same model may put it right");
     };
     assert_eq!(shown(&again), "a retry");
-    assert_eq!(again.reask.as_deref(), Some("`city` is missing"));
+    assert!(again.reask);
     let Next::Try(next) = chain.after(reask, means(&mut budget)) else {
         panic!("the next model may do better");
     };
-    assert_eq!((shown(&next), next.reask), ("z fallback".to_owned(), None));
+    assert_eq!((shown(&next), next.reask), ("z fallback".to_owned(), false));
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Answered, Books, attempt::Opened};
+use super::{Answered, Books, attempt::Opened, check::Check};
 use crate::{
     catalog::Target,
-    dialect::bridge,
+    dialect::{Ask, bridge},
     outcome::{ErrorClass, Failure},
     upstream::Body,
 };
@@ -22,6 +22,9 @@ pub struct Flow {
     stream: bridge::Stream,
     body: Body,
     books: Books,
+    ask: Ask,
+    /// What is checked of the answer; what of it is held back is checked at its end.
+    check: Option<Check>,
     ready: BytesMut,
     state: State,
     /// How long the provider may be silent while we wait for it. Comments are silence.
@@ -50,6 +53,8 @@ impl Flow {
     pub(super) fn begin(
         opened: Opened,
         books: Books,
+        ask: Ask,
+        check: Option<Check>,
         idle: Duration,
         deadline: Instant,
     ) -> Answered {
@@ -59,6 +64,8 @@ impl Flow {
             stream: opened.stream,
             body: opened.body,
             books,
+            ask,
+            check,
             ready: opened.held,
             state: State::Flowing,
             idle,
@@ -66,9 +73,13 @@ impl Flow {
             delivered: false,
             deadline,
         };
-        if opened.ended {
+        if opened.whole {
             flow.books.deliver();
-            flow.state = State::Over;
+            flow.state = if opened.ended {
+                State::Over
+            } else {
+                State::Parting
+            };
         } else if flow.stream.is_done() {
             flow.settle(Ok(true));
         }
@@ -131,6 +142,7 @@ impl Flow {
         let whole = step.and_then(|whole| {
             if whole {
                 self.stream.end(&mut self.ready)?;
+                self.check()?;
             }
             Ok(whole)
         });
@@ -152,6 +164,21 @@ impl Flow {
                 self.state = State::Over;
             }
         }
+    }
+
+    /// Checks what was held back, and lets it go. What has gone out before cannot be taken back, so an answer that
+    /// is none ends as a failure.
+    fn check(&mut self) -> Result<(), Failure> {
+        let Some(check) = &self.check else {
+            return Ok(());
+        };
+        let checked = check.stream(
+            &self.ask,
+            &mut self.stream,
+            &mut self.ready,
+            &mut self.books,
+        );
+        checked.map_err(|bad| bad.failure)
     }
 
     fn too_late(&self, until: Instant) -> Failure {

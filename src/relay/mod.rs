@@ -5,10 +5,12 @@
 //! point, nothing can. Whoever drops the future or the flow (a client that left) cancels the attempt, and the
 //! books are closed as abandoned with what was used until then.
 
+mod admission;
 mod attempt;
 mod books;
 mod chain;
 mod changes;
+mod check;
 mod explain;
 mod flow;
 mod gauges;
@@ -27,6 +29,7 @@ use crate::{
     limit::{self, Limits},
     outcome::{ErrorClass, Failure},
     route::{Hints, NoPlan, Plan, Router, Rules, Subject},
+    schema::Schemas,
     telemetry::{self, Metrics, Receipt},
     upstream::Upstream,
 };
@@ -34,6 +37,7 @@ use crate::{
 use attempt::{Attempt, Reached};
 use books::Books;
 use chain::{Chain, Failed, Means, Next, Why};
+use check::Check;
 use planning::Chosen;
 
 pub use explain::{Explained, Shown, explain};
@@ -52,6 +56,8 @@ pub struct Desk {
     pub upstream: Arc<Upstream>,
     /// How targets have been.
     pub health: Arc<Health>,
+    /// The schemas answers are judged by.
+    pub schemas: Arc<Schemas>,
 }
 
 impl Desk {
@@ -162,8 +168,10 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
     let until = patience.map_or(deadline, |patience| after(arrived, patience).min(deadline));
     let budget = desk.budget(&plan);
     budget.deposit(Instant::now());
+    let check = Check::of(&ask, plan.policy.answers, &desk.schemas);
     let mut chain = Chain::new(&plan);
     let mut step = chain.first();
+    let mut again = None;
     loop {
         if !step.wait.is_zero() {
             tokio::time::sleep(step.wait).await;
@@ -173,6 +181,8 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
             desk: &desk,
             ask: &ask,
             step: &step,
+            again: again.as_deref().filter(|_| step.reask),
+            check: check.as_ref(),
             condition: &condition,
             timeouts: plan.timeouts,
             until,
@@ -182,7 +192,7 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
             Ok(Reached::Whole(tidy)) => return Ok(books.deliver_whole(tidy)),
             Ok(Reached::Stream(opened)) => {
                 let idle = plan.timeouts.idle.get();
-                return Ok(Flow::begin(opened, books, idle, deadline));
+                return Ok(Flow::begin(opened, books, ask, check, idle, deadline));
             }
             Err(missed) => missed,
         };
@@ -191,8 +201,9 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
             failure: &missed.failure,
             asked: missed.asked,
             other_key: missed.asked && by_key(&missed.failure) && condition.has_other_key(now),
-            reask: None,
+            reask: missed.again.is_some(),
         };
+        again = missed.again;
         let means = Means {
             remaining: until.saturating_duration_since(now),
             budget: &mut |class| budget.withdraw(Cost::after(class), now),

@@ -174,7 +174,10 @@ impl<'a> Planner<'a> {
         verdict.fallback = matches!(pool.place, Place::Fallback | Place::On);
         let heads = self.head.map(|route| &route.tags);
         let wanted = heads.into_iter().chain(tags);
-        let reason = filter::reason(candidate, self.question, wanted);
+        // Who is named alone is asked all the same, and says best what it cannot do.
+        let direct = pool.place == Place::Direct;
+        let reason = filter::reason(candidate, self.question, wanted)
+            .filter(|reason| !direct || *reason != Reason::LacksAbility);
         if let Some(reason) = reason {
             verdict.drop(reason);
         } else if self.has(candidate) {

@@ -105,7 +105,7 @@ async fn spent_patience_ends_the_chain() {
         let record = gateway.record(answer.header("x-request-id")).await;
         let tried: Vec<&str> = record.attempts.iter().map(|made| &*made.target).collect();
         // Each had half of what was left, and the last one the rest.
-        assert_eq!(tried, ["a/m", "b/n"]);
+        assert_eq!(tried, ["a/m", "b/m"]);
     }
 }
 
@@ -125,7 +125,7 @@ async fn who_never_answers_leaves_time_for_the_next() {
             .send(request.header("x-request-timeout-ms", "1000"))
             .await;
         assert_eq!(answer.status, 200, "{}", answer.body);
-        assert_eq!(answer.header("x-waypost-target"), "b/n");
+        assert_eq!(answer.header("x-waypost-target"), "b/m");
     }
 }
 
@@ -207,7 +207,7 @@ routes: {{ r: {{ targets: [a/m, b/m] }} }}
         .collect();
     assert_eq!(
         shown,
-        [("a/m", false, "lacks_ability"), ("b/m", true, "list_order")]
+        [("b/m", true, "list_order"), ("a/m", false, "lacks_ability")]
     );
     assert_eq!(record.attempts.len(), 1);
 }
@@ -295,6 +295,7 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
     };
     let desk = Desk {
         rules: Default::default(),
+        schemas: Default::default(),
         health: Default::default(),
         router: wired.router,
         upstream: Arc::new(Upstream::new(file.upstream)),

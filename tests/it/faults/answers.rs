@@ -57,7 +57,6 @@ async fn ask(pair: &Pair, stream: bool, schema: bool) -> Answer {
 }
 
 #[tokio::test]
-#[ignore = "the relay does not check answers yet"]
 async fn an_invalid_answer_is_asked_of_the_next_model() {
     const FITS: &str = "{\\\"city\\\":\\\"Rome\\\"}";
     let text = |text: &str| (json!({"role": "assistant", "content": text}), "stop");
@@ -119,7 +118,6 @@ async fn an_invalid_answer_is_asked_of_the_next_model() {
 }
 
 #[tokio::test]
-#[ignore = "the relay does not check answers yet"]
 async fn an_invalid_call_behind_text_is_told_in_band() {
     let bad = json!({"tool_calls": [call("weather", "{\"town\":\"Rome\"}")]});
     let events = role()
