@@ -172,6 +172,8 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
     let mut chain = Chain::new(&plan);
     let mut step = chain.first();
     let mut again = None;
+    // What a provider said last: it tells the caller more than why nobody else was asked.
+    let mut told = None;
     loop {
         if !step.wait.is_zero() {
             tokio::time::sleep(step.wait).await;
@@ -196,6 +198,9 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
             }
             Err(missed) => missed,
         };
+        if missed.asked {
+            told = Some(missed.failure.clone());
+        }
         let now = Instant::now();
         let failed = Failed {
             failure: &missed.failure,
@@ -215,7 +220,7 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
                 if why == Why::Budget {
                     books.count(|metrics| no_budget(metrics, &plan));
                 }
-                return Err(books.exhausted(missed.failure));
+                return Err(books.exhausted(told.unwrap_or(missed.failure)));
             }
         }
     }
