@@ -16,11 +16,13 @@
 // Words: plain data every room speaks.
 pub mod catalog;
 pub mod chat;
+pub mod expr;
 pub mod facts;
 pub mod json;
 pub mod outcome;
 pub mod policy;
 pub mod problem;
+pub mod schema;
 pub mod secret;
 pub mod span;
 

@@ -66,6 +66,7 @@ impl Memory {
             .collect();
         let desk = Desk {
             router: wired.router,
+            rules: wired.rules,
             upstream: self.upstream.clone(),
             health: self.health.clone(),
         };

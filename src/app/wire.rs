@@ -10,7 +10,7 @@ use crate::{
     config::{File, secrets},
     http,
     problem::Problem,
-    route::Router,
+    route::{Router, Rules},
     secret::Secret,
 };
 
@@ -18,6 +18,8 @@ use crate::{
 pub struct Wired {
     /// The routes and providers.
     pub router: Router,
+    /// The rules that choose among the routes.
+    pub rules: Rules,
     /// Who may call.
     pub access: Access,
     /// How callers are served.
@@ -42,14 +44,17 @@ pub fn wire(
     };
     let catalog = wiring.catalog(file);
     let router = wiring.under("routes", Router::new(Arc::new(catalog), &file.routes));
+    let names = file.routes.keys().map(String::as_str);
+    let rules = wiring.under("rules", Rules::new(&file.rules, names));
     let access = wiring.access(file);
     let admin_key =
         wiring.optional_secret(file.server.admin_key.as_deref(), &["server", "admin_key"]);
     let tls = wiring.tls(file);
     wiring.addresses(file);
-    match (router, access) {
-        (Some(router), Some(access)) if wiring.problems.is_empty() => Ok(Wired {
+    match (router, rules, access) {
+        (Some(router), Some(rules), Some(access)) if wiring.problems.is_empty() => Ok(Wired {
             router,
+            rules,
             access,
             server: file.server.clone(),
             admin_key,

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Model, Quirks, Simulation};
-use crate::{secret::Secret, span::Span};
+use crate::{outcome::Failure, secret::Secret, span::Span};
 
 /// One provider: where it is, how it is spoken to, what it offers.
 #[derive(Clone, Debug)]
@@ -46,6 +46,19 @@ pub struct Card {
     pub tags: BTreeSet<String>,
     /// How a simulated provider behaves.
     pub simulation: Simulation,
+}
+
+impl Card {
+    /// The same failure with none of our keys in the provider's words: some quote the key they refuse.
+    pub fn conceal(&self, mut failure: Failure) -> Failure {
+        for credential in &self.credentials {
+            let key = credential.secret.reveal();
+            if !key.is_empty() && failure.message.contains(key) {
+                failure.message = failure.message.replace(key, "[key]");
+            }
+        }
+        failure
+    }
 }
 
 /// One of our keys at a provider.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Price;
-use crate::chat::Effort;
+use crate::chat::{Effort, Needs};
 
 /// One model of one provider.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -87,6 +87,25 @@ pub enum Ability {
     MidConversationSystem,
     /// Go on from a last assistant message.
     AssistantPrefill,
+}
+
+impl Ability {
+    /// The abilities that needs come to.
+    pub fn needed(needs: &Needs) -> Vec<Self> {
+        let pairs = [
+            (needs.tools, Self::Tools),
+            (needs.parallel_tools, Self::ParallelTools),
+            (needs.forced_tool, Self::ToolChoice),
+            (needs.forced_tool, Self::ForcedToolChoice),
+            (needs.json_schema, Self::JsonSchema),
+            (needs.reasoning, Self::Reasoning),
+            (needs.images, Self::Vision),
+            (needs.sounds, Self::AudioInput),
+            (needs.documents, Self::Pdf),
+        ];
+        let needed = pairs.into_iter().filter(|(needed, _)| *needed);
+        needed.map(|(_, ability)| ability).collect()
+    }
 }
 
 impl Model {

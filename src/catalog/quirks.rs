@@ -24,7 +24,8 @@ pub struct Quirks {
     pub drop: Vec<String>,
     /// Words of `tool_choice` to replace, e.g. `required: any`; what it maps to `auto` is reported.
     pub tool_choice: BTreeMap<String, String>,
-    /// Gateway extensions of messages this provider takes: `cache_control`, `reasoning_details`, `extra_content`.
+    /// Gateway extensions this provider takes: `cache_control`, `reasoning_details`, `extra_content` of messages,
+    /// `models` and `provider` of requests.
     pub keep_extensions: Vec<String>,
     /// What happens to `reasoning_content` on earlier assistant turns.
     pub reasoning_history: ReasoningHistory,

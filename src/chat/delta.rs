@@ -71,6 +71,11 @@ pub enum Delta {
         /// The annotation.
         annotation: Raw,
     },
+    /// Something only the provider's own dialect has a word for, such as a block of a tool the provider runs.
+    Other {
+        /// Which answer.
+        choice: u64,
+    },
     /// The answer is complete. Comes once for each choice.
     Finish {
         /// Which answer.
@@ -83,8 +88,12 @@ pub enum Delta {
 }
 
 impl Delta {
-    /// Whether this delta is part of the answer itself, so that once it went out there is no other attempt.
+    /// Whether this delta says something of the answer, so that once it went out there is no other attempt. A
+    /// finish says nothing: an answer that only ends is empty, and another target may have more to say.
     pub fn is_meaningful(&self) -> bool {
-        !matches!(self, Self::Start { .. } | Self::Usage(_))
+        !matches!(
+            self,
+            Self::Start { .. } | Self::Finish { .. } | Self::Usage(_)
+        )
     }
 }

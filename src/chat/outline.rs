@@ -3,6 +3,8 @@
 //! Reading an outline is one pass over the top level of the body. The conversation itself is parsed only
 //! where a translation needs it.
 
+use super::Effort;
+
 /// The outline of a completion or embedding request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
@@ -16,10 +18,58 @@ pub struct Outline {
     pub max_tokens: Option<u64>,
     /// How many answers are wanted.
     pub n: u64,
-    /// Whether tools are on offer.
-    pub tools: bool,
-    /// Size of the prompt as JSON text (messages and tools), in bytes. Media count as [`super::prompt_bytes`] says.
+    /// What the model must be able to do.
+    pub needs: Needs,
+    /// The shape of the answer's text.
+    pub shape: Shape,
+    /// How much the model should think; `None` where the caller did not say.
+    pub effort: Option<Effort>,
+    /// Size of the prompt as JSON text (messages and tools), in bytes. Media count as [`super::look`] says.
     pub prompt_bytes: u64,
+}
+
+/// What a model must be able to do for a request, as far as its top level and the kinds of its parts tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Call tools: some are on offer.
+    pub tools: bool,
+    /// Call several at once: the caller says so.
+    pub parallel_tools: bool,
+    /// Call a tool because it must: any, or the one named.
+    pub forced_tool: bool,
+    /// Answer JSON that fits a schema.
+    pub json_schema: bool,
+    /// Think before answering.
+    pub reasoning: bool,
+    /// See images.
+    pub images: bool,
+    /// Hear sounds.
+    pub sounds: bool,
+    /// Read documents.
+    pub documents: bool,
+}
+
+/// The shape of an answer's text, without its schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// Free text.
+    #[default]
+    Text,
+    /// Some JSON object.
+    JsonObject,
+    /// JSON that fits a schema.
+    JsonSchema,
+}
+
+impl Shape {
+    /// OpenAI's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::JsonObject => "json_object",
+            Self::JsonSchema => "json_schema",
+        }
+    }
 }
 
 /// JSON text of a chat holds about one token in four bytes; the usual rule of thumb for English, and on the

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// No answer has a trillion tokens: a larger count is a mistake, or an attack on the books, and is none.
+pub const MOST_TOKENS: u64 = 1 << 40;
+
 /// Token counts of one answer. Parts are included in their totals: cached and cache-written tokens in
 /// `input`, reasoning in `output`. `None` means the provider did not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -2,14 +2,19 @@
 
 use std::{io::Read, sync::Arc, time::Duration};
 
+use ::http::{HeaderMap, HeaderValue};
 use clap::Args;
 
 use super::{ConfigOption, Outcome, say, serve::block_on, source};
 use crate::{
     access::Access,
+    http,
     relay::{self, Desk, Explained},
     upstream::{self, Upstream},
 };
+
+/// The header that names the tool a completion is for.
+const TOOL: &str = "x-waypost-tool";
 
 /// How long a running gateway may take to explain.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +39,9 @@ pub(super) struct Options {
         requires = "url"
     )]
     admin_key: Option<String>,
+    /// The tool on whose behalf the completion would be asked.
+    #[arg(long, value_name = "NAME")]
+    tool: Option<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -49,7 +57,7 @@ pub(super) fn run(options: &Options) -> Outcome {
         Err(reason) => return Outcome::Bad(reason),
     };
     let explained = match &options.url {
-        Some(url) => ask(url, options.admin_key.as_deref(), body),
+        Some(url) => ask(url, options, body),
         None => plan(options, &body),
     };
     match explained {
@@ -78,14 +86,25 @@ fn plan(options: &Options, body: &[u8]) -> Result<Explained, Outcome> {
         .map_err(|denied| Outcome::Failed(denied.to_string()))?;
     let desk = Desk {
         router: wired.router.clone(),
+        rules: wired.rules.clone(),
         upstream: Arc::new(Upstream::new(upstream::Settings::default())),
         health: Arc::default(),
     };
-    relay::explain(&desk, body, &operator, options.seed)
+    let mut headers = HeaderMap::new();
+    if let Some(tool) = &options.tool {
+        let tool = HeaderValue::from_str(tool)
+            .map_err(|_| Outcome::Bad(format!("`{tool}` is no name of a tool")))?;
+        headers.insert(TOOL, tool);
+    }
+    http::wishes(&headers, body)
+        .and_then(|(hints, tool)| {
+            let wishes = (&hints, tool.as_deref());
+            relay::explain(&desk, body, &operator, wishes, options.seed)
+        })
         .map_err(|malformed| Outcome::Bad(format!("the request is none: {malformed}")))
 }
 
-fn ask(url: &str, key: Option<&str>, body: Vec<u8>) -> Result<Explained, Outcome> {
+fn ask(url: &str, options: &Options, body: Vec<u8>) -> Result<Explained, Outcome> {
     let failed = |error: String| Outcome::Failed(format!("{url}: {error}"));
     let asked = async {
         let client = reqwest::Client::builder()
@@ -95,8 +114,12 @@ fn ask(url: &str, key: Option<&str>, body: Vec<u8>) -> Result<Explained, Outcome
         let request = client
             .post(format!("{}/admin/explain", url.trim_end_matches('/')))
             .body(body);
-        let request = match key {
+        let request = match &options.admin_key {
             Some(key) => request.bearer_auth(key),
+            None => request,
+        };
+        let request = match &options.tool {
+            Some(tool) => request.header(TOOL, tool),
             None => request,
         };
         let response = request.send().await?;

@@ -22,6 +22,8 @@ pub struct File {
     pub providers: BTreeMap<String, catalog::CardSettings>,
     /// The routes, by the name callers send as `model`.
     pub routes: BTreeMap<String, route::Settings>,
+    /// Which route to take, and how, by what is asked; the first rule that is true decides.
+    pub rules: Vec<route::RuleSettings>,
     /// Who may call: `open`, or `{keys: […]}`. Without it the public listener must be a loopback address.
     pub access: Option<access::Settings>,
     /// How connections to providers are made. A change needs a restart.

@@ -13,6 +13,7 @@ pub mod anthropic;
 pub mod bridge;
 pub mod fault;
 pub mod openai;
+mod prefix;
 pub mod sse;
 
 use std::sync::OnceLock;
@@ -22,10 +23,14 @@ use http::HeaderMap;
 
 use crate::{
     catalog::{DialectName, Target},
-    chat::{Delta, Outline, Reply, Request, Usage},
+    chat::{Delta, Fix, Outline, Reply, Request, Usage},
     json::Object,
     outcome::Failure,
 };
+
+/// Members of a request that tell the gateway what to ask, in OpenRouter's words. They reach a provider only where
+/// its card keeps them.
+const HINTS: [&str; 2] = ["models", "provider"];
 
 /// Both directions of one wire format.
 pub trait Dialect: Send + Sync + 'static {
@@ -74,6 +79,10 @@ pub trait Dialect: Send + Sync + 'static {
     /// where nothing is wrong with them) and what the books need of it.
     fn tidy_reply(&self, body: Bytes) -> Result<Tidy, Failure>;
 
+    /// Puts the answers of a tidied reply of this same dialect right, and leaves everything else as it is.
+    /// `None` where the body is no such reply.
+    fn mend_reply(&self, body: &[u8], fixes: &[Fix]) -> Option<Bytes>;
+
     /// Makes a reader for one streamed reply.
     fn stream_reader(&self) -> Box<dyn StreamReader>;
 
@@ -104,6 +113,8 @@ pub struct Tidy {
     pub usage: Option<Usage>,
     /// Size of the answer's text and arguments in bytes: for an estimate where usage is missing.
     pub answer_bytes: u64,
+    /// An answer in it says nothing, as far as can be seen at a glance: no text, no call, no refusal.
+    pub silent: bool,
 }
 
 /// What a caller wants of a stream.
@@ -156,6 +167,10 @@ pub trait StreamWriter: Send {
     /// takes note of them if so. Says no where the writer would write something else (usage the caller did
     /// not ask for).
     fn forward(&mut self, deltas: &[Delta]) -> bool;
+
+    /// From here on deltas are written, although events were forwarded before; `event` is the first that will
+    /// not be.
+    fn take_over(&mut self, _event: &[u8]) {}
 
     /// Writes the proper end of the stream.
     fn finish(&mut self, out: &mut BytesMut);
@@ -250,6 +265,12 @@ impl Ask {
     /// The request at its top level, to be edited.
     pub fn request(&self) -> Object<'_> {
         self.request.borrowed()
+    }
+
+    /// A digest of how the conversation begins, which its later requests share; 0 where there is none. Made at
+    /// each call.
+    pub fn prefix(&self) -> u64 {
+        prefix::digest(&self.request)
     }
 
     /// The whole conversation, parsed at the first call.

@@ -10,7 +10,7 @@ use axum::{
 use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
-use super::{Hall, body, error::Reply};
+use super::{Hall, body, error::Reply, hints};
 use crate::{access::Access, relay};
 
 /// `GET /metrics`, in Prometheus' text format.
@@ -93,7 +93,9 @@ pub(super) async fn explain(State(hall): State<Arc<Hall>>, request: Request) -> 
     let bad = |message: &str| {
         Reply::openai(400, "invalid_request_error", "invalid_request", message).respond("")
     };
-    let body = match body::read(request.into_body(), &face.settings).await {
+    let (head, body) = request.into_parts();
+    let headers = head.headers;
+    let body = match body::read(body, &face.settings).await {
         Ok(body) => body,
         Err(failure) => return bad(&failure.message),
     };
@@ -101,7 +103,11 @@ pub(super) async fn explain(State(hall): State<Arc<Hall>>, request: Request) -> 
     let Ok(operator) = Access::open().identify(None) else {
         return bad("nobody may ask");
     };
-    match relay::explain(&face.desk, &body, &operator, rand::random()) {
+    let explained = hints::wishes(&headers, &body).and_then(|(hints, tool)| {
+        let wishes = (&hints, tool.as_deref());
+        relay::explain(&face.desk, &body, &operator, wishes, rand::random())
+    });
+    match explained {
         Ok(explained) => answer(&explained),
         Err(malformed) => bad(&malformed.message),
     }

@@ -14,12 +14,13 @@ use super::{
     Hall, body,
     door::{self, Entry},
     error::Reply,
-    name, sse,
+    hints, name, sse,
 };
 use crate::{
     dialect::{Ask, Dialect, Malformed, Work},
     outcome::{ErrorClass, Failure},
     relay::{self, Answered, Errand, Refused, Summary},
+    route::Hints,
     telemetry::{Opening, Receipt, Surface},
 };
 
@@ -39,15 +40,20 @@ pub(super) async fn serve(
     };
     let read = body::read(body, &entry.face.settings).await;
     let read = read.and_then(|body| Ask::read(dialect, work, &body).map_err(invalid));
-    let ask = match read {
-        Ok(ask) => ask,
+    let read = read.and_then(|ask| {
+        let hints = hints::read(&head.headers, &ask.request()).map_err(invalid)?;
+        let tool = hints::tool(&head.headers).map_err(invalid)?;
+        Ok((ask, hints, tool.map(str::to_owned)))
+    });
+    let asked = match read {
+        Ok(asked) => asked,
         Err(failure) => {
             let reason = unread(&failure);
             door::refused(&hall, reason, &entry.id, &entry.caller.name);
             return Reply::failure(dialect, &failure, &entry.id).respond(&entry.id);
         }
     };
-    let errand = errand(&hall, &entry, ask, &head.headers, surface, arrived);
+    let errand = errand(&hall, &entry, asked, &head.headers, surface, arrived);
     answer(hall, entry, errand, dialect).await
 }
 
@@ -70,7 +76,7 @@ fn unread(failure: &Failure) -> &'static str {
 fn errand(
     hall: &Hall,
     entry: &Entry,
-    ask: Ask,
+    (ask, hints, tool): (Ask, Hints, Option<String>),
     headers: &HeaderMap,
     surface: Surface,
     arrived: Instant,
@@ -88,9 +94,9 @@ fn errand(
     Errand {
         ask,
         caller: entry.caller.clone(),
+        hints,
+        tool,
         limits: entry.face.limits_of(&entry.caller),
-        hints: Default::default(),
-        tool: None,
         patience,
         total,
         seed: rand::random(),

@@ -13,6 +13,7 @@ mod embeddings;
 mod error;
 mod hall;
 mod health;
+mod hints;
 mod listen;
 mod messages;
 mod models;
@@ -24,6 +25,7 @@ mod sse;
 mod tls;
 
 pub use hall::{Face, Hall};
+pub use hints::wishes;
 pub use listen::{Listener, serve};
 pub use paths::Paths;
 pub use router::{admin_router, public_router};

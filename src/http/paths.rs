@@ -117,6 +117,7 @@ mod tests {
     fn hall() -> Arc<Hall> {
         let desk = Desk {
             router: route::Router::new(Arc::new(Catalog::default()), &BTreeMap::new()).unwrap(),
+            rules: Default::default(),
             upstream: Arc::new(Upstream::new(Default::default())),
             health: Default::default(),
         };

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Books, Desk, chain::Step};
 use crate::{
+    catalog::Target,
     dialect::{Ask, Outgoing, Tidy, bridge, fault, of},
     health::{Condition, Leave, Permit, Shut},
     outcome::{AttemptKind, ErrorClass, Failure, Fate, Reason},
@@ -51,6 +52,7 @@ pub(super) struct Missed {
 
 /// A stream whose first delta is here.
 pub(super) struct Opened {
+    pub(super) target: Arc<Target>,
     pub(super) stream: bridge::Stream,
     pub(super) body: Body,
     /// What the caller gets first.
@@ -134,7 +136,9 @@ impl Attempt<'_> {
             self.take(answer, books).await
         };
         let result = timeout_at(self.patience(), asked).await;
-        result.unwrap_or_else(|_| Err(self.too_late()))
+        result
+            .unwrap_or_else(|_| Err(self.too_late()))
+            .map_err(|failure| target.card.conceal(failure))
     }
 
     /// Leave to ask the target; where it has a cap, after a wait for a place that is as long as its card says.
@@ -254,6 +258,7 @@ impl Attempt<'_> {
         books.first_token();
         books.note(stream.notes().usage, stream.notes().answer_bytes);
         Ok(Opened {
+            target: target.clone(),
             stream,
             body,
             held,

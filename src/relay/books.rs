@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Answered, Refused, Summary, chain::Step, changes, record_of};
+use super::{Answered, Refused, Summary, chain::Step, changes, planning::Chosen, record_of};
 use crate::{
     catalog::Target,
     chat::{Outline, Usage, estimate_tokens},
@@ -83,13 +83,29 @@ impl Books {
         }
     }
 
-    /// What the rules chose, and the tool the completion is for.
-    pub(super) fn chosen(&mut self, rule: Option<usize>, tool: Option<String>) {
-        if let Some(open) = &mut self.open {
-            open.receipt.chosen(rule, tool);
-        }
+    /// Where the request came in.
+    pub(super) fn surface(&self) -> &'static str {
+        let record = self.open.as_ref().and_then(|open| open.receipt.record());
+        record.map_or("", |record| record.surface.label())
     }
 
+    /// What the rules chose, and the tool the completion is for.
+    pub(super) fn chosen(&mut self, chosen: &Chosen<'_>) {
+        let Some(open) = &mut self.open else { return };
+        let metrics = open.receipt.metrics();
+        for erring in &chosen.erring {
+            let rule = &*erring.rule;
+            metrics.rule_errors.with_label_values(&[rule]).inc();
+            tracing::debug!(rule, error = %erring.error, "the rule {rule} could not be tested");
+        }
+        let rule = chosen.rule.map(|rule| rule.name.clone());
+        if let Some(rule) = &rule {
+            metrics.rule_matches.with_label_values(&[&**rule]).inc();
+        }
+        open.receipt.chosen(rule, chosen.tool.clone());
+    }
+
+    /// The plan, and where the length of its answer is learned from: for all of them, or for those of a tool.
     pub(super) fn plan(&mut self, plan: &Plan, learned: Arc<Learned>, tool: Option<String>) {
         let Some(open) = &mut self.open else { return };
         open.summary.route = plan.route.clone();

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{Desk, Inquiry, planning};
+use super::{Desk, Inquiry, planning::Chosen};
 use crate::{
     access::Caller,
-    chat::Outline,
     dialect::{Ask, Malformed, Work, openai::OpenAi},
     facts,
-    json::Object,
+    json::{self, Object},
     outcome::{ErrorClass, Reason},
-    route::{Hints, NoPlan, Plan, Question, Verdict},
+    route::{Hints, NoPlan, Plan, Question, Subject, Verdict},
+    telemetry::Surface,
 };
 
 /// A plan, or why there is none.
@@ -21,6 +21,9 @@ use crate::{
 pub struct Explained {
     /// The model that was named.
     pub model: String,
+    /// The rule that chose the route, or how to use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Arc<str>>,
     /// The route that planned; none where the model is one target.
     pub route: Option<Arc<str>>,
     /// How the pool was ordered.
@@ -104,36 +107,39 @@ pub fn explain(
     desk: &Desk,
     body: &[u8],
     caller: &Caller,
+    (hints, tool): (&Hints, Option<&str>),
     seed: u64,
 ) -> Result<Explained, Malformed> {
-    let outline = outline(body)?;
+    let ask = ask(body)?;
     let inquiry = Inquiry {
-        outline: &outline,
+        subject: Subject {
+            ask: &ask,
+            surface: Surface::Chat.label(),
+            caller: &caller.name,
+            tool,
+        },
         caller,
-        hints: Hints::none(),
-        tool: None,
+        hints,
         seed,
     };
-    Ok(planning::with_question(
-        desk,
-        &inquiry,
-        Instant::now(),
-        |question, planned| explained(&outline.model, question, seed, planned),
-    ))
+    let chosen = Chosen::by(&desk.rules, &inquiry);
+    let rule = chosen.rule.map(|rule| rule.name.clone());
+    let explained = chosen.plan(desk, Instant::now(), |question, plan| {
+        explained(&ask.outline.model, question, seed, plan)
+    });
+    Ok(Explained { rule, ..explained })
 }
 
-fn outline(body: &[u8]) -> Result<Outline, Malformed> {
-    match Ask::read(&OpenAi, Work::Completion, body) {
-        Ok(ask) => Ok(ask.outline),
-        Err(malformed) => {
-            let model = Object::parse(body).ok().and_then(|body| body.peek("model"));
-            let model = model.ok_or(malformed)?;
-            Ok(Outline {
-                model,
-                ..Outline::default()
-            })
-        }
-    }
+/// The request, or one that names the same model and nothing else.
+fn ask(body: &[u8]) -> Result<Ask, Malformed> {
+    Ask::read(&OpenAi, Work::Completion, body).or_else(|malformed| {
+        let named = Object::parse(body).ok();
+        let model: Option<String> = named.and_then(|body| body.peek("model"));
+        let mut stub = Object::new();
+        stub.set("model", &model.ok_or(malformed)?);
+        stub.set("messages", &[json::raw(&Object::new())]);
+        Ask::read(&OpenAi, Work::Completion, &stub.to_bytes())
+    })
 }
 
 fn explained(
@@ -153,6 +159,7 @@ fn explained(
             });
             Explained {
                 model,
+                rule: None,
                 candidates: usual.chain(on).collect(),
                 route: plan.route,
                 strategy: Some(plan.strategy.label().to_owned()),
@@ -163,6 +170,7 @@ fn explained(
         }
         Err(reason) => Explained {
             model,
+            rule: None,
             route: None,
             strategy: None,
             seed,

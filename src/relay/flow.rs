@@ -1,12 +1,13 @@
 //! A streamed answer behind its first delta: from here on there is no other attempt.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Answered, Books, attempt::Opened};
 use crate::{
+    catalog::Target,
     dialect::bridge,
     outcome::{ErrorClass, Failure},
     upstream::Body,
@@ -17,6 +18,7 @@ const PARTING: Duration = Duration::from_millis(100);
 
 /// The rest of a stream. Dropping it cancels the attempt and closes the books as abandoned.
 pub struct Flow {
+    target: Arc<Target>,
     stream: bridge::Stream,
     body: Body,
     books: Books,
@@ -53,6 +55,7 @@ impl Flow {
     ) -> Answered {
         let summary = books.summary();
         let mut flow = Self {
+            target: opened.target,
             stream: opened.stream,
             body: opened.body,
             books,
@@ -142,6 +145,7 @@ impl Flow {
                 }
             }
             Err(failure) => {
+                let failure = self.target.card.conceal(failure);
                 self.stream.fail(&failure, &mut self.ready);
                 self.books.failed(&failure);
                 self.books.close_failed(failure.class);

@@ -14,6 +14,7 @@ mod flow;
 mod gauges;
 mod planning;
 mod record_of;
+pub mod validate;
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +26,7 @@ use crate::{
     health::{Budget, Cost, Health},
     limit::{self, Limits},
     outcome::{ErrorClass, Failure},
-    route::{Hints, NoPlan, Plan, Router},
+    route::{Hints, NoPlan, Plan, Router, Rules, Subject},
     telemetry::{self, Metrics, Receipt},
     upstream::Upstream,
 };
@@ -33,7 +34,7 @@ use crate::{
 use attempt::{Attempt, Reached};
 use books::Books;
 use chain::{Chain, Failed, Means, Next, Why};
-use planning::Planned;
+use planning::Chosen;
 
 pub use explain::{Explained, Shown, explain};
 pub use flow::{Flow, shutting_down};
@@ -45,6 +46,8 @@ pub use planning::{Inquiry, would_ask};
 pub struct Desk {
     /// The routes and providers.
     pub router: Router,
+    /// The rules that choose among the routes.
+    pub rules: Rules,
     /// The connections.
     pub upstream: Arc<Upstream>,
     /// How targets have been.
@@ -65,12 +68,12 @@ pub struct Errand {
     pub ask: Ask,
     /// Who asks.
     pub caller: Arc<Caller>,
+    /// What they ask for beyond naming a model.
+    pub hints: Hints,
+    /// The tool on whose behalf they ask, if they name one in the head.
+    pub tool: Option<String>,
     /// How much they may use.
     pub limits: Arc<Limits>,
-    /// What they ask for beyond a model.
-    pub hints: Hints,
-    /// The tool on whose behalf they ask.
-    pub tool: Option<String>,
     /// How long they will wait: for a plain answer, or for the first byte of a stream.
     pub patience: Option<Duration>,
     /// How long they will wait for the end.
@@ -130,17 +133,23 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
     } = errand;
     let mut books = Books::open(receipt, &ask.outline);
     let inquiry = Inquiry {
-        outline: &ask.outline,
+        subject: Subject {
+            ask: &ask,
+            surface: books.surface(),
+            caller: &caller.name,
+            tool: tool.as_deref(),
+        },
         caller: &caller,
         hints: &hints,
-        tool: tool.as_deref(),
         seed,
     };
-    let Planned { plan, learned } = match planning::plan(&desk, &inquiry, Instant::now()) {
-        Ok(planned) => planned,
+    let chosen = Chosen::by(&desk.rules, &inquiry);
+    books.chosen(&chosen);
+    let plan = match chosen.plan(&desk, Instant::now(), |_, plan| plan) {
+        Ok(plan) => plan,
         Err(reason) => return Err(books.no_plan(reason)),
     };
-    books.plan(&plan, learned, tool);
+    books.plan(&plan, desk.health.learned(chosen.model()), chosen.tool);
     match limits.admit(ask.outline.reserved_tokens(), Instant::now()) {
         Ok(hold) => books.hold(hold),
         Err(refused) => return Err(books.limited(refused)),

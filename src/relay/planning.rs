@@ -1,90 +1,121 @@
-//! From a request to its plan: the question for `route`, and the facts from `health`.
+//! From a request to its plan: what the rules choose, the question for `route`, and the facts from `health`.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use tokio::time::Instant;
 
 use super::Desk;
 use crate::{
     access::Caller,
+    catalog::Ability,
     chat::Outline,
     facts::Facts,
-    health::{Condition, Learned, Shape},
+    health::{Condition, Shape},
     policy::Breaker,
-    route::{Candidate, Detail, Hints, NoPlan, Plan, Question, Rights},
+    route::{
+        Candidate, Choice, Detail, Erring, Hints, NoPlan, Plan, Question, Rights, Rules, Subject,
+    },
 };
 
-/// Who asks for what, as far as planning cares.
+/// Who asks for what, on whose behalf.
 pub struct Inquiry<'a> {
-    /// What is asked.
-    pub outline: &'a Outline,
+    /// What is asked, and where.
+    pub subject: Subject<'a>,
     /// Who asks.
     pub caller: &'a Caller,
     /// What the caller asks for beyond a model.
     pub hints: &'a Hints,
-    /// The tool on whose behalf the completion is asked.
-    pub tool: Option<&'a str>,
     /// The chance to draw with.
     pub seed: u64,
 }
 
-/// A plan, and what its answers teach.
-pub(super) struct Planned {
-    pub(super) plan: Plan,
-    pub(super) learned: Arc<Learned>,
+/// What is to be planned, after the rules had their say.
+pub(super) struct Chosen<'a> {
+    inquiry: &'a Inquiry<'a>,
+    /// The rule that decided.
+    pub(super) rule: Option<&'a Choice>,
+    /// Rules that could not be tested.
+    pub(super) erring: Vec<Erring>,
+    /// The tool on whose behalf a completion is asked.
+    pub(super) tool: Option<String>,
+    hints: Cow<'a, Hints>,
 }
 
-/// Plans within the caller's rights, without asking anybody.
-pub(super) fn plan(desk: &Desk, inquiry: &Inquiry<'_>, now: Instant) -> Result<Planned, NoPlan> {
-    let plan = with_question(desk, inquiry, now, |_, plan| plan)?;
-    let learned = desk.health.learned(&inquiry.outline.model);
-    Ok(Planned { plan, learned })
-}
-
-/// The same, for whoever wants to know what exactly was asked.
-pub(super) fn with_question<T>(
-    desk: &Desk,
-    inquiry: &Inquiry<'_>,
-    now: Instant,
-    then: impl FnOnce(&Question<'_>, Result<Plan, NoPlan>) -> T,
-) -> T {
-    let outline = inquiry.outline;
-    let name = &*outline.model;
-    let shape = Shape {
-        stream: outline.stream,
-        input_tokens: outline.input_tokens(),
-        output_tokens: expected_output(desk, inquiry),
-    };
-    let rights = Of(inquiry.caller);
-    let question = Question {
-        input_tokens: shape.input_tokens,
-        max_output: outline.max_output(),
-        expected_output: shape.output_tokens,
-        stream: outline.stream,
-        seed: inquiry.seed,
-        hints: inquiry.hints,
-        ..Question::of(&rights)
-    };
-    let breaker = desk.router.policy(name).breaker;
-    let gather = |candidate: &Candidate, detail| {
-        let condition = desk.condition(candidate, &breaker);
-        match detail {
-            Detail::Gate => condition.gate_facts(now),
-            Detail::Times => condition.facts(shape, now),
+impl<'a> Chosen<'a> {
+    /// Lets the rules choose.
+    pub(super) fn by(rules: &'a Rules, inquiry: &'a Inquiry<'a>) -> Self {
+        let tool = inquiry.subject.tool();
+        let mut chosen = Self {
+            inquiry,
+            rule: None,
+            erring: Vec::new(),
+            tool: (!tool.is_empty()).then(|| tool.into_owned()),
+            hints: Cow::Borrowed(inquiry.hints),
+        };
+        if !rules.is_empty() {
+            (chosen.rule, chosen.erring) = rules.choose(&inquiry.subject);
+            if let Some(rule) = chosen.rule {
+                rule.adds_to(chosen.hints.to_mut());
+            }
         }
-    };
-    let plan = desk.router.plan(name, &question, &gather);
-    then(&question, plan)
-}
+        chosen
+    }
 
-/// Output tokens to be expected, by what the route's answers have taught, within what the caller allows.
-fn expected_output(desk: &Desk, inquiry: &Inquiry<'_>) -> u64 {
-    let outline = inquiry.outline;
-    let learned = desk.health.learned(&outline.model);
-    learned
-        .expected_output(inquiry.tool)
-        .saturating_mul(outline.n.max(1))
-        .min(outline.max_output().unwrap_or(u64::MAX))
+    fn outline(&self) -> &'a Outline {
+        &self.inquiry.subject.ask.outline
+    }
+
+    /// The model to plan for: a route's name, or a target's.
+    pub(super) fn model(&self) -> &'a str {
+        let chosen = self.rule.and_then(|rule| rule.route.as_deref());
+        chosen.unwrap_or(&self.outline().model)
+    }
+
+    /// Plans within the caller's rights, without asking anybody; `then` also sees what exactly was asked.
+    pub(super) fn plan<T>(
+        &self,
+        desk: &Desk,
+        now: Instant,
+        then: impl FnOnce(&Question<'_>, Result<Plan, NoPlan>) -> T,
+    ) -> T {
+        let (outline, name) = (self.outline(), self.model());
+        let learned = desk.health.learned(name);
+        let shape = Shape {
+            stream: outline.stream,
+            input_tokens: outline.input_tokens(),
+            output_tokens: learned
+                .expected_output(self.tool.as_deref())
+                .saturating_mul(outline.n.max(1))
+                .min(outline.max_output().unwrap_or(u64::MAX)),
+        };
+        let sticky = desk.router.keeps_conversations(name, &self.hints);
+        let rights = Of(self.inquiry.caller);
+        let question = Question {
+            input_tokens: shape.input_tokens,
+            max_output: outline.max_output(),
+            expected_output: shape.output_tokens,
+            needs: &Ability::needed(&outline.needs),
+            stream: outline.stream,
+            prefix: if sticky {
+                self.inquiry.subject.ask.prefix()
+            } else {
+                0
+            },
+            seed: self.inquiry.seed,
+            hints: &self.hints,
+            rights: &rights,
+        };
+        let breaker = desk.router.policy(name).breaker;
+        let gather = |candidate: &Candidate, detail| {
+            let condition = desk.condition(candidate, &breaker);
+            match detail {
+                Detail::Gate => condition.gate_facts(now),
+                Detail::Times => condition.facts(shape, now),
+            }
+        };
+        let plan = desk.router.plan(name, &question, &gather);
+        then(&question, plan)
+    }
 }
 
 /// Whether a caller who names `model` would get a plan, were every target well.

@@ -45,15 +45,11 @@ fn lacks(candidate: &Candidate, needs: &[Ability]) -> bool {
     model.is_some_and(|model| needs.iter().any(|need| model.can(*need) == Some(false)))
 }
 
-/// Whether the request is surely longer than the model's window.
+/// Whether the prompt alone is surely longer than the model's window. What is expected of the answer is no reason:
+/// providers whose windows hold both cut the answer, or say so.
 fn is_too_small(candidate: &Candidate, question: &Question<'_>) -> bool {
-    let output = match question.max_output {
-        Some(most) => question.expected_output.min(most),
-        None => question.expected_output,
-    };
     let certain = (question.input_tokens as f64 * CERTAIN) as u64;
-    let length = certain.saturating_add(output);
-    candidate.window().is_some_and(|window| length > window)
+    candidate.window().is_some_and(|window| certain > window)
 }
 
 /// Why it is over a price that the route set for this target, or the caller for all.

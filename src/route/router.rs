@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Candidate, Gather, NoPlan, Plan, Question, Retry, Settings, Strategy, Timeouts, Weights,
+    Candidate, Gather, Hints, NoPlan, Plan, Question, Retry, Settings, Strategy, Timeouts, Weights,
     Within, build,
     planner::{Head, Planner},
 };
@@ -73,6 +73,21 @@ impl Router {
         self.routes
             .get(name)
             .map_or_else(Policy::direct, |route| route.policy)
+    }
+
+    /// Whether a plan for this name looks at how the conversation begins.
+    pub fn keeps_conversations(&self, name: &str, hints: &Hints) -> bool {
+        let sticky = |route: &Route| {
+            hints.strategy().unwrap_or(route.strategy) == Strategy::Sticky
+                || route.fallback.iter().any(|entry| match entry {
+                    Fallback::Route(name) => self
+                        .routes
+                        .get(name)
+                        .is_some_and(|next| next.strategy == Strategy::Sticky),
+                    Fallback::Target(_) => false,
+                })
+        };
+        self.routes.get(name).is_some_and(sticky)
     }
 
     /// Plans a request for the model `name`: a route, or a target.

@@ -136,7 +136,7 @@ impl Receipt {
     }
 
     /// Notes what the rules chose, and the tool the completion is for.
-    pub fn chosen(&mut self, rule: Option<usize>, tool: Option<String>) {
+    pub fn chosen(&mut self, rule: Option<Arc<str>>, tool: Option<String>) {
         if let Some(record) = &mut self.open {
             record.rule = rule;
             record.tool = tool;

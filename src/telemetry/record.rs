@@ -30,9 +30,9 @@ pub struct Record {
     pub route: Option<Arc<str>>,
     /// How the pool was ordered.
     pub strategy: Option<&'static str>,
-    /// The rule that chose, counted from 1 in the configuration's order.
+    /// The rule that chose.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<usize>,
+    pub rule: Option<Arc<str>>,
     /// The tool on whose behalf the completion was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,

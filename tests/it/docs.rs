@@ -7,6 +7,7 @@ use std::{
 };
 
 use waypost::{
+    app::wire,
     config::{File, parse},
     outcome::Reason,
     telemetry::Metrics,
@@ -58,10 +59,10 @@ fn every_metric_is_documented_and_no_other() {
 
 #[test]
 fn every_reason_is_documented() {
-    let page = text("docs/operating.md");
+    let page = text("docs/routing.md");
     for reason in Reason::ALL {
         let label = reason.label();
-        assert!(page.contains(&format!("`{label}`")), "{label}");
+        assert!(page.contains(&format!("| `{label}` |")), "{label}");
     }
 }
 
@@ -82,17 +83,36 @@ fn every_link_leads_somewhere() {
     }
 }
 
+/// The pieces of YAML a page shows.
+fn examples(page: &str) -> Vec<String> {
+    let text = text(page);
+    let blocks = text.split("```yaml\n").skip(1);
+    let blocks: Vec<String> = blocks
+        .filter_map(|block| block.split("```").next().map(str::to_owned))
+        .collect();
+    assert!(!blocks.is_empty(), "{page}");
+    blocks
+}
+
 #[test]
 fn the_readme_shows_configurations_that_are_read() {
-    let readme = text("README.md");
-    let blocks = readme.split("```yaml\n").skip(1);
-    let blocks: Vec<&str> = blocks
-        .filter_map(|block| block.split("```").next())
-        .collect();
-    for block in &blocks {
-        if let Err(problems) = parse::<File>("README.md", block) {
+    for block in examples("README.md") {
+        if let Err(problems) = parse::<File>("README.md", &block) {
             panic!("{:#?}\n{block}", problems.diagnostics);
         }
     }
-    assert!(!blocks.is_empty());
+}
+
+#[test]
+fn the_routes_of_the_routing_page_pass_the_check() {
+    let environment = |_: &str| Some("a-key-of-more-than-sixteen-letters".to_owned());
+    for block in examples("docs/routing.md") {
+        let file = match parse::<File>("docs/routing.md", &block) {
+            Ok(loaded) => loaded.value,
+            Err(problems) => panic!("{:#?}\n{block}", problems.diagnostics),
+        };
+        if let Err(problems) = wire(&file, &environment) {
+            panic!("{problems:#?}\n{block}");
+        }
+    }
 }

@@ -160,6 +160,28 @@ providers: {{ a: {{ dialect: openai, base_url: \"http://127.0.0.1:1/v1\", api_ke
 }
 
 #[tokio::test]
+async fn a_wish_that_cannot_be_understood_is_refused_by_name() {
+    let provider = Provider::start([]).await;
+    let gateway = Gateway::start(&format!(
+        "
+providers: {{ a: {{ dialect: openai, base_url: \"{}\", models: {{ m: {{}} }} }} }}
+routes: {{ r: {{ targets: [a/m] }} }}
+",
+        provider.url
+    ))
+    .await;
+    let request = gateway.post("/v1/chat/completions", chat("r", false));
+    let answer = gateway
+        .send(request.header("x-waypost-strategy", "cheapst"))
+        .await;
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    let error: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(error["error"]["param"], "x-waypost-strategy");
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(message.ends_with("Did you mean cheapest?"), "{message}");
+}
+
+#[tokio::test]
 async fn a_target_that_cannot_do_it_stands_in_the_record() {
     let provider = Provider::start([completion("Hi")]).await;
     let gateway = Gateway::start(&format!(
@@ -272,6 +294,7 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
         receipt: Receipt::open(Ledger::start(None), opening),
     };
     let desk = Desk {
+        rules: Default::default(),
         health: Default::default(),
         router: wired.router,
         upstream: Arc::new(Upstream::new(file.upstream)),

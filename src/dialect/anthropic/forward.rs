@@ -4,7 +4,7 @@
 use super::version::version;
 use crate::{
     catalog::{Ability, Target},
-    dialect::Outgoing,
+    dialect::{HINTS, Outgoing},
     json::Object,
 };
 
@@ -13,6 +13,8 @@ const SAMPLING: [&str; 3] = ["temperature", "top_p", "top_k"];
 /// Forwards a messages request.
 pub(super) fn forward(mut object: Object<'_>, target: &Target) -> Outgoing {
     object.set("model", target.wire_model());
+    // They were said to the gateway.
+    object.retain(|key, _| !HINTS.contains(&key));
 
     let facts = target.facts.as_deref();
     let cannot = |ability| facts.and_then(|model| model.can(ability)) == Some(false);

@@ -10,6 +10,8 @@ mod error;
 mod events;
 mod forward;
 mod ids;
+mod mend;
+mod needs;
 mod notes;
 mod outline;
 mod read_blocks;
@@ -37,7 +39,7 @@ use http::HeaderMap;
 use super::{Dialect, Malformed, Outgoing, StreamReader, StreamStyle, StreamWriter, Tidy};
 use crate::{
     catalog::Target,
-    chat::{Outline, Reply, Request},
+    chat::{Fix, Outline, Reply, Request},
     json::Object,
     outcome::Failure,
 };
@@ -88,6 +90,10 @@ impl Dialect for Anthropic {
 
     fn tidy_reply(&self, body: Bytes) -> Result<Tidy, Failure> {
         reply::tidy(body)
+    }
+
+    fn mend_reply(&self, body: &[u8], fixes: &[Fix]) -> Option<Bytes> {
+        mend::mend(body, fixes)
     }
 
     fn stream_reader(&self) -> Box<dyn StreamReader> {

@@ -3,10 +3,12 @@
 use serde_json::value::RawValue;
 
 use crate::{
-    chat::{Outline, prompt_bytes},
+    chat::{Outline, look},
     dialect::Malformed,
     json::Object,
 };
+
+use super::needs::{effort, needs, shape};
 
 /// Parses the top level of a body.
 pub(super) fn parse(body: &[u8]) -> Result<Object<'_>, Malformed> {
@@ -36,6 +38,7 @@ pub(super) fn read(object: &Object<'_>) -> Result<Outline, Malformed> {
     };
     let stream = object.read::<bool>("stream");
     let stream = stream.map_err(|_| invalid("stream", "Input should be a valid boolean"))?;
+    let look = look(messages.get());
     let size = |key| object.get(key).map_or(0, |raw| raw.get().len() as u64);
     Ok(Outline {
         model,
@@ -44,8 +47,10 @@ pub(super) fn read(object: &Object<'_>) -> Result<Outline, Malformed> {
         include_usage: true,
         max_tokens: Some(max_tokens),
         n: 1,
-        tools,
-        prompt_bytes: prompt_bytes(messages.get()) + size("system") + size("tools"),
+        needs: needs(object, tools, look),
+        shape: shape(object),
+        effort: effort(object),
+        prompt_bytes: look.bytes + size("system") + size("tools"),
     })
 }
 
@@ -93,6 +98,7 @@ fn whole(raw: &RawValue, path: &str) -> Result<u64, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::{Effort, Needs, Shape};
 
     fn outline(body: &[u8]) -> Result<Outline, Malformed> {
         read(&parse(body)?)
@@ -173,7 +179,8 @@ mod tests {
 
     #[test]
     fn an_outline_holds_what_a_plan_needs() {
-        let body = br#"{"model":"m","max_tokens":0,"messages":[1],"system":"ab","tools":[2],"stream":true}"#;
+        let body = br#"{"model":"m","max_tokens":0,"messages":[{"type":"document"}],"system":"ab","tools":[2],"stream":true,
+            "thinking":{"type":"disabled"}}"#;
         let outline = outline(body).unwrap();
         let expected = Outline {
             model: "m".to_owned(),
@@ -181,8 +188,14 @@ mod tests {
             include_usage: true,
             max_tokens: Some(0),
             n: 1,
-            tools: true,
-            prompt_bytes: 10,
+            needs: Needs {
+                tools: true,
+                documents: true,
+                ..Needs::default()
+            },
+            shape: Shape::Text,
+            effort: Some(Effort::None),
+            prompt_bytes: 28,
         };
         assert_eq!(outline, expected);
     }

@@ -47,14 +47,20 @@ pub(super) fn read(body: &[u8]) -> Result<Reply, Failure> {
 /// Checks a whole reply for forwarding; its bytes stay untouched.
 pub(super) fn tidy(body: Bytes) -> Result<Tidy, Failure> {
     let object = checked(&body)?;
-    let sizes = blocks(&object)?.into_iter().map(size);
-    let answer_bytes = sizes.fold(0u64, u64::saturating_add);
+    let blocks = blocks(&object)?;
+    let answer_bytes = blocks
+        .iter()
+        .copied()
+        .map(size)
+        .fold(0u64, u64::saturating_add);
+    let silent = blocks.iter().copied().all(is_silent);
     let usage = usage(&object).map(|counts| counts.usage());
     drop(object);
     Ok(Tidy {
         body,
         usage,
         answer_bytes,
+        silent,
     })
 }
 
@@ -89,6 +95,18 @@ fn size(block: &RawValue) -> u64 {
         "thinking" => said("thinking"),
         "tool_use" => said("name").saturating_add(said("input")),
         _ => 0,
+    }
+}
+
+/// Whether a block says nothing to the caller. Those of tools the provider runs do.
+fn is_silent(block: &RawValue) -> bool {
+    let block = Object::of(block).unwrap_or_default();
+    match block.peek::<String>("type").unwrap_or_default().as_str() {
+        "thinking" | "redacted_thinking" => true,
+        "text" => block
+            .peek::<String>("text")
+            .is_none_or(|text| text.is_empty()),
+        _ => false,
     }
 }
 

@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 use super::{
     outline::{self, invalid, is_null, list, object, text},
     read_blocks,
-    thinking::effort_of_budget,
+    thinking::{Switch, wanted},
 };
 use crate::{
-    chat::{CacheMark, Effort, Format, Request, Tool, ToolChoice},
+    chat::{CacheMark, Format, Request, Tool, ToolChoice},
     dialect::Malformed,
     json::Object,
 };
@@ -154,30 +154,23 @@ fn tool_choice(object: &Object<'_>, request: &mut Request) -> Result<(), Malform
     Ok(())
 }
 
-/// Reads effort and shape of the answer. Adaptive thinking without an effort is what models do when nobody
-/// says anything, so nothing is said.
+/// Reads effort and shape of the answer.
 fn thinking(object: &Object<'_>, request: &mut Request) -> Result<(), Malformed> {
     let config = match member(object, "output_config") {
         Some(config) => self::object(config, "output_config")?,
         None => Object::new(),
     };
-    let effort: Option<Effort> = config.read("effort")?;
-    request.effort = match member(object, "thinking") {
-        None => effort,
+    let switch = match member(object, "thinking") {
+        None => None,
         Some(thinking) => {
             let thinking = self::object(thinking, "thinking")?;
-            match text(thinking.get("type"), "thinking.type")?.as_str() {
-                "disabled" => Some(Effort::None),
-                "enabled" => {
-                    let budget = thinking.read("budget_tokens")?.unwrap_or(0);
-                    Some(effort.unwrap_or_else(|| effort_of_budget(budget)))
-                }
-                // The least a model does that cannot stop thinking.
-                "between_tools" => Some(effort.unwrap_or(Effort::Low)),
-                _ => effort,
-            }
+            Some(Switch {
+                kind: text(thinking.get("type"), "thinking.type")?,
+                budget: thinking.read("budget_tokens")?,
+            })
         }
     };
+    request.effort = wanted(switch.as_ref(), config.read("effort")?);
     if let Some(format) = member(&config, "format") {
         let format = self::object(format, "output_config.format")?;
         let path = "output_config.format.schema";

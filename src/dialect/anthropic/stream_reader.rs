@@ -78,6 +78,8 @@ impl StreamReader for Reader {
             "content_block_delta" => self.go_on(&object, deltas),
             "content_block_stop" => self.close(&object, deltas),
             "message_delta" => self.conclude(&object, deltas),
+            // A terminator alone makes no answer whole: who broke off inside may still say it.
+            "message_stop" if !self.finished => return Err(cut()),
             "message_stop" => {
                 self.stop(deltas);
                 return Ok(Cleanliness::Rewrite);
@@ -96,10 +98,7 @@ impl StreamReader for Reader {
             self.stop(deltas);
             return Ok(());
         }
-        Err(Failure::new(
-            ErrorClass::ServerError,
-            "The provider's stream ended before the answer was complete",
-        ))
+        Err(cut())
     }
 
     fn is_done(&self) -> bool {
@@ -169,7 +168,10 @@ impl Reader {
                     input: block.get("input").map(from_input),
                 }
             }
-            _ => Block::Other,
+            _ => {
+                deltas.push(Delta::Other { choice: CHOICE });
+                Block::Other
+            }
         };
         self.blocks.insert(at, opened);
     }
@@ -272,8 +274,6 @@ impl Reader {
 
     /// The answer is whole: the counts come now, when no later ones can.
     fn stop(&mut self, deltas: &mut Vec<Delta>) {
-        self.begin(&Object::new(), deltas);
-        self.end_with("end_turn", None, deltas);
         if self.counts.is_known() {
             deltas.push(Delta::Usage(self.counts.usage()));
         }
@@ -296,6 +296,13 @@ impl Reader {
         self.details = index.saturating_add(1);
         index
     }
+}
+
+fn cut() -> Failure {
+    Failure::new(
+        ErrorClass::ServerError,
+        "The provider's stream ended before the answer was complete",
+    )
 }
 
 fn think(index: u64, text: String, deltas: &mut Vec<Delta>) {

@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{
     chat::{Delta, Finish, ReasoningDetail, Usage},
-    dialect::{StreamStyle, StreamWriter},
+    dialect::{StreamStyle, StreamWriter, sse},
+    json::Object,
     outcome::Failure,
 };
 
@@ -118,6 +119,13 @@ impl StreamWriter for Writer {
         true
     }
 
+    fn take_over(&mut self, event: &[u8]) {
+        // The provider's blocks before this event are whole: only one is open at a time.
+        if std::mem::replace(&mut self.forwarding, false) {
+            self.index = block(event).unwrap_or(self.index);
+        }
+    }
+
     fn finish(&mut self, out: &mut BytesMut) {
         self.end_blocks(out);
         self.conclude(out);
@@ -129,6 +137,14 @@ impl StreamWriter for Writer {
         out.extend_from_slice(&error::write(failure, None));
         out.extend_from_slice(b"\n\n");
     }
+}
+
+/// The number of the block an event is about.
+fn block(event: &[u8]) -> Option<u64> {
+    let mut framer = sse::Framer::new();
+    framer.push(event);
+    let event = framer.next_event().ok()??;
+    Object::parse(event.data.as_bytes()).ok()?.peek("index")
 }
 
 impl Writer {

@@ -120,8 +120,31 @@ fn budgeted(effort: Effort, max_tokens: u64, forced: bool) -> Thought {
     }
 }
 
+/// What a caller says in `thinking`.
+pub(super) struct Switch {
+    /// `type`.
+    pub(super) kind: String,
+    /// `budget_tokens`.
+    pub(super) budget: Option<u64>,
+}
+
+/// The effort a caller asks for, by `thinking` and `output_config.effort`. Adaptive thinking without an effort is
+/// what models do when nobody says anything, so nothing is said.
+pub(super) fn wanted(switch: Option<&Switch>, effort: Option<Effort>) -> Option<Effort> {
+    let Some(switch) = switch else {
+        return effort;
+    };
+    match switch.kind.as_str() {
+        "disabled" => Some(Effort::None),
+        "enabled" => effort.or_else(|| Some(effort_of_budget(switch.budget.unwrap_or(0)))),
+        // The least a model does that cannot stop thinking.
+        "between_tools" => effort.or(Some(Effort::Low)),
+        _ => effort,
+    }
+}
+
 /// The effort a budget comes nearest to, the higher one on a tie.
-pub(super) fn effort_of_budget(budget: u64) -> Effort {
+fn effort_of_budget(budget: u64) -> Effort {
     BUDGETS
         .iter()
         .min_by_key(|&&(effort, tokens)| (tokens.abs_diff(budget), std::cmp::Reverse(effort)))

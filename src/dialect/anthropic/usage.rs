@@ -1,12 +1,15 @@
 //! Token counts: Anthropic's `input_tokens` leave out what was read from or written to the cache, ours hold it.
 //!
-//! Counts are a provider's word: what is missing, negative, fractional or too large is read as well as can be,
-//! and sums saturate.
+//! Counts are a provider's word: what is missing, negative or fractional is read as well as can be, what no answer
+//! can have is ignored, and sums saturate.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{chat::Usage, json::Object};
+use crate::{
+    chat::{MOST_TOKENS, Usage},
+    json::Object,
+};
 
 /// The counts of one answer so far; each `None` until the provider says it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,12 +79,13 @@ impl Counts {
     }
 }
 
-/// A count as written, cut to what a count can be.
+/// A count as written; none where no answer can have it.
 fn count(object: &Object<'_>, key: &str) -> Option<u64> {
     let text = object.get(key)?.get();
-    // Casting a float saturates: below zero is zero, above the largest count is the largest.
+    // Casting a float saturates: below zero is zero, above the largest number is the largest.
     let rounded = || text.parse::<f64>().ok().map(|number| number as u64);
-    text.parse().ok().or_else(rounded)
+    let count = text.parse().ok().or_else(rounded)?;
+    (count <= MOST_TOKENS).then_some(count)
 }
 
 /// Counts as Anthropic writes them, without our cached tokens among the input.
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_counts_are_cut() {
+    fn hostile_counts_are_ignored() {
         let check = |usage: &str, input, output| {
             let usage = read(usage);
             assert_eq!((usage.input, usage.output), (input, output), "{usage:?}");
@@ -147,10 +151,10 @@ mod tests {
         check("null", 0, 0);
         check("[]", 0, 0);
         check(r#"{"input_tokens":-5,"output_tokens":"many"}"#, 0, 0);
-        check(r#"{"input_tokens":1e400,"output_tokens":2.9}"#, u64::MAX, 2);
+        check(r#"{"input_tokens":1e400,"output_tokens":2.9}"#, 0, 2);
         check(
-            r#"{"input_tokens":18446744073709551615,"cache_read_input_tokens":99999999999999999999}"#,
-            u64::MAX,
+            r#"{"input_tokens":18446744073709551615,"cache_read_input_tokens":99999999999999999999,"output_tokens":9223372036854775808}"#,
+            0,
             0,
         );
     }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     catalog::{Ability, Target},
     chat::{Format, Request},
-    dialect::Outgoing,
+    dialect::{HINTS, Outgoing},
     outcome::Failure,
 };
 
@@ -191,7 +191,7 @@ fn user(request: &Request) -> Option<Cow<'_, str>> {
 /// Reports the caller's parameters that have no word here, unless they say what is so anyway.
 fn report_rest(request: &Request, notes: &mut Notes<'_>) {
     for (key, value) in request.extra.iter() {
-        let used = key == SAFETY_IDENTIFIER && request.user.is_none();
+        let used = key == SAFETY_IDENTIFIER && request.user.is_none() || HINTS.contains(&key);
         if !used && !is_default(key, value) {
             notes.drop(key);
         }

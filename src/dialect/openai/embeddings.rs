@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::{error, lenient::Text, outline, usage};
 use crate::{
     catalog::Target,
-    chat::{Outline, Usage},
+    chat::{MOST_TOKENS, Outline, Usage},
     dialect::{Malformed, Outgoing, Tidy},
     json::Object,
     outcome::{ErrorClass, Failure},
@@ -43,6 +43,7 @@ pub fn outline(object: &Object<'_>) -> Result<Outline, Malformed> {
 pub(super) fn forward(mut object: Object<'_>, target: &Target) -> Result<Outgoing, Failure> {
     object.set("model", target.wire_model());
     let mut dropped = Vec::new();
+    super::rewrite::strip_hints(&mut object, &target.card.quirks);
     super::rewrite::rename_and_drop(&mut object, &target.card.quirks, &mut dropped);
     Ok(Outgoing {
         path: super::path(&target.card.paths.embeddings, target),
@@ -79,6 +80,7 @@ pub fn tidy(body: Bytes) -> Result<Tidy, Failure> {
     }
     let usage = reply.usage.and_then(usage_of);
     Ok(Tidy {
+        silent: false,
         body: body.clone(),
         usage,
         answer_bytes: 0,
@@ -89,6 +91,7 @@ pub fn tidy(body: Bytes) -> Result<Tidy, Failure> {
 fn usage_of(raw: &RawValue) -> Option<Usage> {
     let total = || {
         let total = Object::of(raw).ok()?.peek::<u64>("total_tokens")?;
+        let total = Some(total).filter(|&total| total <= MOST_TOKENS)?;
         Some(Usage {
             input: total,
             ..Usage::default()
@@ -139,6 +142,9 @@ mod tests {
         let tidied = tidy(body.clone()).unwrap();
         assert_eq!(tidied.body.as_ptr(), body.as_ptr());
         assert_eq!(tidied.usage.map(|usage| usage.total()), Some(3));
+        let hostile =
+            br#"{"object":"list","data":[],"usage":{"total_tokens":9223372036854775808}}"#;
+        assert_eq!(tidy(Bytes::from_static(hostile)).unwrap().usage, None);
         assert!(tidy(Bytes::from_static(br#"{"data":{}}"#)).is_err());
         assert!(
             tidy(Bytes::from_static(

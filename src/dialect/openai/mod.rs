@@ -11,7 +11,9 @@ pub mod embeddings;
 mod error;
 mod finish;
 mod lenient;
+mod mend;
 mod messages;
+mod needs;
 mod outline;
 mod put_right;
 mod read_message;
@@ -40,7 +42,7 @@ use http::HeaderMap;
 use super::{Dialect, Malformed, Outgoing, StreamReader, StreamStyle, StreamWriter, Tidy};
 use crate::{
     catalog::Target,
-    chat::{Outline, Reply, Request},
+    chat::{Fix, Outline, Reply, Request},
     json::Object,
     outcome::Failure,
 };
@@ -105,6 +107,10 @@ impl Dialect for OpenAi {
 
     fn tidy_reply(&self, body: Bytes) -> Result<Tidy, Failure> {
         reply::tidy(body)
+    }
+
+    fn mend_reply(&self, body: &[u8], fixes: &[Fix]) -> Option<Bytes> {
+        mend::mend(body, fixes)
     }
 
     fn stream_reader(&self) -> Box<dyn StreamReader> {

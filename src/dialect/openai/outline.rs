@@ -3,10 +3,12 @@
 use serde_json::value::RawValue;
 
 use crate::{
-    chat::{Outline, prompt_bytes},
+    chat::{Outline, look},
     dialect::Malformed,
     json::Object,
 };
+
+use super::needs::{effort, needs, shape};
 
 /// The most answers one request may ask for, as at OpenAI.
 const MOST_ANSWERS: u64 = 128;
@@ -19,6 +21,7 @@ pub(super) fn read(object: &Object<'_>) -> Result<Outline, Malformed> {
     if let Some(tools) = tools.filter(|raw| !is_list(raw)) {
         return Err(wrong_type("tools", "an array of objects", tools));
     }
+    let look = look(messages.get());
     Ok(Outline {
         model,
         stream: bool_of(object, "stream")?.unwrap_or(false),
@@ -28,11 +31,10 @@ pub(super) fn read(object: &Object<'_>) -> Result<Outline, Malformed> {
             None => whole(object, "max_tokens")?,
         },
         n: answers(object)?,
-        tools: [tools, object.get("functions")]
-            .into_iter()
-            .flatten()
-            .any(is_filled_list),
-        prompt_bytes: prompt_bytes(messages.get()) + tools.map_or(0, |raw| raw.get().len() as u64),
+        needs: needs(object, look),
+        shape: shape(object),
+        effort: effort(object),
+        prompt_bytes: look.bytes + tools.map_or(0, |raw| raw.get().len() as u64),
     })
 }
 
@@ -169,6 +171,7 @@ pub(super) fn is_filled_list(raw: &RawValue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::{Effort, Needs, Shape};
 
     fn outline(body: &[u8]) -> Result<Outline, Malformed> {
         read(&parse(body)?)
@@ -243,16 +246,23 @@ mod tests {
 
     #[test]
     fn an_outline_holds_what_planning_needs() {
-        let body = br#"{"messages":[{"role":"user"}],"model":"m","stream":true,"stream_options":{"include_usage":true},
-            "max_tokens":5,"max_completion_tokens":7,"n":2,"tools":[{}],"user":null}"#;
+        let body = br#"{"messages":[{"role":"user","content":[{"type":"image_url"}]}],"model":"m","stream":true,"stream_options":{"include_usage":true},
+            "max_tokens":5,"max_completion_tokens":7,"n":2,"tools":[{}],"user":null,"response_format":{"type":"json_object"},"reasoning_effort":"low"}"#;
         let expected = Outline {
             model: "m".to_owned(),
             stream: true,
             include_usage: true,
             max_tokens: Some(7),
             n: 2,
-            tools: true,
-            prompt_bytes: 21,
+            needs: Needs {
+                tools: true,
+                reasoning: true,
+                images: true,
+                ..Needs::default()
+            },
+            shape: Shape::JsonObject,
+            effort: Some(Effort::Low),
+            prompt_bytes: 54,
         };
         assert_eq!(outline(body).unwrap(), expected);
     }

@@ -45,6 +45,7 @@ pub(super) fn tidy(body: Bytes) -> Result<Tidy, Failure> {
     let usage_put_right = usage_put_right.flatten();
     let sources = Sources::read(answer.citations, answer.search_results);
     let answer_bytes = choices.iter().map(|choice| size(said(choice))).sum();
+    let silent = choices.iter().any(|choice| is_silent(said(choice)));
     let body = if right && usage_put_right.is_none() && sources.is_none() {
         body.clone()
     } else {
@@ -54,6 +55,7 @@ pub(super) fn tidy(body: Bytes) -> Result<Tidy, Failure> {
         body,
         usage,
         answer_bytes,
+        silent,
     })
 }
 
@@ -101,6 +103,15 @@ fn size(message: Option<&Message<'_>>) -> u64 {
         .len()
         .max(message.reasoning.get().len());
     (message.content.text().len() + thoughts + calls) as u64
+}
+
+fn is_silent(message: Option<&Message<'_>>) -> bool {
+    message.is_none_or(|message| {
+        message.content.text().is_empty()
+            && message.refusal.is_empty()
+            && message.tool_calls.as_ref().is_none_or(Vec::is_empty)
+            && message.function_call.is_none()
+    })
 }
 
 /// Whether a choice is as OpenAI would write it. Fails on a finish that is a failure.

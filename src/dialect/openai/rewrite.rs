@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::{messages, outline::is_filled_list, thinking};
 use crate::{
     catalog::{Ability, MaxTokensField, Quirks, StreamUsage, Target},
+    dialect::HINTS,
     json::{Object, raw},
     outcome::Failure,
 };
@@ -30,6 +31,7 @@ pub(super) fn rewrite(object: &mut Object<'_>, target: &Target) -> Result<Vec<St
     let quirks = &target.card.quirks;
     let mut dropped = Vec::new();
     object.set("model", target.wire_model());
+    strip_hints(object, quirks);
     offered_only_what_is_taken(object, target)?;
     messages::rewrite(object, target)?;
     limit(object, quirks.max_tokens_field);
@@ -50,6 +52,15 @@ pub(super) fn rewrite(object: &mut Object<'_>, target: &Target) -> Result<Vec<St
     }
     rename_and_drop(object, quirks, &mut dropped);
     Ok(dropped)
+}
+
+/// Takes out what was said to the gateway, where the provider has no such words of its own.
+pub(super) fn strip_hints(object: &mut Object<'_>, quirks: &Quirks) {
+    for key in HINTS {
+        if !quirks.keep_extensions.iter().any(|kept| kept == key) {
+            object.remove(key);
+        }
+    }
 }
 
 /// Renames and leaves out parameters as the card says.

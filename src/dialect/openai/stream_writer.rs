@@ -143,6 +143,7 @@ impl Writer {
             | Delta::ToolCall { choice, .. }
             | Delta::Arguments { choice, .. }
             | Delta::Annotation { choice, .. }
+            | Delta::Other { choice }
             | Delta::Finish { choice, .. } => *choice,
         };
         if !self.begun.contains(&choice) {
@@ -212,7 +213,7 @@ impl StreamWriter for Writer {
                     format_args!("],\"usage\":{}}}\n\n", usage.get()),
                 );
             }
-            Delta::Usage(_) => {}
+            Delta::Usage(_) | Delta::Other { .. } => {}
         }
     }
 

@@ -7,12 +7,9 @@ use serde_json::value::RawValue;
 
 use super::lenient::Count;
 use crate::{
-    chat::Usage,
+    chat::{MOST_TOKENS, Usage},
     json::{Object, Raw, raw},
 };
-
-/// No answer has a trillion tokens: a larger count is a mistake, or an attack on the books.
-const MOST_TOKENS: u64 = 1 << 40;
 
 /// A `usage` object as written. Only what is read here has a field; everything else may be anything.
 #[derive(Default, Deserialize)]

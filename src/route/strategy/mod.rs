@@ -48,6 +48,18 @@ pub(super) struct View<'a> {
 }
 
 impl Strategy {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Priority,
+        Self::Weighted,
+        Self::Cheapest,
+        Self::Fastest,
+        Self::Balanced,
+        Self::LeastBusy,
+        Self::Sticky,
+        Self::CheapestWithin,
+    ];
+
     /// The name in config, logs and metrics.
     pub fn label(self) -> &'static str {
         match self {

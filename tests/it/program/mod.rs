@@ -109,6 +109,33 @@ fn check_names_the_place_of_every_problem() {
 }
 
 #[test]
+fn check_names_the_place_of_a_bad_rule() {
+    let folder = folder(
+        "providers: { s: { dialect: simulated } }
+routes:
+  extract: { targets: [s/m] }
+rules:
+  - { when: 'request.modle == \"auto\"', route: extract }
+  - when: request.model ==
+    route: extrac
+",
+    );
+    let (code, out, error) = run(program(folder.path()).arg("check"));
+    assert_eq!((code, out.as_str()), (2, ""));
+    for expected in [
+        "waypost.yaml:5:7: error: at column 1: there is no value `request.modle`",
+        "did you mean `request.model`?",
+        "waypost.yaml:6:5: error: at column 17: mismatched input the end",
+        "= expected: a value",
+        "waypost.yaml:7:5: error: there is no route `extrac`",
+        "did you mean `extract`?",
+        "3 problems found",
+    ] {
+        assert!(error.contains(expected), "{expected:?} in {error}");
+    }
+}
+
+#[test]
 fn check_warns_of_secrets_in_the_file_and_never_shows_them() {
     let folder = folder("providers: { a: { card: openai, api_key: sk-canary-0123456789 } }");
     let (code, out, error) = run(program(folder.path()).arg("check"));

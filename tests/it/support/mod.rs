@@ -2,6 +2,7 @@
 
 pub(crate) mod accumulate;
 pub(crate) mod anthropic;
+pub(crate) mod faulty;
 pub(crate) mod gateway;
 pub(crate) mod matcher;
 pub(crate) mod metrics;

@@ -45,6 +45,17 @@ impl Raw {
         }
     }
 
+    /// Says that nothing more will be said, and gives what must live for the connection to stay open.
+    pub(crate) async fn half_close(mut self) -> Self {
+        self.stream.shutdown().await.unwrap();
+        self
+    }
+
+    /// Resets the connection.
+    pub(crate) fn reset(self) {
+        self.stream.set_zero_linger().unwrap();
+    }
+
     /// Reads until the connection is closed.
     pub(crate) async fn closed(&mut self) -> String {
         while self.more().await {}

@@ -63,6 +63,7 @@ fn short(deltas: &[Delta]) -> Vec<String> {
         Delta::Annotation { annotation, .. } => format!("annotation {annotation}"),
         Delta::Finish { finish, .. } => format!("finish {}", finish.name()),
         Delta::Usage(usage) => format!("usage {} {}", usage.input, usage.output),
+        Delta::Other { .. } => "other".to_owned(),
     };
     deltas.iter().map(short).collect()
 }
@@ -205,6 +206,7 @@ fn thoughts_citations_and_refusals_are_told() {
             "text é",
             "text rain",
             r#"annotation {"type":"url_citation","url_citation":{"start_index":1,"end_index":5,"title":"E","url":"https://e.com"}}"#,
+            "other",
             "call 0 t n",
             r#"arguments 0 {"a":1}"#,
             "refusal No.",
@@ -212,6 +214,16 @@ fn thoughts_citations_and_refusals_are_told() {
             "usage 11 1",
         ]
     );
+}
+
+#[test]
+fn a_terminator_without_a_stop_reason_makes_no_answer_whole() {
+    let text = json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Par"}});
+    let terminator = json!({"type": "message_stop"});
+    for events in [vec![terminator.clone()], vec![text, terminator]] {
+        let failure = read(&frames(&events)).unwrap_err();
+        assert_eq!(failure.class, ErrorClass::ServerError, "{events:?}");
+    }
 }
 
 #[test]
@@ -510,7 +522,9 @@ proptest! {
     fn any_events_are_read_in_order(events in prop::collection::vec(any_event(), 0..24)) {
         let mut reader = Anthropic.stream_reader();
         let mut deltas = Vec::new();
-        prop_assert!(read_into(reader.as_mut(), &frames(&events), &mut deltas).is_ok());
+        // Only a terminator before any stop reason is refused.
+        let refused = read_into(reader.as_mut(), &frames(&events), &mut deltas).err();
+        prop_assert!(refused.is_none_or(|failure| failure.message.contains("before the answer was complete")));
         let _ = reader.end(&mut deltas);
         let starts = deltas.iter().filter(|delta| matches!(delta, Delta::Start { .. })).count();
         prop_assert!(starts <= 1);

@@ -285,6 +285,26 @@ fn messages_are_rewritten_where_the_card_asks_for_it() {
 }
 
 #[test]
+fn what_was_said_to_the_gateway_stays_there_unless_the_card_keeps_it() {
+    let none = Model::default();
+    let hints = r#""messages":[],"models":["a/b"],"provider":{"order":["x"]},"metadata":{"provider":"kept"}"#;
+    let bare = r#""messages":[],"metadata":{"provider":"kept"}"#;
+    check(&plain(), &none, hints, bare, &[]);
+    let keeps = Quirks {
+        keep_extensions: vec!["models".to_owned(), "provider".to_owned()],
+        ..plain()
+    };
+    check(&keeps, &none, hints, hints, &[]);
+    let shipped = crate::catalog::shipped("openrouter").unwrap();
+    let kept = shipped.quirks.unwrap().keep_extensions;
+    assert!(
+        ["models", "provider"]
+            .iter()
+            .all(|key| kept.iter().any(|it| it == key))
+    );
+}
+
+#[test]
 fn tool_call_ids_map_one_to_one_and_always_alike() {
     let quirks = Quirks {
         tool_ids: ToolIds::NineAlphanumerics,

@@ -1,0 +1,111 @@
+//! Conditions of the configuration, in the Common Expression Language (CEL): compiled once, tested often.
+//!
+//! An expression sees values by dotted names like `request.tool`, and only those it mentions are made. What it
+//! may cost is bounded when it is compiled: its length, its depth, and how deep loops over lists may nest; whoever
+//! gives the values bounds the lists. Patterns are linear-time regular expressions, compiled with the expression.
+//! Errors never hold values, for those may be a caller's words.
+
+mod bind;
+mod error;
+mod value;
+
+use std::sync::{Arc, LazyLock};
+
+use cel::{
+    Context, Env,
+    common::{
+        ast::IdedExpr,
+        types::{CelBool, STRING_TYPE},
+    },
+    parser::Parser,
+};
+
+pub use bind::Mention;
+pub use error::{BadExpr, EvalError, Place};
+use value::{Pattern, Resolver};
+pub use value::{Roots, Value};
+
+/// The longest expression, in bytes. A page of text; a condition that needs more is a program.
+pub const LONGEST: usize = 4 * 1024;
+
+/// The deepest nesting the parser follows.
+const DEEPEST: u16 = 32;
+
+/// The parser takes up to 200 KiB of stack for each level without optimisation, more than threads have by default.
+/// It gets a thread of its own, which also keeps a panic of it away from ours. Touched only as far as it is used.
+const STACK: usize = 64 * 1024 * 1024;
+
+/// A compiled expression.
+#[derive(Clone, Debug)]
+pub struct Expr {
+    tree: Arc<IdedExpr>,
+    mentions: Vec<Mention>,
+    patterns: Vec<Pattern>,
+}
+
+impl Expr {
+    /// Compiles an expression.
+    pub fn compile(text: &str) -> Result<Self, BadExpr> {
+        if text.len() > LONGEST {
+            let message = format!("it is {} bytes long", text.len());
+            return Err(BadExpr::whole(message).expected(format!("at most {LONGEST}")));
+        }
+        let text = text.to_owned();
+        let room = std::thread::Builder::new().stack_size(STACK);
+        let compiling = room.spawn(move || parse_and_bind(&text));
+        let compiled = compiling.map(std::thread::JoinHandle::join);
+        match compiled {
+            Ok(Ok(compiled)) => compiled,
+            _ => Err(BadExpr::whole("the parser gave up on it")),
+        }
+    }
+
+    /// The names it mentions, each with its place: `request.tool`, or a name alone.
+    pub fn mentions(&self) -> &[Mention] {
+        &self.mentions
+    }
+
+    /// Whether it is true of these values.
+    pub fn test(&self, roots: &dyn Roots) -> Result<bool, EvalError> {
+        let resolver = Resolver {
+            roots,
+            patterns: &self.patterns,
+        };
+        let mut context = Context::with_env(ENVIRONMENT.clone());
+        context.set_variable_resolver(&resolver);
+        let value = cel::Value::resolve_val(&self.tree, &context).map_err(EvalError::from)?;
+        match value.downcast_ref::<CelBool>() {
+            Some(answer) => Ok(*answer.inner()),
+            None => Err(EvalError::NotBool(value.get_type().name().to_owned())),
+        }
+    }
+}
+
+fn parse_and_bind(text: &str) -> Result<Expr, BadExpr> {
+    let parser = Parser::new().max_recursion_depth(DEEPEST);
+    let parsed = parser.parse_with_source_info(text);
+    let (mut tree, source) = parsed.map_err(|errors| error::of_parser(text, &errors))?;
+    let bound = bind::bind(&mut tree, text, &source)?;
+    Ok(Expr {
+        tree: Arc::new(tree),
+        mentions: bound.mentions,
+        patterns: bound.patterns,
+    })
+}
+
+/// CEL's own functions, and `matches` with patterns of ours.
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut environment = Env::stdlib();
+    // It is refused only where it stands already, and then patterns of ours match nothing; a test would tell.
+    let _ = environment.add_member_overload(
+        bind::MATCHES,
+        "string_matches_pattern",
+        STRING_TYPE,
+        vec![value::PATTERN],
+        value::matches,
+    );
+    Arc::new(environment)
+});
+
+#[cfg(test)]
+mod tests;
