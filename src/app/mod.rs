@@ -4,6 +4,7 @@
 //! to each configuration.
 
 mod load;
+mod process;
 mod run;
 mod wire;
 
@@ -42,8 +43,12 @@ impl Memory {
     /// An empty memory. Log lines go to `output` where the configuration wants them.
     pub fn new(file: &File, output: Box<dyn Write + Send>) -> Self {
         let output = (file.telemetry.log == AccessLog::Json).then_some(output);
+        let ledger = Ledger::start(output);
+        if let Ok(memory) = process::ResidentMemory::new() {
+            ledger.metrics().join(memory);
+        }
         Self {
-            ledger: Ledger::start(output),
+            ledger,
             upstream: Arc::new(Upstream::new(file.upstream.clone())),
             limits: limit::Registry::default(),
             health: Arc::new(Health::new()),

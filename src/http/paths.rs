@@ -116,8 +116,8 @@ mod tests {
 
     fn hall() -> Arc<Hall> {
         let desk = Desk {
-            router: route::Router::new(Arc::new(Catalog::default()), &BTreeMap::new()).unwrap(),
             rules: Default::default(),
+            router: route::Router::new(Arc::new(Catalog::default()), &BTreeMap::new()).unwrap(),
             upstream: Arc::new(Upstream::new(Default::default())),
             health: Default::default(),
         };

@@ -19,6 +19,7 @@ pub fn gauges(desk: &Desk, metrics: &Metrics) {
     metrics.credential_aside.reset();
     for state in desk.health.snapshot(now) {
         let (provider, model) = labels(desk, &state.target);
+        metrics.expect_target(provider, model);
         metrics
             .target_in_flight
             .with_label_values(&[provider, model])
@@ -29,13 +30,15 @@ pub fn gauges(desk: &Desk, metrics: &Metrics) {
                 .breaker_state
                 .with_label_values(&[provider, model, credential])
                 .set(number(&key.circuit));
-            metrics
+            // A key may be aside for one model alone: what is shown is the longest of all.
+            let aside = metrics
                 .credential_aside
-                .with_label_values(&[provider, credential])
-                .set(key.aside.unwrap_or_default().as_secs_f64());
+                .with_label_values(&[provider, credential]);
+            aside.set(aside.get().max(key.aside.unwrap_or_default().as_secs_f64()));
         }
     }
     for (route, left) in desk.health.budgets(now) {
+        metrics.expect_route(&route);
         metrics.budget_left.with_label_values(&[&*route]).set(left);
     }
 }

@@ -170,6 +170,11 @@ impl Metrics {
         }
     }
 
+    /// Adds what is not counted but asked at each scrape. What has the name of another is left out.
+    pub fn join(&self, collector: impl Collector + 'static) {
+        let _ = self.registry.register(Box::new(collector));
+    }
+
     /// Everything in Prometheus' text format.
     pub fn render(&self) -> String {
         let mut out = Vec::new();

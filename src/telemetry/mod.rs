@@ -3,6 +3,7 @@
 //! A [`Receipt`] is opened at the door, carried by value and closed once. The log line, the metrics, the
 //! response headers and the explain record are all readings of it; there is no second bookkeeping.
 
+mod expected;
 pub mod ledger;
 pub mod log;
 pub mod metrics;

@@ -58,6 +58,38 @@ fn every_metric_is_documented_and_no_other() {
 }
 
 #[test]
+fn dashboard_and_alerts_ask_for_metrics_there_are() {
+    let names = Metrics::names();
+    for file in ["grafana/waypost.json", "grafana/alerts.yaml"] {
+        let text = text(file);
+        let mut asked = words(&text, "waypost_");
+        asked.extend(words(&text, "gen_ai_client_"));
+        assert!(!asked.is_empty(), "{file}");
+        for word in asked {
+            let parts = ["_bucket", "_sum", "_count"];
+            let of_histogram = parts.iter().find_map(|part| word.strip_suffix(part));
+            let known = names.contains(&word) || of_histogram.is_some_and(|it| names.contains(&it));
+            assert!(known, "{file} asks for {word}");
+        }
+    }
+}
+
+#[test]
+fn every_metric_has_a_panel() {
+    let board = text("grafana/waypost.json");
+    let asked: BTreeSet<&str> = ["waypost_", "gen_ai_client_"]
+        .into_iter()
+        .flat_map(|start| words(&board, start))
+        .collect();
+    for name in Metrics::names() {
+        let seen = ["", "_bucket", "_sum"]
+            .iter()
+            .any(|part| asked.contains(format!("{name}{part}").as_str()));
+        assert!(seen, "{name} is in no panel of grafana/waypost.json");
+    }
+}
+
+#[test]
 fn every_reason_is_documented() {
     let page = text("docs/routing.md");
     for reason in Reason::ALL {
