@@ -128,8 +128,10 @@ impl Books {
 
     /// A candidate's turn came, but it cannot do what the request needs, or may not be asked any more.
     pub(super) fn pass_over(&mut self, step: &Step, reason: Reason) {
-        if let Some(open) = &mut self.open {
-            open.receipt.pass_over(&step.candidate.name, reason);
+        let Some(open) = &mut self.open else { return };
+        open.receipt.pass_over(&step.candidate.name, reason);
+        if reason == Reason::Busy {
+            changes::saturated(&step.candidate.target, open.receipt.metrics());
         }
     }
 
