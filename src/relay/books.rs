@@ -14,7 +14,7 @@ use crate::{
     health::{Condition, Learned, Permit, Timing},
     limit::{self, Hold},
     outcome::{ErrorClass, Failure, Reason},
-    route::{NoPlan, Plan},
+    route::{NoPlan, Ordering, Plan},
     telemetry::{Beginning, Cost, End, Metrics, Receipt},
 };
 
@@ -259,7 +259,13 @@ impl Books {
         Refused::Exhausted(failure, summary)
     }
 
-    pub(super) fn no_plan(mut self, reason: NoPlan) -> Refused {
+    /// There is no plan; `head` and `seed` are what one was to be made from.
+    pub(super) fn no_plan(mut self, reason: NoPlan, head: Option<Ordering>, seed: u64) -> Refused {
+        if let (Some(open), Some(head)) = (&mut self.open, head) {
+            let strategy = Some(head.strategy.label());
+            let candidates = record_of::no_plan(&reason);
+            open.receipt.plan(head.route, strategy, seed, candidates);
+        }
         self.close_failed(match &reason {
             NoPlan::UnknownModel(_) => ErrorClass::NotFound,
             reason => reason.class().unwrap_or(ErrorClass::Permission),

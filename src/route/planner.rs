@@ -25,14 +25,6 @@ impl<'a> Head<'a> {
             Self::Target(_) => None,
         }
     }
-
-    /// How its pool is ordered.
-    pub(super) fn strategy(&self, question: &Question<'_>) -> Strategy {
-        match self {
-            Self::Route(route) => question.hints.strategy().unwrap_or(route.strategy),
-            Self::Target(_) => Strategy::Priority,
-        }
-    }
 }
 
 /// The lists of a route's `fallback_on`, planned.
