@@ -100,6 +100,7 @@ impl Condition {
     pub fn gate_facts(&self, now: Instant) -> Facts {
         let memory = &self.memory;
         let (circuit, failure_rate) = self.best(now);
+        let aside = memory.seats.aside(now);
         let (validity, cached_share, asked) = {
             let measured = memory.measured();
             let validity = measured.validity.share(1.0, ASSUMED_VALID);
@@ -107,7 +108,8 @@ impl Condition {
         };
         Facts {
             circuit,
-            cooldown: memory.seats.cooldown(now),
+            cooldown: aside.map(|(remaining, _)| remaining),
+            because: aside.map(|(_, because)| because),
             headroom: memory.seats.headroom(now),
             in_flight: memory.load.in_flight(),
             capacity: memory.load.limit(),

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{Change, allowance::Standing, chance};
 use crate::{
-    facts::{Allowance, Circuit},
+    facts::{Allowance, Circuit, millis},
     outcome::ErrorClass,
 };
 
@@ -90,7 +90,11 @@ pub struct KeyState {
     /// The circuit of the target with this key.
     pub circuit: Circuit,
     /// For how much longer it is put aside.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "aside_ms",
+        with = "millis::maybe",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub aside: Option<Duration>,
     /// What the provider had answered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,14 +175,24 @@ impl Seats {
 
     /// For how much longer no seat is usable; `None` when one is.
     pub(super) fn cooldown(&self, now: Instant) -> Option<Duration> {
+        self.aside(now).map(|(remaining, _)| remaining)
+    }
+
+    /// The same, with what the provider had answered.
+    pub(super) fn aside(&self, now: Instant) -> Option<(Duration, ErrorClass)> {
         let overloaded = lock(&self.overloaded).filter(|aside| aside.until > now);
-        let mut soonest = Duration::MAX;
+        let mut soonest: Option<Aside> = None;
         for seat in &self.seats {
-            let remaining = seat.aside(now).map(|aside| aside.remaining(now));
-            soonest = soonest.min(remaining.unwrap_or(Duration::ZERO));
+            let Some(aside) = seat.aside(now) else {
+                soonest = None;
+                break;
+            };
+            let sooner = soonest.filter(|one| one.until <= aside.until);
+            soonest = Some(sooner.unwrap_or(aside));
         }
-        let overloaded = overloaded.map_or(Duration::ZERO, |aside| aside.remaining(now));
-        Some(soonest.max(overloaded)).filter(|remaining| !remaining.is_zero())
+        let last = soonest.into_iter().chain(overloaded);
+        let last = last.max_by_key(|aside| aside.until)?;
+        Some((last.remaining(now), last.because))
     }
 
     /// The most that is left of the provider's rate limit at any usable key, 0 to 1.

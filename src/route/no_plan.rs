@@ -46,11 +46,10 @@ impl NoPlan {
     pub(super) fn of(verdicts: Vec<Verdict>) -> Self {
         let any = |wanted: fn(Reason) -> bool| verdicts.iter().any(|one| wanted(one.reason));
         if any(is_unready) {
-            let throttled = |verdict: &Verdict| verdict.reason != Reason::CircuitOpen;
             let waits = verdicts.iter().filter_map(wait);
             return Self::NobodyReady {
                 retry_after: waits.min(),
-                throttled: verdicts.iter().all(throttled),
+                throttled: !verdicts.iter().any(is_ill),
                 verdicts,
             };
         }
@@ -108,6 +107,16 @@ impl NoPlan {
 fn is_unready(reason: Reason) -> bool {
     use Reason::*;
     matches!(reason, CircuitOpen | CoolingDown | RateLimited)
+}
+
+/// Whether it is out of order, as opposed to asking for fewer requests only.
+fn is_ill(verdict: &Verdict) -> bool {
+    let because = verdict.candidate.facts.because;
+    match verdict.reason {
+        Reason::CircuitOpen => true,
+        Reason::CoolingDown => because.is_some_and(|class| class != ErrorClass::RateLimit),
+        _ => false,
+    }
 }
 
 /// Whether it was dropped for a limit on time, money or validity.

@@ -40,6 +40,7 @@ fn any_facts() -> impl Any<Value = Facts> {
             Facts {
                 circuit,
                 cooldown: cooldown.map(Duration::from_secs),
+                because: None,
                 headroom: None,
                 in_flight: load.0,
                 capacity: load.1,
