@@ -64,6 +64,7 @@ const BAD: &str = "providers:
 routes:
   r: { targets: [s/fast], stratgy: weighted }
   q: { targets: [t/fast] }
+  p: { targets: [o/m], fallback: [o/n] }
 ";
 
 #[test]
