@@ -206,7 +206,7 @@ impl<'a> Planner<'a> {
         if self.any() {
             return Ok((self.verdicts, on));
         }
-        let refused = NoPlan::of(self.verdicts);
+        let refused = NoPlan::of(self.verdicts, self.question.needs);
         // Whoever is named for just this failure need not wait for it to happen.
         let class = refused.class();
         let listed = on.iter().find(|(listed, _)| Some(*listed) == class);
