@@ -9,7 +9,7 @@ use super::{ConfigOption, Outcome, say, serve::block_on, source};
 use crate::{
     access::Access,
     http,
-    relay::{self, Desk, Explained},
+    relay::{self, Desk, Explained, Shown},
     upstream::{self, Upstream},
 };
 
@@ -142,18 +142,10 @@ fn show(explained: &Explained, json: bool) -> Outcome {
     if json {
         return say::json(explained, verdict(explained));
     }
-    let route = explained.route.as_deref().unwrap_or("(one target)");
-    let strategy = explained.strategy.as_deref().unwrap_or("none");
-    let mut text = format!(
-        "model {} → route {route}, strategy {strategy}, seed {}\n",
-        explained.model, explained.seed
-    );
-    let width = explained
-        .candidates
-        .iter()
-        .map(|shown| shown.target.len())
-        .max()
-        .unwrap_or(0);
+    let widest = |of: fn(&Shown) -> usize| explained.candidates.iter().map(of).max().unwrap_or(0);
+    let target = widest(|shown| shown.target.len());
+    let reason = widest(|shown| why(shown).len());
+    let mut text = head(explained);
     let mut place = 0;
     for shown in &explained.candidates {
         place += usize::from(shown.kept);
@@ -162,21 +154,51 @@ fn show(explained: &Explained, json: bool) -> Outcome {
         } else {
             "-".into()
         };
-        let price = |price: Option<f64>| price.map_or("?".to_owned(), |price| format!("${price}"));
         text += &format!(
-            "{place:>3}  {:width$}  {:14}  weight {}  context {}  in {} out {}\n",
+            "{place:>3}  {:target$}  {:reason$}  {}\n",
             shown.target,
-            shown.reason.label(),
-            shown.facts.weight,
-            shown
-                .facts
-                .context
-                .map_or("?".to_owned(), |context| context.to_string()),
-            price(shown.facts.input_price),
-            price(shown.facts.output_price),
+            why(shown),
+            known(shown)
         );
     }
     say::say(&text, verdict(explained))
+}
+
+/// What was named, and what is to answer for it.
+fn head(explained: &Explained) -> String {
+    let mut text = format!("model {}", explained.model);
+    if let Some(rule) = &explained.rule {
+        text += &format!(" → rule {rule}");
+    }
+    match (&explained.route, &explained.strategy) {
+        (Some(route), Some(strategy)) => text += &format!(" → route {route}, strategy {strategy}"),
+        (None, Some(_)) => text += " → this one target",
+        (_, None) => text += " → nobody",
+    }
+    format!("{text}, seed {}\n", explained.seed)
+}
+
+/// Why a candidate stands where it stands; for which failures, if it is kept for some.
+fn why(shown: &Shown) -> String {
+    match shown.on {
+        Some(class) => format!("{} {}", shown.reason.label(), class.label()),
+        None => shown.reason.label().to_owned(),
+    }
+}
+
+/// What its card says, and the route.
+fn known(shown: &Shown) -> String {
+    let facts = &shown.facts;
+    let price = |price: Option<f64>| price.map_or("?".to_owned(), |price| format!("${price}"));
+    let context = facts
+        .context
+        .map_or("?".to_owned(), |tokens| tokens.to_string());
+    format!(
+        "weight {}  context {context}  in {} out {}",
+        facts.weight,
+        price(facts.input_price),
+        price(facts.output_price)
+    )
 }
 
 fn verdict(explained: &Explained) -> Outcome {

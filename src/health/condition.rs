@@ -109,7 +109,7 @@ impl Condition {
         };
         Facts {
             circuit,
-            cooldown: aside.map(|(left, _)| left),
+            cooldown: aside.map(|(remaining, _)| remaining),
             because: aside.map(|(_, because)| because),
             headroom: memory.seats.headroom(now),
             in_flight: memory.load.in_flight(),

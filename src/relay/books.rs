@@ -14,7 +14,7 @@ use crate::{
     health::{Condition, Learned, Permit, Timing},
     limit::{self, Hold},
     outcome::{ErrorClass, Failure, Reason},
-    route::{NoPlan, Plan},
+    route::{NoPlan, Ordering, Plan},
     telemetry::{Beginning, Cost, End, Metrics, Receipt},
 };
 
@@ -128,8 +128,10 @@ impl Books {
 
     /// A candidate's turn came, but it cannot do what the request needs, or may not be asked any more.
     pub(super) fn pass_over(&mut self, step: &Step, reason: Reason) {
-        if let Some(open) = &mut self.open {
-            open.receipt.pass_over(&step.candidate.name, reason);
+        let Some(open) = &mut self.open else { return };
+        open.receipt.pass_over(&step.candidate.name, reason);
+        if reason == Reason::Busy {
+            changes::saturated(&step.candidate.target, open.receipt.metrics());
         }
     }
 
@@ -257,7 +259,13 @@ impl Books {
         Refused::Exhausted(failure, summary)
     }
 
-    pub(super) fn no_plan(mut self, reason: NoPlan) -> Refused {
+    /// There is no plan; `head` and `seed` are what one was to be made from.
+    pub(super) fn no_plan(mut self, reason: NoPlan, head: Option<Ordering>, seed: u64) -> Refused {
+        if let (Some(open), Some(head)) = (&mut self.open, head) {
+            let strategy = Some(head.strategy.label());
+            let candidates = record_of::no_plan(&reason);
+            open.receipt.plan(head.route, strategy, seed, candidates);
+        }
         self.close_failed(match &reason {
             NoPlan::UnknownModel(_) => ErrorClass::NotFound,
             reason => reason.class().unwrap_or(ErrorClass::Permission),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use tokio::time::Instant;
 
 use super::{Desk, Inquiry, planning::Chosen};
@@ -12,7 +12,7 @@ use crate::{
     facts,
     json::{self, Object},
     outcome::{ErrorClass, Reason},
-    route::{Hints, NoPlan, Plan, Question, Subject, Verdict},
+    route::{Hints, NoPlan, Ordering, Plan, Question, Subject, Verdict},
     telemetry::Surface,
 };
 
@@ -101,8 +101,8 @@ fn shown(verdict: &Verdict, question: &Question<'_>, on: Option<ErrorClass>) -> 
     }
 }
 
-/// Explains where a chat completion's body would go. Asks nobody. A body that is no whole request is planned by its
-/// `model` alone; one without is refused.
+/// Explains where a chat completion's body would go. Asks nobody. A body may do without messages, but not without a
+/// model.
 pub fn explain(
     desk: &Desk,
     body: &[u8],
@@ -124,63 +124,69 @@ pub fn explain(
     };
     let chosen = Chosen::by(&desk.rules, &inquiry);
     let rule = chosen.rule.map(|rule| rule.name.clone());
-    let explained = chosen.plan(desk, Instant::now(), |question, plan| {
-        explained(&ask.outline.model, question, seed, plan)
+    let explained = chosen.plan(desk, Instant::now(), |question, plan| match plan {
+        Ok(plan) => planned(&ask.outline.model, question, plan),
+        Err(reason) => {
+            let head = chosen.ordering(desk, &reason);
+            refused(&ask.outline.model, question, head, &reason)
+        }
     });
     Ok(Explained { rule, ..explained })
 }
 
-/// The request, or one that names the same model and nothing else.
+/// The request. Whoever wants a plan need not write a prompt: without messages it has one that is empty.
 fn ask(body: &[u8]) -> Result<Ask, Malformed> {
     Ask::read(&OpenAi, Work::Completion, body).or_else(|malformed| {
-        let named = Object::parse(body).ok();
-        let model: Option<String> = named.and_then(|body| body.peek("model"));
-        let mut stub = Object::new();
-        stub.set("model", &model.ok_or(malformed)?);
-        stub.set("messages", &[json::raw(&Object::new())]);
-        Ask::read(&OpenAi, Work::Completion, &stub.to_bytes())
+        let Ok(mut request) = Object::parse(body) else {
+            return Err(malformed);
+        };
+        let messages = request.peek::<Vec<IgnoredAny>>("messages");
+        if messages.is_some_and(|messages| !messages.is_empty()) {
+            return Err(malformed);
+        }
+        let mut message = Object::new();
+        message.set("role", "user");
+        message.set("content", "");
+        request.set("messages", &[json::raw(&message)]);
+        Ask::read(&OpenAi, Work::Completion, &request.to_bytes())
     })
 }
 
-fn explained(
+fn planned(model: &str, question: &Question<'_>, plan: Plan) -> Explained {
+    let usual = plan.verdicts().iter().map(|it| shown(it, question, None));
+    let on = plan.listed().flat_map(|(class, verdicts)| {
+        verdicts
+            .iter()
+            .map(move |it| shown(it, question, Some(class)))
+    });
+    Explained {
+        model: model.to_owned(),
+        rule: None,
+        candidates: usual.chain(on).collect(),
+        route: plan.route,
+        strategy: Some(plan.strategy.label().to_owned()),
+        seed: question.seed,
+        attempts: Some(plan.retry.attempts),
+        error: None,
+    }
+}
+
+fn refused(
     model: &str,
     question: &Question<'_>,
-    seed: u64,
-    planned: Result<Plan, NoPlan>,
+    head: Option<Ordering>,
+    reason: &NoPlan,
 ) -> Explained {
-    let model = model.to_owned();
-    match planned {
-        Ok(plan) => {
-            let usual = plan.verdicts().iter().map(|it| shown(it, question, None));
-            let on = plan.listed().flat_map(|(class, verdicts)| {
-                verdicts
-                    .iter()
-                    .map(move |it| shown(it, question, Some(class)))
-            });
-            Explained {
-                model,
-                rule: None,
-                candidates: usual.chain(on).collect(),
-                route: plan.route,
-                strategy: Some(plan.strategy.label().to_owned()),
-                seed,
-                attempts: Some(plan.retry.attempts),
-                error: None,
-            }
-        }
-        Err(reason) => Explained {
-            model,
-            rule: None,
-            route: None,
-            strategy: None,
-            seed,
-            attempts: None,
-            candidates: reason
-                .verdicts()
-                .iter()
-                .map(|it| shown(it, question, None))
-                .collect(),
-            error: Some(reason.to_string()),
-        },
+    let verdicts = reason.verdicts().iter();
+    let strategy = head.as_ref().map(|head| head.strategy.label().to_owned());
+    Explained {
+        model: model.to_owned(),
+        rule: None,
+        route: head.and_then(|head| head.route),
+        strategy,
+        seed: question.seed,
+        attempts: None,
+        candidates: verdicts.map(|it| shown(it, question, None)).collect(),
+        error: Some(reason.to_string()),
     }
 }

@@ -153,7 +153,10 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
     books.chosen(&chosen);
     let plan = match chosen.plan(&desk, Instant::now(), |_, plan| plan) {
         Ok(plan) => plan,
-        Err(reason) => return Err(books.no_plan(reason)),
+        Err(reason) => {
+            let head = chosen.ordering(&desk, &reason);
+            return Err(books.no_plan(reason, head, seed));
+        }
     };
     books.plan(&plan, desk.health.learned(chosen.model()), chosen.tool);
     match limits.admit(ask.outline.reserved_tokens(), Instant::now()) {

@@ -13,7 +13,8 @@ use crate::{
     health::{Condition, Shape},
     policy::Breaker,
     route::{
-        Candidate, Choice, Detail, Erring, Hints, NoPlan, Plan, Question, Rights, Rules, Subject,
+        Candidate, Choice, Detail, Erring, Hints, NoPlan, Ordering, Plan, Question, Rights, Rules,
+        Subject,
     },
 };
 
@@ -69,6 +70,13 @@ impl<'a> Chosen<'a> {
     pub(super) fn model(&self) -> &'a str {
         let chosen = self.rule.and_then(|rule| rule.route.as_deref());
         chosen.unwrap_or(&self.outline().model)
+    }
+
+    /// What a plan was to be made from, where there is none. Nothing where nobody was considered: the model is
+    /// unknown, or not for this caller.
+    pub(super) fn ordering(&self, desk: &Desk, reason: &NoPlan) -> Option<Ordering> {
+        let considered = !reason.verdicts().is_empty();
+        considered.then(|| desk.router.ordering(self.model(), &self.hints))
     }
 
     /// Plans within the caller's rights, without asking anybody; `then` also sees what exactly was asked.

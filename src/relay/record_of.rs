@@ -2,9 +2,15 @@
 
 use crate::{
     outcome::ErrorClass,
-    route::{Plan, Verdict},
+    route::{NoPlan, Plan, Verdict},
     telemetry::record,
 };
+
+/// Everybody who was considered for a plan that is none.
+pub(super) fn no_plan(reason: &NoPlan) -> Vec<record::Candidate> {
+    let verdicts = reason.verdicts().iter();
+    verdicts.map(|verdict| candidate(verdict, None)).collect()
+}
 
 /// Every candidate with its reason and its facts; behind them those of `fallback_on`.
 pub(super) fn plan(plan: &Plan) -> Vec<record::Candidate> {

@@ -145,12 +145,24 @@ impl Build<'_> {
                         .weighing(entry.weight())
                         .costing_at_most(entry.max_price()),
                 ),
+                Err(NoTarget::WrongProvider(_)) => {}
                 Err(error) => {
                     let path = [name, "targets", &at.to_string()].map(str::to_owned);
                     let problem = no_target(path.into(), entry.target(), &error, self.catalog, &[]);
                     self.problems.push(problem);
                 }
             }
+        }
+        let tagged = |candidate: &Candidate| written.tags.is_subset(&candidate.target.card.tags);
+        if !pool.is_empty() && !pool.iter().any(tagged) {
+            let tags: Vec<&str> = written.tags.iter().map(String::as_str).collect();
+            let message = format!(
+                "no target of `{name}` has all its tags: {}",
+                tags.join(", ")
+            );
+            let problem = Problem::new([name, "tags"], message);
+            let problem = problem.expected("tags that a provider has: `providers.*.tags`");
+            self.problems.push(problem);
         }
         if !pool.is_empty() && pool.iter().all(|candidate| candidate.weight == 0) {
             let message = format!("every target of `{name}` has weight 0");
@@ -169,6 +181,7 @@ impl Build<'_> {
             }
             match self.catalog.target(entry) {
                 Ok(target) => list.push(Fallback::Target(Candidate::new(target).into())),
+                Err(NoTarget::WrongProvider(_)) => {}
                 Err(error) => {
                     let mut path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
                     path.push(at.to_string());
@@ -223,6 +236,7 @@ fn no_target(
         NoTarget::UnknownProvider(_) => {
             problem.suggest(provider, catalog.cards().map(|card| &*card.name))
         }
+        NoTarget::WrongProvider(_) => problem,
         NoTarget::UnknownModel { .. } => {
             let models = catalog.card(provider).map(|card| card.models.keys());
             problem.suggest(model, models.into_iter().flatten().map(String::as_str))

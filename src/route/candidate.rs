@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Dollars, Question, chance};
 use crate::{
-    catalog::{Model, NanoDollars, Price, Target},
+    catalog::{Ability, Model, NanoDollars, Price, Target},
     chat::Usage,
     facts::Facts,
     outcome::Reason,
@@ -65,6 +65,11 @@ impl Candidate {
     /// What its card says of the model.
     pub(super) fn model(&self) -> Option<&Model> {
         self.target.facts.as_deref()
+    }
+
+    /// Whether its card says that it cannot do this. What is unknown is tried.
+    pub(super) fn cannot(&self, ability: Ability) -> bool {
+        self.model().and_then(|model| model.can(ability)) == Some(false)
     }
 
     /// The most input tokens it takes, if known.

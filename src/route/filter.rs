@@ -41,8 +41,7 @@ pub(super) fn reason<'a>(
 
 /// Whether the model is known not to do one of these. What is unknown is tried.
 fn lacks(candidate: &Candidate, needs: &[Ability]) -> bool {
-    let model = candidate.model();
-    model.is_some_and(|model| needs.iter().any(|need| model.can(*need) == Some(false)))
+    needs.iter().any(|need| candidate.cannot(*need))
 }
 
 /// Whether the prompt alone is surely longer than the model's window. What is expected of the answer is no reason:

@@ -25,14 +25,6 @@ impl<'a> Head<'a> {
             Self::Target(_) => None,
         }
     }
-
-    /// How its pool is ordered.
-    pub(super) fn strategy(&self, question: &Question<'_>) -> Strategy {
-        match self {
-            Self::Route(route) => question.hints.strategy().unwrap_or(route.strategy),
-            Self::Target(_) => Strategy::Priority,
-        }
-    }
 }
 
 /// The lists of a route's `fallback_on`, planned.
@@ -214,7 +206,7 @@ impl<'a> Planner<'a> {
         if self.any() {
             return Ok((self.verdicts, on));
         }
-        let refused = NoPlan::of(self.verdicts);
+        let refused = NoPlan::of(self.verdicts, self.question.needs);
         // Whoever is named for just this failure need not wait for it to happen.
         let class = refused.class();
         let listed = on.iter().find(|(listed, _)| Some(*listed) == class);

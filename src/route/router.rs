@@ -29,6 +29,22 @@ pub struct Route {
     pub(super) policy: Policy,
 }
 
+impl Route {
+    /// How its pool is ordered for a caller with these hints.
+    pub(super) fn strategy(&self, hints: &Hints) -> Strategy {
+        hints.strategy().unwrap_or(self.strategy)
+    }
+}
+
+/// How the pool of what a caller named is ordered.
+#[derive(Clone, Debug)]
+pub struct Ordering {
+    /// The route; `None` where the name is a target's.
+    pub route: Option<Arc<str>>,
+    /// The strategy.
+    pub strategy: Strategy,
+}
+
 /// One entry of a fallback list.
 #[derive(Clone, Debug)]
 pub(super) enum Fallback {
@@ -78,7 +94,7 @@ impl Router {
     /// Whether a plan for this name looks at how the conversation begins.
     pub fn keeps_conversations(&self, name: &str, hints: &Hints) -> bool {
         let sticky = |route: &Route| {
-            hints.strategy().unwrap_or(route.strategy) == Strategy::Sticky
+            route.strategy(hints) == Strategy::Sticky
                 || route.fallback.iter().any(|entry| match entry {
                     Fallback::Route(name) => self
                         .routes
@@ -88,6 +104,20 @@ impl Router {
                 })
         };
         self.routes.get(name).is_some_and(sticky)
+    }
+
+    /// How the pool of this name is ordered for a caller with these hints.
+    pub fn ordering(&self, name: &str, hints: &Hints) -> Ordering {
+        match self.routes.get(name) {
+            Some(route) => Ordering {
+                route: Some(route.name.clone()),
+                strategy: route.strategy(hints),
+            },
+            None => Ordering {
+                route: None,
+                strategy: Strategy::Priority,
+            },
+        }
     }
 
     /// Plans a request for the model `name`: a route, or a target.
@@ -112,9 +142,10 @@ impl Router {
         }
         let (verdicts, on) = planner.finish()?;
         let route = head.route();
+        let Ordering { strategy, .. } = self.ordering(name, question.hints);
         Ok(Plan {
             route: route.map(|route| route.name.clone()),
-            strategy: head.strategy(question),
+            strategy,
             seed: question.seed,
             retry: route.map(|route| route.retry).unwrap_or_default(),
             timeouts: route.map(|route| route.timeouts).unwrap_or_default(),

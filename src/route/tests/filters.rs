@@ -32,12 +32,26 @@ fn a_prompt_that_surely_does_not_fit_is_not_sent() {
     let order = ["b/2 list_order", "(a/1 context_too_small)"];
     check_for(yaml, &[], &long(9_500), &order);
     let refused = plan_for(yaml, &[], &long(90_000)).unwrap_err();
-    assert!(matches!(refused, NoPlan::NobodyCan(_)));
+    assert!(matches!(refused, NoPlan::NobodyCan(..)));
     assert_eq!(refused.class(), Some(ErrorClass::ContextLength));
     assert_eq!(
         refused.to_string(),
         "none of this model's targets can answer this request: a/1 (context_too_small), \
          b/2 (context_too_small)"
+    );
+}
+
+#[test]
+fn what_nobody_can_do_is_named() {
+    let needs = [Ability::Tools, Ability::Vision];
+    let sees = Question {
+        needs: &needs,
+        ..question()
+    };
+    let refused = plan_for("r: { targets: [c/3] }", &[], &sees).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "none of this model's targets can answer this request, which needs vision: c/3 (lacks_ability)"
     );
 }
 

@@ -38,9 +38,9 @@ fn any_facts() -> impl Any<Value = Facts> {
                 })
             };
             Facts {
-                because: None,
                 circuit,
                 cooldown: cooldown.map(Duration::from_secs),
+                because: None,
                 headroom: None,
                 in_flight: load.0,
                 capacity: load.1,

@@ -79,7 +79,8 @@ fn every_problem_is_reported_at_once() {
         t: { targets: [a/1], fallback: [s] }
         u: {}
         v: { targets: [a/1], strategy: cheapest-within, explore: 0.6, weights: { cost: -1 } }
-        w: { targets: [a/1], within: { validity: 2 }, fallback_on: { cancelled: [] } }";
+        w: { targets: [a/1], within: { validity: 2 }, fallback_on: { cancelled: [] } }
+        x: { targets: [a/1, c/3], tags: [eu, own], fallback: [b/2] }";
     assert_eq!(
         problems(yaml),
         [
@@ -95,6 +96,7 @@ fn every_problem_is_reported_at_once() {
             "v.weights.cost: -1 is no weight; expected 0 to 1000",
             "w.within.validity: 2 is no share of valid answers; expected 0 to 1",
             "w.fallback_on.cancelled: nobody waits for an answer after `cancelled`",
+            "x.tags: no target of `x` has all its tags: eu, own; expected tags that a provider has: `providers.*.tags`",
             "s.fallback: the fallbacks of `s` lead back to it",
             "t.fallback: the fallbacks of `t` lead back to it",
         ]
