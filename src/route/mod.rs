@@ -43,5 +43,5 @@ pub use router::{Route, Router};
 pub use rules::{Choice, Erring, RuleSettings, Rules};
 pub use settings::{Entry, Listed, Settings};
 pub use strategy::{Strategy, Weights};
-pub use subject::Subject;
+pub use subject::{LONGEST_TOOL, Subject};
 pub use within::{Limit, Within};
