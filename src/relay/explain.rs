@@ -12,7 +12,7 @@ use crate::{
     facts,
     json::{self, Object},
     outcome::{ErrorClass, Reason},
-    route::{Hints, NoPlan, Plan, Question, Subject, Verdict},
+    route::{Hints, NoPlan, Plan, Question, Strategy, Subject, Verdict},
     telemetry::Surface,
 };
 
@@ -122,10 +122,11 @@ pub fn explain(
         hints,
         seed,
     };
-    let chosen = Chosen::by(&desk.rules, &inquiry);
+    let chosen = Chosen::by(desk, &inquiry);
     let rule = chosen.rule.map(|rule| rule.name.clone());
-    let explained = chosen.plan(desk, Instant::now(), |question, plan| {
-        explained(&ask.outline.model, question, seed, plan)
+    let heading = chosen.heading();
+    let explained = chosen.plan(Instant::now(), |question, plan| {
+        explained(&ask.outline.model, question, heading, plan)
     });
     Ok(Explained { rule, ..explained })
 }
@@ -145,10 +146,12 @@ fn ask(body: &[u8]) -> Result<Ask, Malformed> {
 fn explained(
     model: &str,
     question: &Question<'_>,
-    seed: u64,
+    heading: Option<(Arc<str>, Strategy)>,
     planned: Result<Plan, NoPlan>,
 ) -> Explained {
     let model = model.to_owned();
+    let seed = question.seed;
+    let (route, strategy) = heading.unzip();
     match planned {
         Ok(plan) => {
             let usual = plan.verdicts().iter().map(|it| shown(it, question, None));
@@ -161,7 +164,7 @@ fn explained(
                 model,
                 rule: None,
                 candidates: usual.chain(on).collect(),
-                route: plan.route,
+                route,
                 strategy: Some(plan.strategy.label().to_owned()),
                 seed,
                 attempts: Some(plan.retry.attempts),
@@ -171,8 +174,8 @@ fn explained(
         Err(reason) => Explained {
             model,
             rule: None,
-            route: None,
-            strategy: None,
+            route,
+            strategy: strategy.map(|strategy| strategy.label().to_owned()),
             seed,
             attempts: None,
             candidates: reason

@@ -75,6 +75,13 @@ impl Router {
             .map_or_else(Policy::direct, |route| route.policy)
     }
 
+    /// The route of this name and how it orders its pool for a caller with these hints; nothing where it is none.
+    pub fn heading(&self, name: &str, hints: &Hints) -> Option<(Arc<str>, Strategy)> {
+        let route = self.routes.get(name)?;
+        let strategy = hints.strategy().unwrap_or(route.strategy);
+        Some((route.name.clone(), strategy))
+    }
+
     /// Whether a plan for this name looks at how the conversation begins.
     pub fn keeps_conversations(&self, name: &str, hints: &Hints) -> bool {
         let sticky = |route: &Route| {
@@ -88,6 +95,29 @@ impl Router {
                 })
         };
         self.routes.get(name).is_some_and(sticky)
+    }
+
+    /// Every target that a plan of this route may ask unless the caller lists others: its own and those of its
+    /// fallbacks, each at least once. Nobody where it is no route.
+    pub fn reach(&self, name: &str) -> Vec<&Candidate> {
+        let mut found = Vec::new();
+        let mut routes: Vec<&Route> = self.routes.get(name).into_iter().collect();
+        let mut next = 0;
+        while let Some(&route) = routes.get(next) {
+            next += 1;
+            found.extend(&route.pool);
+            let on = route.fallback_on.iter().flat_map(|(_, list)| list);
+            for entry in route.fallback.iter().chain(on) {
+                match entry {
+                    Fallback::Target(candidate) => found.push(candidate),
+                    Fallback::Route(name) if routes.iter().all(|known| known.name != *name) => {
+                        routes.extend(self.routes.get(name));
+                    }
+                    Fallback::Route(_) => {}
+                }
+            }
+        }
+        found
     }
 
     /// Plans a request for the model `name`: a route, or a target.
