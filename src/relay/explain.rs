@@ -12,7 +12,7 @@ use crate::{
     facts,
     json::{self, Object},
     outcome::{ErrorClass, Reason},
-    route::{Hints, NoPlan, Ordering, Plan, Question, Subject, Verdict},
+    route::{Hints, NoPlan, Plan, Question, Strategy, Subject, Verdict},
     telemetry::Surface,
 };
 
@@ -122,14 +122,11 @@ pub fn explain(
         hints,
         seed,
     };
-    let chosen = Chosen::by(&desk.rules, &inquiry);
+    let chosen = Chosen::by(desk, &inquiry);
     let rule = chosen.rule.map(|rule| rule.name.clone());
-    let explained = chosen.plan(desk, Instant::now(), |question, plan| match plan {
-        Ok(plan) => planned(&ask.outline.model, question, plan),
-        Err(reason) => {
-            let head = chosen.ordering(desk, &reason);
-            refused(&ask.outline.model, question, head, &reason)
-        }
+    let heading = chosen.heading();
+    let explained = chosen.plan(Instant::now(), |question, plan| {
+        explained(&ask.outline.model, question, heading, plan)
     });
     Ok(Explained { rule, ..explained })
 }
@@ -152,41 +149,47 @@ fn ask(body: &[u8]) -> Result<Ask, Malformed> {
     })
 }
 
-fn planned(model: &str, question: &Question<'_>, plan: Plan) -> Explained {
-    let usual = plan.verdicts().iter().map(|it| shown(it, question, None));
-    let on = plan.listed().flat_map(|(class, verdicts)| {
-        verdicts
-            .iter()
-            .map(move |it| shown(it, question, Some(class)))
-    });
-    Explained {
-        model: model.to_owned(),
-        rule: None,
-        candidates: usual.chain(on).collect(),
-        route: plan.route,
-        strategy: Some(plan.strategy.label().to_owned()),
-        seed: question.seed,
-        attempts: Some(plan.retry.attempts),
-        error: None,
-    }
-}
-
-fn refused(
+fn explained(
     model: &str,
     question: &Question<'_>,
-    head: Option<Ordering>,
-    reason: &NoPlan,
+    heading: Option<(Arc<str>, Strategy)>,
+    planned: Result<Plan, NoPlan>,
 ) -> Explained {
-    let verdicts = reason.verdicts().iter();
-    let strategy = head.as_ref().map(|head| head.strategy.label().to_owned());
-    Explained {
-        model: model.to_owned(),
-        rule: None,
-        route: head.and_then(|head| head.route),
-        strategy,
-        seed: question.seed,
-        attempts: None,
-        candidates: verdicts.map(|it| shown(it, question, None)).collect(),
-        error: Some(reason.to_string()),
+    let model = model.to_owned();
+    let seed = question.seed;
+    let (route, strategy) = heading.unzip();
+    match planned {
+        Ok(plan) => {
+            let usual = plan.verdicts().iter().map(|it| shown(it, question, None));
+            let on = plan.listed().flat_map(|(class, verdicts)| {
+                verdicts
+                    .iter()
+                    .map(move |it| shown(it, question, Some(class)))
+            });
+            Explained {
+                model,
+                rule: None,
+                candidates: usual.chain(on).collect(),
+                route,
+                strategy: Some(plan.strategy.label().to_owned()),
+                seed,
+                attempts: Some(plan.retry.attempts),
+                error: None,
+            }
+        }
+        Err(reason) => Explained {
+            model,
+            rule: None,
+            route,
+            strategy: strategy.map(|strategy| strategy.label().to_owned()),
+            seed,
+            attempts: None,
+            candidates: reason
+                .verdicts()
+                .iter()
+                .map(|it| shown(it, question, None))
+                .collect(),
+            error: Some(reason.to_string()),
+        },
     }
 }

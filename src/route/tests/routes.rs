@@ -31,6 +31,25 @@ fn priority_keeps_the_list_and_appends_fallbacks_of_fallbacks_once() {
 }
 
 #[test]
+fn a_route_reaches_its_fallbacks_and_theirs() {
+    let yaml = "
+        r: { targets: [a/1], fallback: [s], fallback_on: { too_large: [t, b/8] } }
+        s: { targets: [b/2], fallback: [t, a/3] }
+        t: { targets: [c/4] }
+        u: { targets: [c/5] }";
+    let router = router(yaml).unwrap();
+    let reach = |name| {
+        let found = router.reach(name).into_iter();
+        let mut names: Vec<_> = found.map(|found| found.name.to_string()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(reach("r"), ["a/1", "a/3", "b/2", "b/8", "c/4"]);
+    assert_eq!(reach("u"), ["c/5"]);
+    assert!(reach("a/1").is_empty());
+}
+
+#[test]
 fn a_name_with_a_slash_is_one_target() {
     assert_eq!(order("{}", "a/x/y", &Everything), ["a/x/y"]);
 }
