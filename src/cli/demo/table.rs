@@ -48,46 +48,62 @@ const FEW: usize = 4;
 /// Columns of a request's line beside its way.
 const BESIDE_WAY: usize = 46;
 
-/// Draws totals, targets, the last events and the last requests: lines that fit the view, each with a newline. The view's last
-/// line stays free, for the cursor.
+/// Draws totals, targets, the last events and the last requests: lines that fit the view, each with a newline. The
+/// view's last line stays free, for the cursor.
 pub(super) fn draw(board: &Board, view: &View) -> String {
     let mut lines = vec![totals(board), Line::default()];
-    let heading = |text: String| Line::default().then(text, bold());
-    lines.push(heading(format!(
-        "{:<13} {:<15} {:>5} {:>6} {:>7} {:>9}  {}",
-        "TARGET", "ANSWERS", "TRIED", "ERRORS", "FIRST", "COST", "CIRCUIT"
-    )));
-    for (name, tally) in &board.targets {
-        let circuit = state::circuit(board.watch.state(name));
-        lines.push(target(name, tally, board.delivered).join(circuit));
-    }
+    lines.extend(targets(board));
     lines.push(Line::default());
     let room = view.height.saturating_sub(FRAME + board.targets.len());
-    let events = &board.watch.events;
-    let most = room.saturating_sub(FEW + EVENTS_FRAME).min(MOST_EVENTS);
-    let shown = events.len().min(most);
-    if shown > 0 {
-        lines.push(heading("EVENTS".to_owned()));
-        let newest = events.iter().rev().take(shown);
-        lines.extend(newest.map(|event| state::event(event, &view.zone)));
-        lines.push(Line::default());
-    }
-    let room = match shown {
-        0 => room,
-        shown => room - shown - EVENTS_FRAME,
-    };
-    let way = view.width.saturating_sub(BESIDE_WAY).max(16);
-    lines.push(heading(format!(
-        "{:<8} {:<8} {:<way$} {:>11} {:>5} {:>9}",
-        "TIME", "MODEL", "WAY IT TOOK", "TOKENS", "MS", "COST"
-    )));
-    for record in board.recent.iter().rev().take(room.clamp(1, MOST_RECENT)) {
-        lines.push(request(record, &view.zone, way));
-    }
+    let events = events(board, view, room);
+    let room = room.saturating_sub(events.len());
+    lines.extend(events);
+    lines.extend(requests(board, view, room.clamp(1, MOST_RECENT)));
     let lines = lines.into_iter().take(view.height.saturating_sub(1));
     lines
         .map(|line| line.at_most(view.width).render(view.colour) + "\n")
         .collect()
+}
+
+fn targets(board: &Board) -> Vec<Line> {
+    let mut lines = vec![heading(format!(
+        "{:<13} {:<15} {:>5} {:>6} {:>7} {:>9}  {}",
+        "TARGET", "ANSWERS", "TRIED", "ERRORS", "FIRST", "COST", "CIRCUIT"
+    ))];
+    for (name, tally) in &board.targets {
+        let circuit = state::circuit(board.watch.state(name));
+        lines.push(target(name, tally, board.delivered).join(circuit));
+    }
+    lines
+}
+
+/// The last events with their heading and a gap, newest first; nothing where there is no room, or no event.
+fn events(board: &Board, view: &View, room: usize) -> Vec<Line> {
+    let events = &board.watch.events;
+    let most = room.saturating_sub(FEW + EVENTS_FRAME).min(MOST_EVENTS);
+    if most == 0 || events.is_empty() {
+        return Vec::new();
+    }
+    let newest = events.iter().rev().take(most);
+    let mut lines = vec![heading("EVENTS".to_owned())];
+    lines.extend(newest.map(|event| state::event(event, &view.zone)));
+    lines.push(Line::default());
+    lines
+}
+
+fn requests(board: &Board, view: &View, most: usize) -> Vec<Line> {
+    let way = view.width.saturating_sub(BESIDE_WAY).max(16);
+    let mut lines = vec![heading(format!(
+        "{:<8} {:<8} {:<way$} {:>11} {:>5} {:>9}",
+        "TIME", "MODEL", "WAY IT TOOK", "TOKENS", "MS", "COST"
+    ))];
+    let newest = board.recent.iter().rev().take(most);
+    lines.extend(newest.map(|record| request(record, &view.zone, way)));
+    lines
+}
+
+fn heading(text: String) -> Line {
+    Line::default().then(text, Style::new().bold())
 }
 
 /// One event on a line of any length.
@@ -175,8 +191,4 @@ fn money(amount: NanoDollars, decimals: usize) -> String {
     let (dollars, rest) = (amount.0 / 1_000_000_000, amount.0 % 1_000_000_000);
     let digits = format!("{rest:09}");
     format!("${dollars}.{digits:.decimals$}")
-}
-
-fn bold() -> Style {
-    Style::new().bold()
 }

@@ -160,7 +160,7 @@ mod tests {
     fn asks_the_same_of_every_route_at_every_run() {
         let asked = |seed| {
             let mut dice = SmallRng::seed_from_u64(seed);
-            (0..60).map(|_| question(&mut dice)).collect::<Vec<_>>()
+            (0..120).map(|_| question(&mut dice)).collect::<Vec<_>>()
         };
         assert_eq!(asked(1), asked(1));
         assert_ne!(asked(1), asked(2));

@@ -75,7 +75,9 @@ fn keys(states: &[TargetState]) -> BTreeMap<(&str, usize), Seen<'_>> {
     let mut found = BTreeMap::new();
     for TargetState { target, keys, .. } in states {
         for key in keys {
-            let place = found.range((&**target, 0)..=(&**target, usize::MAX)).count();
+            let place = found
+                .range((&**target, 0)..=(&**target, usize::MAX))
+                .count();
             found.insert((&**target, place), Seen { target, key });
         }
     }

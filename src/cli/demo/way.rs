@@ -82,8 +82,11 @@ fn reason(attempt: &Attempt, record: &Record) -> Option<&'static str> {
     }
 }
 
-/// A target that would have stood in the plan were it well, and was not asked.
+/// A target that would have stood further in front were it well, and was not asked.
 fn left_out(record: &Record) -> Option<&Candidate> {
+    if record.attempts.len() != 1 {
+        return None;
+    }
     record.candidates.iter().find(|candidate| {
         let unwell = matches!(
             candidate.reason,
