@@ -37,6 +37,9 @@ pub fn gauges(desk: &Desk, metrics: &Metrics) {
             aside.set(aside.get().max(key.aside.unwrap_or_default().as_secs_f64()));
         }
     }
+    for rule in desk.rules.names() {
+        metrics.expect_rule(rule);
+    }
     for (route, left) in desk.health.budgets(now) {
         metrics.expect_route(&route);
         metrics.budget_left.with_label_values(&[&*route]).set(left);

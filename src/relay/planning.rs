@@ -71,6 +71,20 @@ impl<'a> Chosen<'a> {
         chosen.unwrap_or(&self.outline().model)
     }
 
+    /// What the times of an answer depend on.
+    pub(super) fn shape(&self, desk: &Desk) -> Shape {
+        let outline = self.outline();
+        let learned = desk.health.learned(self.model());
+        Shape {
+            stream: outline.stream,
+            input_tokens: outline.input_tokens(),
+            output_tokens: learned
+                .expected_output(self.tool.as_deref())
+                .saturating_mul(outline.n.max(1))
+                .min(outline.max_output().unwrap_or(u64::MAX)),
+        }
+    }
+
     /// Plans within the caller's rights, without asking anybody; `then` also sees what exactly was asked.
     pub(super) fn plan<T>(
         &self,
@@ -79,15 +93,7 @@ impl<'a> Chosen<'a> {
         then: impl FnOnce(&Question<'_>, Result<Plan, NoPlan>) -> T,
     ) -> T {
         let (outline, name) = (self.outline(), self.model());
-        let learned = desk.health.learned(name);
-        let shape = Shape {
-            stream: outline.stream,
-            input_tokens: outline.input_tokens(),
-            output_tokens: learned
-                .expected_output(self.tool.as_deref())
-                .saturating_mul(outline.n.max(1))
-                .min(outline.max_output().unwrap_or(u64::MAX)),
-        };
+        let shape = self.shape(desk);
         let sticky = desk.router.keeps_conversations(name, &self.hints);
         let rights = Of(self.inquiry.caller);
         let question = Question {

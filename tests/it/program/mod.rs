@@ -203,7 +203,7 @@ fn explain_shows_the_plan_and_calls_nobody() {
         "{out}"
     );
     assert!(
-        out.contains("s/fast") && out.contains("s/other") && out.contains("in $1 out $2"),
+        out.contains("s/fast") && out.contains("s/other") && out.contains("weight_drawn"),
         "{out}"
     );
 

@@ -1,4 +1,6 @@
-//! `waypost explain`.
+//! `waypost explain`: where a request would go, by a file's configuration or by a running gateway.
+
+mod table;
 
 use std::{io::Read, sync::Arc, time::Duration};
 
@@ -142,41 +144,7 @@ fn show(explained: &Explained, json: bool) -> Outcome {
     if json {
         return say::json(explained, verdict(explained));
     }
-    let route = explained.route.as_deref().unwrap_or("(one target)");
-    let strategy = explained.strategy.as_deref().unwrap_or("none");
-    let mut text = format!(
-        "model {} → route {route}, strategy {strategy}, seed {}\n",
-        explained.model, explained.seed
-    );
-    let width = explained
-        .candidates
-        .iter()
-        .map(|shown| shown.target.len())
-        .max()
-        .unwrap_or(0);
-    let mut place = 0;
-    for shown in &explained.candidates {
-        place += usize::from(shown.kept);
-        let place = if shown.kept {
-            place.to_string()
-        } else {
-            "-".into()
-        };
-        let price = |price: Option<f64>| price.map_or("?".to_owned(), |price| format!("${price}"));
-        text += &format!(
-            "{place:>3}  {:width$}  {:14}  weight {}  context {}  in {} out {}\n",
-            shown.target,
-            shown.reason.label(),
-            shown.facts.weight,
-            shown
-                .facts
-                .context
-                .map_or("?".to_owned(), |context| context.to_string()),
-            price(shown.facts.input_price),
-            price(shown.facts.output_price),
-        );
-    }
-    say::say(&text, verdict(explained))
+    say::say(&table::draw(explained), verdict(explained))
 }
 
 fn verdict(explained: &Explained) -> Outcome {
