@@ -48,7 +48,7 @@ pub(super) struct Options {
     #[arg(long)]
     json: bool,
     /// The chance to draw with: the same seed gives the same plan.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, conflicts_with = "url")]
     seed: u64,
 }
 

@@ -230,6 +230,20 @@ fn explain_shows_the_plan_and_calls_nobody() {
 }
 
 #[test]
+fn the_page_shows_what_explain_prints() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let page = std::fs::read_to_string(format!("{root}/docs/operating.md")).unwrap();
+    let body = r#"{"model":"canary"}"#;
+    let example =
+        format!("$ echo '{body}' | waypost explain --config config/demo.yaml --request -\n");
+    let mut explain = program(Path::new(root));
+    explain.args(["explain", "--config", "config/demo.yaml", "--request", "-"]);
+    let (code, out, error) = feed(&mut explain, body);
+    assert_eq!(code, 0, "{error}");
+    assert!(page.contains(&(example + &out + "```")), "{out}");
+}
+
+#[test]
 fn usage_is_explained() {
     let empty = tempfile::tempdir().unwrap();
     let (code, out, _) = run(program(empty.path()).arg("--version"));
