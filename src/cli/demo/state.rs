@@ -39,8 +39,10 @@ pub(super) fn circuit(state: Option<&TargetState>) -> Line {
 /// A target that is well may be put aside all the same, or have as much to do as it may.
 fn closed(state: &TargetState) -> Line {
     if let Some(aside) = state.facts.cooldown {
-        let because = state.keys.iter().find_map(|key| key.because);
-        let because = because.map_or("cooling down", ErrorClass::label);
+        let because = state
+            .facts
+            .because
+            .map_or("cooling down", ErrorClass::label);
         let text = format!("aside for {} s", seconds(aside));
         let line = Line::default().then(text, Style::new().yellow());
         return line.plain(format!(": {because}"));

@@ -56,11 +56,14 @@ fn step(line: Line, attempt: &Attempt, record: &Record, last: bool) -> Line {
     }
 }
 
-/// Why this target was asked, where that is not plain from the order.
+/// Why this target was asked, where that is not plain from the order; of one that failed only what was special.
 fn reason(attempt: &Attempt, record: &Record) -> Option<&'static str> {
     match attempt.kind {
         AttemptKind::Retry => return Some("again"),
         AttemptKind::Probe => return Some("probe"),
+        AttemptKind::Primary | AttemptKind::Fallback if attempt.end != End::Delivered => {
+            return None;
+        }
         AttemptKind::Primary | AttemptKind::Fallback => {}
     }
     let candidates = &mut record.candidates.iter();

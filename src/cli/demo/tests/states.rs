@@ -28,7 +28,7 @@ fn shows_how_a_target_is() {
     let aside = || {
         let mut state = flaky(Circuit::Closed, 0);
         state.facts.cooldown = Some(Duration::from_millis(900));
-        state.keys[0].because = Some(ErrorClass::RateLimit);
+        state.facts.because = Some(ErrorClass::RateLimit);
         state
     };
     let full = || {
