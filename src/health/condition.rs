@@ -244,13 +244,14 @@ impl Condition {
     }
 
     pub(super) fn snapshot(&self, now: Instant) -> TargetState {
+        let circuit = |place: usize| {
+            let breaker = &self.breakers[place];
+            (breaker.state(now).0, breaker.opening())
+        };
         TargetState {
             target: self.memory.name.clone(),
             facts: self.gate_facts(now),
-            keys: self
-                .memory
-                .seats
-                .snapshot(|place| self.breakers[place].state(now).0, now),
+            keys: self.memory.seats.snapshot(circuit, now),
         }
     }
 }

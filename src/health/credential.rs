@@ -16,7 +16,7 @@ use std::{
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{Change, allowance::Standing, chance};
+use super::{Change, Opening, allowance::Standing, chance};
 use crate::{
     facts::{Allowance, Circuit, millis},
     outcome::ErrorClass,
@@ -89,6 +89,9 @@ pub struct KeyState {
     pub credential: Option<Arc<str>>,
     /// The circuit of the target with this key.
     pub circuit: Circuit,
+    /// Its last opening, if it ever opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opening: Option<Opening>,
     /// For how much longer it is put aside.
     #[serde(
         rename = "aside_ms",
@@ -295,18 +298,20 @@ impl Seats {
         })
     }
 
-    /// Every key with its circuit, which is `circuit` of its place.
+    /// Every key with its circuit and that one's last opening, which are those of its place.
     pub(super) fn snapshot(
         &self,
-        circuit: impl Fn(usize) -> Circuit,
+        circuit: impl Fn(usize) -> (Circuit, Option<Opening>),
         now: Instant,
     ) -> Vec<KeyState> {
         let overloaded = lock(&self.overloaded).filter(|aside| aside.until > now);
         let state = |(place, seat): (usize, &Seat)| {
             let aside = seat.aside(now).or(overloaded);
+            let (circuit, opening) = circuit(place);
             KeyState {
                 credential: seat.label.clone(),
-                circuit: circuit(place),
+                circuit,
+                opening,
                 aside: aside.map(|aside| aside.remaining(now)),
                 because: aside.map(|aside| aside.because),
                 headroom: lock(&seat.here)

@@ -327,6 +327,10 @@ fn other_breaker_settings_share_all_but_the_circuit() {
     let json = serde_json::to_value(&states).unwrap();
     assert_eq!(json[0]["target"], "home/llama");
     assert_eq!(json[0]["keys"][0]["because"], "rate_limit");
+    let opening = &json[0]["keys"][0]["opening"];
+    assert_eq!(opening["because"], "consecutive");
+    assert_eq!(opening["times"], 1);
+    assert!(json[1]["keys"][0].get("opening").is_none());
 }
 
 #[test]

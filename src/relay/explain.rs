@@ -9,10 +9,10 @@ use super::{Desk, Inquiry, planning::Chosen};
 use crate::{
     access::Caller,
     dialect::{Ask, Malformed, Work, openai::OpenAi},
-    facts,
+    facts::Facts,
     json::{self, Object},
     outcome::{ErrorClass, Reason},
-    route::{Hints, NoPlan, Plan, Question, Strategy, Subject, Verdict},
+    route::{Candidate, Hints, NoPlan, Plan, Question, Strategy, Subject, Verdict},
     telemetry::Surface,
 };
 
@@ -52,12 +52,12 @@ pub struct Shown {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<ErrorClass>,
     /// What it is known for.
-    pub facts: Facts,
+    pub facts: ShownFacts,
 }
 
 /// What a plan knows of a candidate.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Facts {
+pub struct ShownFacts {
     /// Its weight in its route.
     pub weight: u32,
     /// Whether its card lists the model.
@@ -76,11 +76,21 @@ pub struct Facts {
     pub score: Option<f64>,
     /// How it has behaved; of a gateway that does not run, nothing.
     #[serde(default)]
-    pub today: facts::Facts,
+    pub today: Facts,
 }
 
-fn shown(verdict: &Verdict, question: &Question<'_>, on: Option<ErrorClass>) -> Shown {
+/// What a plan is shown with.
+struct With<'a> {
+    question: &'a Question<'a>,
+    /// The predicted times, of those too whose times the plan did not ask for.
+    times: &'a dyn Fn(&Candidate) -> Facts,
+}
+
+fn shown(verdict: &Verdict, with: &With<'_>, on: Option<ErrorClass>) -> Shown {
     let candidate = &verdict.candidate;
+    let Facts {
+        first_token, total, ..
+    } = (with.times)(candidate);
     let model = candidate.target.facts.as_deref();
     let price = model.and_then(|model| model.price.as_ref());
     Shown {
@@ -88,15 +98,19 @@ fn shown(verdict: &Verdict, question: &Question<'_>, on: Option<ErrorClass>) -> 
         kept: verdict.kept,
         reason: verdict.reason,
         on,
-        facts: Facts {
+        facts: ShownFacts {
             weight: candidate.weight,
             listed: model.is_some(),
             context: model.and_then(|model| model.context),
             input_price: price.map(|price| price.input.into()),
             output_price: price.and_then(|price| price.output).map(Into::into),
-            expected_cost: candidate.expected_cost(question),
+            expected_cost: candidate.expected_cost(with.question),
             score: verdict.score,
-            today: candidate.facts,
+            today: Facts {
+                first_token,
+                total,
+                ..candidate.facts
+            },
         },
     }
 }
@@ -125,8 +139,14 @@ pub fn explain(
     let chosen = Chosen::by(desk, &inquiry);
     let rule = chosen.rule.map(|rule| rule.name.clone());
     let heading = chosen.heading();
-    let explained = chosen.plan(Instant::now(), |question, plan| {
-        explained(&ask.outline.model, question, heading, plan)
+    let (now, shape) = (Instant::now(), chosen.shape());
+    let times = |candidate: &Candidate| desk.condition(chosen.lasting, candidate).facts(shape, now);
+    let explained = chosen.plan(now, |question, plan| {
+        let with = With {
+            question,
+            times: &times,
+        };
+        explained(&ask.outline.model, &with, heading, plan)
     });
     Ok(Explained { rule, ..explained })
 }
@@ -151,20 +171,18 @@ fn ask(body: &[u8]) -> Result<Ask, Malformed> {
 
 fn explained(
     model: &str,
-    question: &Question<'_>,
+    with: &With<'_>,
     heading: Option<(Arc<str>, Strategy)>,
     planned: Result<Plan, NoPlan>,
 ) -> Explained {
     let model = model.to_owned();
-    let seed = question.seed;
+    let seed = with.question.seed;
     let (route, strategy) = heading.unzip();
     match planned {
         Ok(plan) => {
-            let usual = plan.verdicts().iter().map(|it| shown(it, question, None));
+            let usual = plan.verdicts().iter().map(|it| shown(it, with, None));
             let on = plan.listed().flat_map(|(class, verdicts)| {
-                verdicts
-                    .iter()
-                    .map(move |it| shown(it, question, Some(class)))
+                verdicts.iter().map(move |it| shown(it, with, Some(class)))
             });
             Explained {
                 model,
@@ -187,7 +205,7 @@ fn explained(
             candidates: reason
                 .verdicts()
                 .iter()
-                .map(|it| shown(it, question, None))
+                .map(|it| shown(it, with, None))
                 .collect(),
             error: Some(reason.to_string()),
         },

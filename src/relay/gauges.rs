@@ -42,6 +42,9 @@ pub fn gauges(desk: &Desk, metrics: &Metrics) {
             aside.set(aside.get().max(key.aside.unwrap_or_default().as_secs_f64()));
         }
     }
+    for rule in desk.rules.names() {
+        metrics.expect_rule(rule);
+    }
     for (route, left) in desk.health.budgets(now) {
         let route = if route == DIRECT { "direct" } else { &*route };
         metrics.expect_route(route);

@@ -40,7 +40,7 @@ use check::Check;
 use planning::Chosen;
 
 pub use desk::Desk;
-pub use explain::{Explained, Shown, explain};
+pub use explain::{Explained, Shown, ShownFacts, explain};
 pub use flow::{Flow, shutting_down};
 pub use gauges::{gauges, targets};
 pub use planning::{Inquiry, would_ask};

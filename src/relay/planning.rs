@@ -86,14 +86,10 @@ impl<'a> Chosen<'a> {
         self.desk.router.heading(self.model(), &self.hints)
     }
 
-    /// Plans within the caller's rights, without asking anybody; `then` also sees what exactly was asked.
-    pub(super) fn plan<T>(
-        &self,
-        now: Instant,
-        then: impl FnOnce(&Question<'_>, Result<Plan, NoPlan>) -> T,
-    ) -> T {
-        let (desk, outline, name) = (self.desk, self.outline(), self.model());
-        let shape = Shape {
+    /// What the times of an answer depend on.
+    pub(super) fn shape(&self) -> Shape {
+        let outline = self.outline();
+        Shape {
             stream: outline.stream,
             input_tokens: outline.input_tokens(),
             output_tokens: self
@@ -102,7 +98,17 @@ impl<'a> Chosen<'a> {
                 .expected_output(self.tool.as_deref())
                 .saturating_mul(outline.n.max(1))
                 .min(outline.max_output().unwrap_or(u64::MAX)),
-        };
+        }
+    }
+
+    /// Plans within the caller's rights, without asking anybody; `then` also sees what exactly was asked.
+    pub(super) fn plan<T>(
+        &self,
+        now: Instant,
+        then: impl FnOnce(&Question<'_>, Result<Plan, NoPlan>) -> T,
+    ) -> T {
+        let (desk, outline, name) = (self.desk, self.outline(), self.model());
+        let shape = self.shape();
         let sticky = desk.router.keeps_conversations(name, &self.hints);
         let rights = Of(self.inquiry.caller);
         let question = Question {

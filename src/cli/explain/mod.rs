@@ -1,4 +1,6 @@
-//! `waypost explain`.
+//! `waypost explain`: where a request would go, by a file's configuration or by a running gateway.
+
+mod table;
 
 use std::{io::Read, sync::Arc, time::Duration};
 
@@ -46,7 +48,7 @@ pub(super) struct Options {
     #[arg(long)]
     json: bool,
     /// The chance to draw with: the same seed gives the same plan.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, conflicts_with = "url")]
     seed: u64,
 }
 
@@ -142,26 +144,7 @@ fn show(explained: &Explained, json: bool) -> Outcome {
     if json {
         return say::json(explained, verdict(explained));
     }
-    let widest = |of: fn(&Shown) -> usize| explained.candidates.iter().map(of).max().unwrap_or(0);
-    let target = widest(|shown| shown.target.len());
-    let reason = widest(|shown| why(shown).len());
-    let mut text = head(explained);
-    let mut place = 0;
-    for shown in &explained.candidates {
-        place += usize::from(shown.kept);
-        let place = if shown.kept {
-            place.to_string()
-        } else {
-            "-".into()
-        };
-        text += &format!(
-            "{place:>3}  {:target$}  {:reason$}  {}\n",
-            shown.target,
-            why(shown),
-            known(shown)
-        );
-    }
-    say::say(&text, verdict(explained))
+    say::say(&table::draw(explained), verdict(explained))
 }
 
 /// What was named, and what is to answer for it.
