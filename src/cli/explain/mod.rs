@@ -147,43 +147,6 @@ fn show(explained: &Explained, json: bool) -> Outcome {
     say::say(&table::draw(explained), verdict(explained))
 }
 
-/// What was named, and what is to answer for it.
-fn head(explained: &Explained) -> String {
-    let mut text = format!("model {}", explained.model);
-    if let Some(rule) = &explained.rule {
-        text += &format!(" → rule {rule}");
-    }
-    match (&explained.route, &explained.strategy) {
-        (Some(route), Some(strategy)) => text += &format!(" → route {route}, strategy {strategy}"),
-        (None, Some(_)) => text += " → this one target",
-        (_, None) => text += " → nobody",
-    }
-    format!("{text}, seed {}\n", explained.seed)
-}
-
-/// Why a candidate stands where it stands; for which failures, if it is kept for some.
-fn why(shown: &Shown) -> String {
-    match shown.on {
-        Some(class) => format!("{} {}", shown.reason.label(), class.label()),
-        None => shown.reason.label().to_owned(),
-    }
-}
-
-/// What its card says, and the route.
-fn known(shown: &Shown) -> String {
-    let facts = &shown.facts;
-    let price = |price: Option<f64>| price.map_or("?".to_owned(), |price| format!("${price}"));
-    let context = facts
-        .context
-        .map_or("?".to_owned(), |tokens| tokens.to_string());
-    format!(
-        "weight {}  context {context}  in {} out {}",
-        facts.weight,
-        price(facts.input_price),
-        price(facts.output_price)
-    )
-}
-
 fn verdict(explained: &Explained) -> Outcome {
     match &explained.error {
         None => Outcome::Good,
