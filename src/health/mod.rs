@@ -31,6 +31,7 @@ mod machine;
 mod memory;
 mod permit;
 mod ratio;
+mod recent;
 mod registry;
 mod window;
 

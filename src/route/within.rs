@@ -13,7 +13,7 @@ use super::{Candidate, Dollars, Question};
 use crate::{facts::Estimate, outcome::Reason, span::Span};
 
 /// Fewer measurements than this say nothing about the slowest of twenty: such an estimate breaks no limit.
-const ENOUGH: f64 = 5.0;
+const ENOUGH: f64 = 3.0;
 
 /// Limits for every target of a route, fallbacks included.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -138,9 +138,8 @@ impl Within {
             (Some(limit), Some(estimate)) => known(&estimate) && estimate.p95 > limit.get(),
             _ => false,
         };
-        // Who has not been asked for long may have recovered; see `strategy::explore`.
-        let fresh = !candidate.is_long_idle();
-        if fresh
+        // Who has not been asked for long, or was quick just now, may have recovered; see `strategy::explore`.
+        if !candidate.is_in_doubt()
             && (counts(Limit::FirstToken) && slow(self.first_token, facts.first_token)
                 || counts(Limit::Total) && slow(self.total, facts.total))
         {
@@ -158,7 +157,7 @@ impl Within {
             limit.is_none() || estimate.as_ref().is_some_and(known)
         };
         let facts = &candidate.facts;
-        !candidate.is_long_idle()
+        !candidate.is_in_doubt()
             && known(self.first_token, facts.first_token)
             && known(self.total, facts.total)
     }
