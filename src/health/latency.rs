@@ -98,7 +98,7 @@ impl Latency {
         now: Instant,
     ) -> bool {
         let size = size(input_tokens);
-        self.first_token[size].add(millis(took), now);
+        self.first_token[size].add(millis(took), took, now);
         let usual = &mut self.usual[size];
         let known = usual.samples(USUAL_HALF_LIFE, now) >= ENOUGH_TO_BE_USUAL;
         let limit = usual.quantile(0.95).filter(|_| known);
@@ -113,7 +113,7 @@ impl Latency {
     pub(super) fn streamed(&mut self, output_tokens: u64, took: Duration, now: Instant) {
         if output_tokens >= SHORTEST_PACE {
             let pace = took.as_secs_f64() * 1e6 / output_tokens.min(MOST_TOKENS) as f64;
-            self.pace.add(pace, now);
+            self.pace.add(pace, took, now);
         }
     }
 
@@ -129,7 +129,7 @@ impl Latency {
         let first = self.plain.iter().all(Recent::is_empty);
         let step = if first { 1.0 } else { 0.1 };
         self.plain_tokens += step * (output - self.plain_tokens);
-        self.plain[size(input_tokens)].add(millis(took), now);
+        self.plain[size(input_tokens)].add(millis(took), took, now);
     }
 
     /// What a request of this shape will take. A plain answer takes what plain answers took; only where there

@@ -13,7 +13,7 @@ use super::histogram::Histogram;
 
 /// Half of the weight is of the last minute: long enough for an estimate on ten requests a minute, short
 /// enough to follow a provider through its rush hour.
-pub(super) const HALF_LIFE: Duration = Duration::from_secs(60);
+pub(super) const HALF_LIFE: Duration = Duration::from_secs(120);
 
 /// So many in a row are no chance: 0.1^4.
 const STREAK: usize = 4;
@@ -40,11 +40,17 @@ pub(super) struct Recent {
     /// How many these are.
     row: usize,
     side: Option<Side>,
+    /// When the newest answer that did not contradict began.
+    agreed: Option<Instant>,
 }
 
 impl Recent {
-    pub(super) fn add(&mut self, value: f64, now: Instant) {
-        let side = self.contradicted(value);
+    /// Learns a value of an answer that took `took` until `now`.
+    pub(super) fn add(&mut self, value: f64, took: Duration, now: Instant) {
+        let began = now.checked_sub(took);
+        // Slow answers end after quick ones that began later, and these do not say that it is slow now.
+        let is_newest = self.agreed.is_none_or(|agreed| began > Some(agreed));
+        let side = self.contradicted(value).filter(|_| is_newest);
         if side != self.side {
             self.remembered = self.known(now).into_owned();
             self.aside = Histogram::default();
@@ -52,6 +58,7 @@ impl Recent {
         }
         if side.is_none() {
             self.remembered.add(value, 1.0, HALF_LIFE, now);
+            self.agreed = self.agreed.max(began);
             return;
         }
         self.aside.add(value, 1.0, HALF_LIFE, now);
