@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::histogram::Histogram;
 
-/// Half of the weight is of the last minute: long enough for an estimate on ten requests a minute, short
-/// enough to follow a provider through its rush hour.
+/// Half of the weight is of the last two minutes: long enough that one look in twenty seconds still knows of a heavy
+/// tail, short enough to follow a provider through its rush hour. Sudden changes do not wait for it.
 pub(super) const HALF_LIFE: Duration = Duration::from_secs(120);
 
 /// So many in a row are no chance: 0.1^4.
@@ -40,7 +40,7 @@ pub(super) struct Recent {
     /// How many these are.
     row: usize,
     side: Option<Side>,
-    /// When the newest answer that did not contradict began.
+    /// When the newest answer that is remembered began.
     agreed: Option<Instant>,
 }
 
@@ -49,7 +49,7 @@ impl Recent {
     pub(super) fn add(&mut self, value: f64, took: Duration, now: Instant) {
         let began = now.checked_sub(took);
         // Slow answers end after quick ones that began later, and these do not say that it is slow now.
-        let is_newest = self.agreed.is_none_or(|agreed| began > Some(agreed));
+        let is_newest = began > self.agreed;
         let side = self.contradicted(value).filter(|_| is_newest);
         if side != self.side {
             self.remembered = self.known(now).into_owned();
@@ -65,6 +65,7 @@ impl Recent {
         self.row += 1;
         if self.row == STREAK {
             self.remembered = std::mem::take(&mut self.aside);
+            self.agreed = began;
             (self.row, self.side) = (0, None);
         }
     }
@@ -107,16 +108,21 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// Learns a time in milliseconds.
+    fn add(recent: &mut Recent, millis: f64, now: Instant) {
+        recent.add(millis, Duration::from_secs_f64(millis / 1e3), now);
+    }
+
     fn quantile(recent: &Recent, share: f32, now: Instant) -> f64 {
         recent.known(now).quantile(share).unwrap()
     }
 
-    /// A hundred values, one a second.
-    fn usual(value: impl Fn(u32) -> f64) -> (Recent, Instant) {
+    /// A hundred times in milliseconds, one a second, and when half a minute has passed after them.
+    fn usual(millis: impl Fn(u32) -> f64) -> (Recent, Instant) {
         let mut recent = Recent::default();
         let start = Instant::now();
-        (0..100).for_each(|at| recent.add(value(at), start + at * SECOND));
-        (recent, start + 100 * SECOND)
+        (0..100).for_each(|at| add(&mut recent, millis(at), start + at * SECOND));
+        (recent, start + 130 * SECOND)
     }
 
     #[test]
@@ -124,11 +130,11 @@ mod tests {
         for (changed, promising) in [(100.0, true), (10_000.0, false)] {
             let (mut recent, now) = usual(|_| 1_000.0);
             for _ in 0..3 {
-                recent.add(changed, now);
+                add(&mut recent, changed, now);
                 assert_eq!(recent.is_promising(), promising);
                 assert!((800.0..1_250.0).contains(&quantile(&recent, 0.5, now)));
             }
-            recent.add(changed, now);
+            add(&mut recent, changed, now);
             assert!(!recent.is_promising());
             for share in [0.01, 0.5, 0.99] {
                 let found = quantile(&recent, share, now) / changed;
@@ -140,26 +146,38 @@ mod tests {
     #[test]
     fn a_broken_row_is_remembered_with_the_rest() {
         let (mut recent, now) = usual(|_| 1_000.0);
-        for value in [100.0, 100.0, 100.0, 1_000.0] {
-            recent.add(value, now);
+        for millis in [100.0, 100.0, 100.0, 1_000.0] {
+            add(&mut recent, millis, now);
         }
         assert!(!recent.is_promising());
         assert!(quantile(&recent, 0.01, now) < 130.0);
         assert!(quantile(&recent, 0.5, now) > 800.0);
-        // The other side breaks a row, too.
-        for value in [9_000.0, 9_000.0, 9_000.0, 10.0] {
-            recent.add(value, now);
+        // One on the other side breaks a row, too.
+        let later = now + 20 * SECOND;
+        for millis in [9_000.0, 9_000.0, 9_000.0, 10.0] {
+            add(&mut recent, millis, later);
         }
         assert!(recent.is_promising());
-        assert!((800.0..1_250.0).contains(&quantile(&recent, 0.5, now)));
-        assert!(quantile(&recent, 0.99, now) > 8_000.0);
+        assert!((800.0..1_250.0).contains(&quantile(&recent, 0.5, later)));
+        assert!(quantile(&recent, 0.99, later) > 8_000.0);
     }
 
     #[test]
-    fn a_heavy_tail_is_no_streak() {
+    fn slow_answers_that_began_before_quick_ones_are_no_row() {
+        let (mut recent, now) = usual(|_| 1_000.0);
+        // All began together with the slow ones below, or later.
+        (0..5).for_each(|_| add(&mut recent, 1_000.0, now));
+        let later = now + 8 * SECOND;
+        (0..6).for_each(|_| add(&mut recent, 9_000.0, later));
+        assert!((800.0..1_250.0).contains(&quantile(&recent, 0.5, later)));
+        assert!(quantile(&recent, 0.99, later) > 8_000.0);
+    }
+
+    #[test]
+    fn a_heavy_tail_is_no_row() {
         let (mut recent, now) = usual(|at| if at % 8 == 0 { 12_000.0 } else { 800.0 });
-        for value in [12_000.0; 4].into_iter().chain([800.0; 40]) {
-            recent.add(value, now);
+        for millis in [12_000.0; 4].into_iter().chain([800.0; 40]) {
+            add(&mut recent, millis, now);
             assert!(!recent.is_promising());
             assert!(quantile(&recent, 0.5, now) < 1_000.0);
             assert!(quantile(&recent, 0.98, now) > 10_000.0);
