@@ -5,35 +5,13 @@ use std::{borrow::Cow, collections::BTreeSet};
 use super::{
     Candidate, Detail, Gather, Limit, NoPlan, Question, Route, Router, Strategy, Verdict, Weights,
     Within, filter,
+    head::Head,
     no_plan::is_limit,
     pools::{Place, Pool, View},
     router::Fallback,
     standing,
 };
 use crate::outcome::{ErrorClass, Reason};
-
-/// What the caller named.
-pub(super) enum Head<'a> {
-    Route(&'a Route),
-    Target(Box<Candidate>),
-}
-
-impl<'a> Head<'a> {
-    pub(super) fn route(&self) -> Option<&'a Route> {
-        match self {
-            Self::Route(route) => Some(route),
-            Self::Target(_) => None,
-        }
-    }
-
-    /// How its pool is ordered.
-    pub(super) fn strategy(&self, question: &Question<'_>) -> Strategy {
-        match self {
-            Self::Route(route) => question.hints.strategy().unwrap_or(route.strategy),
-            Self::Target(_) => Strategy::Priority,
-        }
-    }
-}
 
 /// The lists of a route's `fallback_on`, planned.
 type On = Vec<(ErrorClass, Vec<Verdict>)>;
@@ -176,6 +154,7 @@ impl<'a> Planner<'a> {
         let wanted = heads.into_iter().chain(tags);
         // Who is named alone is asked all the same, and says best what it cannot do.
         let direct = pool.place == Place::Direct;
+        verdict.adapted = !direct && filter::is_adapted(candidate, self.question.needs);
         let reason = filter::reason(candidate, self.question, wanted)
             .filter(|reason| !direct || *reason != Reason::LacksAbility);
         if let Some(reason) = reason {
@@ -288,7 +267,7 @@ impl<'a> Planner<'a> {
             let kept = verdicts.partition_point(|verdict| verdict.kept);
             pool.line_up(&mut verdicts[..kept], &view);
         }
-        standing::panic_last(&mut self.verdicts);
+        standing::worse_last(&mut self.verdicts);
     }
 
     /// Plans the lists of `fallback_on`.
