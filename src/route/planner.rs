@@ -228,8 +228,11 @@ impl<'a> Planner<'a> {
     /// Drops one verdict that breaks a limit or is put aside.
     fn gate(&mut self, place: usize, pool: usize) {
         let verdict = &self.verdicts[place];
-        let broken =
-            |within: &Within| within.broken(&verdict.candidate, self.question, &self.given_up);
+        // A limit is given up only where whoever set it says so: a fallback's own is its own.
+        let broken = |within: &Within| {
+            let counts = |limit| !(self.given_up.contains(&limit) && within.relax.contains(&limit));
+            within.broken(&verdict.candidate, self.question, counts)
+        };
         let reason = broken(&self.within).or_else(|| self.pools[pool].within.and_then(broken));
         let verdict = &mut self.verdicts[place];
         match reason {
@@ -284,6 +287,10 @@ impl<'a> Planner<'a> {
             planner.line_up();
             (*class, planner.verdicts)
         };
-        head.fallback_on.iter().map(plan).collect()
+        // An empty list says that nothing is tried; that holds for whoever wants no fallbacks, too.
+        let allowed = self.question.hints.allow_fallbacks;
+        let lists = head.fallback_on.iter();
+        let lists = lists.filter(|(_, list)| allowed || list.is_empty());
+        lists.map(plan).collect()
     }
 }
