@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::outcome::ErrorClass;
+
 /// One target today. The default is a target nobody has asked yet.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -16,6 +18,9 @@ pub struct Facts {
     /// How much longer it, or every key for it, is put aside because of what the provider said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<Duration>,
+    /// What the provider had said that put it aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<ErrorClass>,
     /// What is left of the provider's own rate limit, as a share from 0 to 1; unknown when it does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headroom: Option<f64>,
@@ -49,6 +54,7 @@ impl Default for Facts {
         Self {
             circuit: Circuit::Closed,
             cooldown: None,
+            because: None,
             headroom: None,
             in_flight: 0,
             capacity: None,
@@ -60,6 +66,20 @@ impl Default for Facts {
             cached_share: 0.0,
             idle: None,
         }
+    }
+}
+
+impl Facts {
+    /// Whether it is put aside because our key, or the model, was refused. Nobody knows how long that holds: it is
+    /// mended at the provider's console.
+    pub fn is_refused(&self) -> bool {
+        let refusal = |class| {
+            matches!(
+                class,
+                ErrorClass::Auth | ErrorClass::Permission | ErrorClass::NotFound
+            )
+        };
+        self.cooldown.is_some() && self.because.is_some_and(refusal)
     }
 }
 

@@ -272,6 +272,8 @@ reasons! {
     Probe = "probe",
     /// Its circuit is open, but so are those of more than half the pool, and somebody must answer.
     PanicMode = "panic_mode",
+    /// Our key for it was refused of late, but nobody else is left, and only asking shows whether it is good again.
+    LastResort = "last_resort",
     /// The caller asked for it by name, in this place.
     CallerOrder = "caller_order",
     /// From the route's `fallback` list.

@@ -34,7 +34,8 @@ pub enum Leave {
     /// Only if its circuit lets a request through.
     #[default]
     Normal,
-    /// Also through an open circuit, because too few targets are left. Such a request counts as a probe when one
+    /// Also through an open circuit, or with a key that was refused, because too few targets are left. Through an
+    /// open circuit, such a request counts as a probe when one
     /// is due, and else says nothing about the target.
     Panic,
 }
@@ -106,6 +107,7 @@ impl Condition {
     pub fn gate_facts(&self, now: Instant) -> Facts {
         let memory = &self.memory;
         let (circuit, failure_rate) = self.best(now);
+        let aside = memory.seats.aside(now);
         let (validity, cached_share, asked) = {
             let measured = memory.measured();
             let validity = measured.validity.share(1.0, ASSUMED_VALID);
@@ -113,7 +115,8 @@ impl Condition {
         };
         Facts {
             circuit,
-            cooldown: memory.seats.cooldown(now),
+            cooldown: aside.map(|(left, _)| left),
+            because: aside.map(|(_, because)| because),
             headroom: memory.seats.headroom(now),
             in_flight: memory.load.in_flight(),
             capacity: memory.load.limit(),
@@ -172,8 +175,14 @@ impl Condition {
             let seats = self.memory.seats.usable(now);
             seats.map_err(|remaining| Shut::CoolingDown { remaining })
         };
+        let usable_now = match usable() {
+            Err(shut) if leave == Leave::Panic => {
+                return self.refused_seat(now).ok_or(shut);
+            }
+            usable => usable?,
+        };
         let mut soonest = Duration::MAX;
-        for seat in usable()? {
+        for seat in usable_now {
             match self.breakers[seat].admit(Leave::Normal, now) {
                 Ok(ticket) => return Ok((seat, ticket)),
                 Err(remaining) => soonest = soonest.min(remaining),
@@ -193,6 +202,15 @@ impl Condition {
             soonest
         };
         Err(Shut::Open { remaining })
+    }
+
+    /// A key that was refused of late, where no other is left: only asking shows whether it is good again.
+    fn refused_seat(&self, now: Instant) -> Option<(usize, Ticket)> {
+        let admit = |seat: usize| {
+            let ticket = self.breakers[seat].admit(Leave::Panic, now).ok()?;
+            Some((seat, ticket))
+        };
+        self.memory.seats.refused(now).find_map(admit)
     }
 
     /// The best circuit among the keys that may be used, and its share of failures; of all keys, where none may.

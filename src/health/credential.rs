@@ -171,14 +171,40 @@ impl Seats {
 
     /// For how much longer no seat is usable; `None` when one is.
     pub(super) fn cooldown(&self, now: Instant) -> Option<Duration> {
+        self.aside(now).map(|(remaining, _)| remaining)
+    }
+
+    /// The same with what the provider had said.
+    pub(super) fn aside(&self, now: Instant) -> Option<(Duration, ErrorClass)> {
         let overloaded = lock(&self.overloaded).filter(|aside| aside.until > now);
-        let mut soonest = Duration::MAX;
+        let mut soonest: Option<Aside> = None;
         for seat in &self.seats {
-            let remaining = seat.aside(now).map(|aside| aside.remaining(now));
-            soonest = soonest.min(remaining.unwrap_or(Duration::ZERO));
+            let Some(aside) = seat.aside(now) else {
+                soonest = None;
+                break;
+            };
+            if soonest.is_none_or(|soonest| aside.until < soonest.until) {
+                soonest = Some(aside);
+            }
         }
-        let overloaded = overloaded.map_or(Duration::ZERO, |aside| aside.remaining(now));
-        Some(soonest.max(overloaded)).filter(|remaining| !remaining.is_zero())
+        let longest = soonest
+            .into_iter()
+            .chain(overloaded)
+            .max_by_key(|aside| aside.until);
+        longest.map(|aside| (aside.remaining(now), aside.because))
+    }
+
+    /// The seats that are aside because the key was refused, and not for a wait the provider asked for.
+    pub(super) fn refused(&self, now: Instant) -> impl Iterator<Item = usize> {
+        let refused = move |seat: &Seat| {
+            seat.aside(now).is_some_and(|aside| {
+                matches!(
+                    aside.because,
+                    ErrorClass::Auth | ErrorClass::Permission | ErrorClass::NotFound
+                )
+            })
+        };
+        (0..self.seats.len()).filter(move |&place| refused(&self.seats[place]))
     }
 
     /// The most that is left of the provider's rate limit at any usable key, 0 to 1.

@@ -43,9 +43,10 @@ impl Verdict {
         self.reason = reason;
     }
 
-    /// Whether it may be tried although its circuit is open: whoever asks it needs leave to.
+    /// Whether it may be tried although its circuit is open, or its key was refused: whoever asks it needs leave to.
     pub fn is_panic(&self) -> bool {
-        self.kept && matches!(self.candidate.facts.circuit, Circuit::Open { .. })
+        let facts = &self.candidate.facts;
+        self.kept && (facts.is_refused() || matches!(facts.circuit, Circuit::Open { .. }))
     }
 }
 

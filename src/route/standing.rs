@@ -43,9 +43,20 @@ pub(super) fn eject(pool: &mut [Verdict], seed: u64) {
     }
 }
 
-/// Spares the least bad of all when nobody is left.
+/// Spares the least bad of all when nobody is left; else who was put aside because our key was refused. The
+/// provider will say so again, which tells the caller more than that nobody is ready.
 pub(super) fn last_resort(verdicts: &mut [Verdict], seed: u64) {
     spare(verdicts, seed);
+    if verdicts.iter().any(|verdict| verdict.kept) {
+        return;
+    }
+    let mut refused = verdicts.iter_mut().filter(|verdict| {
+        verdict.reason == Reason::CoolingDown && verdict.candidate.facts.is_refused()
+    });
+    if let Some(verdict) = refused.next() {
+        verdict.kept = true;
+        verdict.reason = Reason::LastResort;
+    }
 }
 
 /// Keeps the least bad of those that were dropped for their circuits.
@@ -70,8 +81,9 @@ fn failed(verdict: &Verdict) -> Option<f64> {
     }
 }
 
-/// Puts behind who has just recovered, who is at its cap, who lacks what was asked for, and who is spared, in this order; the order among each
-/// stays. `drawn` says that the strategy gave those that recover their smaller share itself.
+/// Puts behind who has just recovered, who is at its cap, who lacks what was asked for, and who is spared, in this
+/// order; the order among each stays. `drawn` says that the strategy gave those that recover their smaller share
+/// itself.
 pub(super) fn line_up(pool: &mut [Verdict], seed: u64, drawn: bool) {
     let of = |verdict: &Verdict| standing(verdict, seed, drawn);
     if pool.iter().all(|verdict| of(verdict).is_none()) {
@@ -90,6 +102,9 @@ fn standing(verdict: &Verdict, seed: u64, drawn: bool) -> Option<Reason> {
         let chance = mix(seed ^ candidate.digest);
         !drawn && Chance::of(chance, Purpose::SlowStart).draw() >= share
     };
+    if candidate.facts.is_refused() {
+        return Some(Reason::LastResort);
+    }
     match candidate.facts.circuit {
         Circuit::Open { .. } => Some(Reason::PanicMode),
         _ if verdict.adapted => Some(Reason::Adapted),
@@ -105,7 +120,7 @@ fn rank(standing: Option<Reason>) -> u8 {
         Some(Reason::SlowStart) => 1,
         Some(Reason::Busy) => 2,
         Some(Reason::Adapted) => 3,
-        Some(Reason::PanicMode) => 4,
+        Some(Reason::PanicMode | Reason::LastResort) => 4,
         _ => 0,
     }
 }

@@ -38,6 +38,7 @@ fn any_facts() -> impl Any<Value = Facts> {
                 })
             };
             Facts {
+                because: None,
                 circuit,
                 cooldown: cooldown.map(Duration::from_secs),
                 headroom: None,
