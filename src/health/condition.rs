@@ -89,10 +89,16 @@ impl Condition {
 
     /// What a router must know, with the times a request of this shape will take.
     pub fn facts(&self, shape: Shape, now: Instant) -> Facts {
-        let Times { first_token, total } = self.memory.measured().latency.predict(shape, now);
+        let times = self.memory.measured().latency.predict(shape, now);
+        let Times {
+            first_token,
+            total,
+            promising,
+        } = times;
         Facts {
             first_token,
             total,
+            promising,
             ..self.gate_facts(now)
         }
     }
@@ -116,6 +122,7 @@ impl Condition {
             capacity: memory.load.limit(),
             first_token: None,
             total: None,
+            promising: false,
             failure_rate,
             validity,
             cached_share,

@@ -17,6 +17,7 @@ mod candidate;
 mod chance;
 mod dollars;
 mod filter;
+mod head;
 mod hints;
 mod no_plan;
 mod patience;

@@ -7,8 +7,7 @@ use std::{
 
 use super::{
     Candidate, Gather, Hints, NoPlan, Plan, Question, Retry, Settings, Strategy, Timeouts, Weights,
-    Within, build,
-    planner::{Head, Planner},
+    Within, build, head::Head, planner::Planner,
 };
 use crate::{catalog::Catalog, outcome::ErrorClass, policy::Policy, problem::Problem};
 

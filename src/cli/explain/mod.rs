@@ -11,7 +11,7 @@ use super::{ConfigOption, Outcome, say, serve::block_on, source};
 use crate::{
     access::Access,
     http,
-    relay::{self, Desk, Explained, Shown},
+    relay::{self, Desk, Explained},
     upstream::{self, Upstream},
 };
 

@@ -99,7 +99,10 @@ fn every_problem_is_reported_at_once() {
         u: {}
         v: { targets: [a/1], strategy: cheapest-within, explore: 0.6, weights: { cost: -1 } }
         w: { targets: [a/1], within: { validity: 2 }, fallback_on: { cancelled: [] } }
-        x: { targets: [a/1, c/3], tags: [eu, own], fallback: [b/2] }";
+        x: { targets: [a/1, c/3], tags: [eu, own], fallback: [b/2] }
+        x2: { targets: [a/1], fallback_on: { timeout: [b/2], rate_limit: [y] } }
+        y: { targets: [a/1], fallback: [z], fallback_on: { overloaded: [y] } }
+        z: { targets: [a/1], fallback: [x2] }";
     assert_eq!(
         problems(yaml),
         [
@@ -118,6 +121,17 @@ fn every_problem_is_reported_at_once() {
             "x.tags: no target of `x` has all its tags: eu, own; expected tags that a provider has: `providers.*.tags`",
             "s.fallback: the fallbacks of `s` lead back to it",
             "t.fallback: the fallbacks of `t` lead back to it",
+            "x2.fallback_on.rate_limit: the fallbacks of `x2` lead back to it",
+            "y.fallback_on.overloaded: the fallbacks of `y` lead back to it",
         ]
     );
+}
+
+#[test]
+fn two_routes_may_help_each_other_out_by_class() {
+    // Unlike `fallback`, a list of `fallback_on` is not taken along, so this ends.
+    let yaml = "
+        r: { targets: [a/1], fallback_on: { rate_limit: [s] } }
+        s: { targets: [b/2], fallback_on: { rate_limit: [r] } }";
+    assert!(router(yaml).is_ok());
 }
