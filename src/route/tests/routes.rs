@@ -30,6 +30,38 @@ fn priority_keeps_the_list_and_appends_fallbacks_of_fallbacks_once() {
     );
 }
 
+/// Every route and target but the route `s`.
+struct NotS;
+
+impl Rights for NotS {
+    fn allows_route(&self, route: &str) -> bool {
+        route != "s"
+    }
+    fn allows_direct(&self, _: &str) -> bool {
+        true
+    }
+    fn allows_target(&self, _: &str) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_route_the_key_may_not_use_is_forbidden_by_whatever_way_it_is_named() {
+    let router = router("{ r: { targets: [a/1] }, s: { targets: [b/2] } }").unwrap();
+    let hints = Hints {
+        models: vec!["s".to_owned()],
+        ..Hints::default()
+    };
+    let listing = Question {
+        hints: &hints,
+        ..Question::of(&NotS)
+    };
+    for (name, question) in [("s", Question::of(&NotS)), ("r", listing)] {
+        let refused = router.plan(name, &question, &unknown).unwrap_err();
+        assert!(matches!(&refused, NoPlan::Forbidden(route) if route == "s"));
+    }
+}
+
 #[test]
 fn a_route_reaches_its_fallbacks_and_theirs() {
     let yaml = "

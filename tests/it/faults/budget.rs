@@ -33,7 +33,8 @@ async fn a_dead_target_is_asked_a_fifth_more_than_callers_ask() {
 #[tokio::test]
 async fn of_a_dead_pool_only_the_first_other_target_is_free() {
     let b = Provider::start([error(500, "boom")]).await;
-    let pair = Pair::start(vec![refusal(500, &[])], b, "", ROUTE).await;
+    let route = format!("{ROUTE}, fallback: [b/n]");
+    let pair = Pair::start(vec![refusal(500, &[])], b, "", &route).await;
     for _ in 0..REQUESTS {
         let answer = pair.gateway.chat("r").await;
         assert_eq!(answer.status, 500, "{}", answer.body);

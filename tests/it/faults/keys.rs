@@ -8,7 +8,7 @@ use crate::support::{
     Provider, completion,
     faulty::{
         Script,
-        script::{json, say},
+        script::{json, say, whole},
     },
 };
 
@@ -74,6 +74,29 @@ async fn a_target_that_named_a_wait_is_not_asked_before() {
         }
         assert_eq!(pair.asked(), 1, "{wait:?}");
     }
+}
+
+#[tokio::test]
+async fn a_target_that_has_nothing_left_is_not_asked_until_it_has() {
+    let headers = &[
+        ("content-type", "application/json"),
+        ("x-ratelimit-limit-requests", "60"),
+        ("x-ratelimit-remaining-requests", "0"),
+        ("x-ratelimit-reset-requests", "5m"),
+    ];
+    let last = vec![say(whole(200, headers, &Voice::OpenAi.plain("A")))];
+    let b = Provider::start([completion("B")]).await;
+    let pair = Pair::start(vec![last, well()], b, "", "").await;
+    assert_eq!(
+        pair.gateway.chat("r").await.header("x-waypost-target"),
+        "a/m"
+    );
+    for _ in 0..3 {
+        let answer = pair.gateway.chat("r").await;
+        assert_eq!(answer.header("x-waypost-target"), "b/m", "{}", answer.body);
+        assert_eq!(pair.reason(&answer).await, "cooling_down");
+    }
+    assert_eq!(pair.asked(), 1);
 }
 
 #[tokio::test]

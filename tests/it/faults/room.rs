@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::{pair::Pair, voice::Voice};
 use crate::support::{
-    Answer, Provider, chat, completion,
+    Answer, Provider, chat, completion, error,
     faulty::{
         Step,
         script::{json, say},
@@ -106,4 +106,28 @@ async fn who_leaves_the_queue_takes_no_place_with_it() {
         assert_eq!(answer.header("x-waypost-target"), "a/m", "{}", answer.body);
     }
     assert_eq!(pair.asked(), 2, "who has left is not asked for");
+}
+
+#[tokio::test]
+async fn a_caller_hears_what_a_provider_said_and_not_who_was_not_asked() {
+    let gate = Arc::new(Notify::new());
+    let held = vec![
+        Step::Await(gate.clone()),
+        say(json(200, &Voice::OpenAi.plain("A"))),
+    ];
+    let b = Provider::start([error(500, "boom")]).await;
+    let pair = Pair::start(vec![held], b, ONE, "").await;
+    let first = pair
+        .gateway
+        .post("/v1/chat/completions", chat("lone", false));
+    let first = tokio::spawn(first.send());
+    pair.a
+        .until("the first request", |seen| seen.len() == 1)
+        .await;
+    // The full target stands behind; after the other has failed there is no place at it.
+    let answer = pair.gateway.chat("r").await;
+    assert_eq!(answer.status, 500, "{}", answer.body);
+    assert_eq!(answer.header("x-waypost-target"), "b/m");
+    gate.notify_one();
+    assert_eq!(first.await.unwrap().unwrap().status(), 200);
 }
