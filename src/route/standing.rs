@@ -43,19 +43,31 @@ pub(super) fn eject(pool: &mut [Verdict], seed: u64) {
     }
 }
 
-/// Spares the least bad of all when nobody is left; else who was put aside because our key was refused. The
-/// provider will say so again, which tells the caller more than that nobody is ready.
+/// Spares the least bad of all when nobody is left. Where it is only that our keys were refused, the first of them is
+/// asked again: the provider says what is wrong with it, and waiting for nobody knows what would not help.
 pub(super) fn last_resort(verdicts: &mut [Verdict], seed: u64) {
     spare(verdicts, seed);
-    if verdicts.iter().any(|verdict| verdict.kept) {
+    if verdicts
+        .iter()
+        .any(|verdict| verdict.kept || passes(verdict))
+    {
         return;
     }
-    let mut refused = verdicts.iter_mut().filter(|verdict| {
-        verdict.reason == Reason::CoolingDown && verdict.candidate.facts.is_refused()
-    });
-    if let Some(verdict) = refused.next() {
+    let mut cooling = verdicts
+        .iter_mut()
+        .filter(|verdict| verdict.reason == Reason::CoolingDown);
+    if let Some(verdict) = cooling.next() {
         verdict.kept = true;
         verdict.reason = Reason::LastResort;
+    }
+}
+
+/// Whether it is not ready, but will be by itself.
+fn passes(verdict: &Verdict) -> bool {
+    match verdict.reason {
+        Reason::CircuitOpen | Reason::RateLimited => true,
+        Reason::CoolingDown => !verdict.candidate.facts.is_refused(),
+        _ => false,
     }
 }
 

@@ -133,3 +133,27 @@ fn when_everybody_is_throttled_the_caller_hears_so_and_when_to_come_back() {
     };
     assert_eq!((retry_after, throttled), (None, false));
 }
+
+#[test]
+fn refused_keys_are_asked_again_when_nobody_else_will_be_ready() {
+    let refused = |secs| Facts {
+        because: Some(ErrorClass::Auth),
+        ..cooling(secs)
+    };
+    let table = [
+        ("a/1", refused(300)),
+        ("b/2", refused(200)),
+        ("c/3", refused(100)),
+    ];
+    let plan = plan_for(ALONE, &table, &question()).unwrap();
+    assert_eq!(shown(plan.verdicts())[0], "a/1 last_resort");
+    assert!(plan.first().is_panic(), "it takes leave to ask it");
+    assert_eq!(plan.order().count(), 1);
+    // Somebody who is only busy is worth waiting for.
+    let table = [
+        ("a/1", refused(300)),
+        ("b/2", cooling(4)),
+        ("c/3", refused(100)),
+    ];
+    assert!(plan_for(ALONE, &table, &question()).is_err());
+}
