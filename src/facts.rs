@@ -39,6 +39,9 @@ pub struct Facts {
     /// Time to the end of an answer of the expected length, for requests of this size.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<Estimate>,
+    /// Whether its newest answers were far quicker than these times say, and too few to believe yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub promising: bool,
     /// Share of tries that failed, 0 to 1, of late.
     pub failure_rate: f64,
     /// Share of checked answers that were valid, 0 to 1, of late; 1 for a target whose answers were never checked.
@@ -65,11 +68,26 @@ impl Default for Facts {
             capacity: None,
             first_token: None,
             total: None,
+            promising: false,
             failure_rate: 0.0,
             validity: 1.0,
             cached_share: 0.0,
             idle: None,
         }
+    }
+}
+
+impl Facts {
+    /// Whether it is put aside because our key, or the model, was refused. Nobody knows how long that holds: it is
+    /// mended at the provider's console.
+    pub fn is_refused(&self) -> bool {
+        let refusal = |class| {
+            matches!(
+                class,
+                ErrorClass::Auth | ErrorClass::Permission | ErrorClass::NotFound
+            )
+        };
+        self.cooldown.is_some() && self.because.is_some_and(refusal)
     }
 }
 

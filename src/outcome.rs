@@ -262,6 +262,8 @@ reasons! {
     StickyLater = "sticky_later",
     /// It breaks a limit that the route allows to be relaxed, because no target keeps them all.
     Relaxed = "relaxed",
+    /// It lacks what was asked for, so that is left out and reported: its turn comes behind those that have it.
+    Adapted = "adapted",
     /// Its turn comes late because it has just recovered.
     SlowStart = "slow_start",
     /// Its turn comes late because it is at its cap of requests at once.
@@ -270,6 +272,8 @@ reasons! {
     Probe = "probe",
     /// Its circuit is open, but so are those of more than half the pool, and somebody must answer.
     PanicMode = "panic_mode",
+    /// Our key for it was refused of late, but nobody else is left, and only asking shows whether it is good again.
+    LastResort = "last_resort",
     /// The caller asked for it by name, in this place.
     CallerOrder = "caller_order",
     /// From the route's `fallback` list.

@@ -129,6 +129,17 @@ impl Ability {
         let needed = pairs.into_iter().filter(|(needed, _)| *needed);
         needed.map(|(_, ability)| ability).collect()
     }
+
+    /// Whether a request for it can be sent without it to a model that is known to lack it, the caller being told:
+    /// `tool_choice` becomes `auto`, an effort is left out. What else is needed cannot be left out without the answer
+    /// being one to another question.
+    pub fn may_be_left_out(self) -> bool {
+        use Ability::*;
+        matches!(
+            self,
+            ParallelTools | ToolChoice | ForcedToolChoice | Reasoning
+        )
+    }
 }
 
 impl Model {

@@ -16,7 +16,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Change, Leave, Settings, Trip, chance,
+    Change, Leave, Opening, Settings, Trip, chance,
     machine::{Call, Machine, State},
 };
 use crate::facts::Circuit;
@@ -50,6 +50,8 @@ struct Gate {
     until: Option<Instant>,
     /// The share of calls that had failed when it opened.
     failure_rate: f64,
+    /// Why it last opened; none if it never did.
+    because: Option<Trip>,
     /// Openings not yet forgotten.
     openings: u32,
     probing: bool,
@@ -96,6 +98,7 @@ impl Breaker {
             epoch: 0,
             until: None,
             failure_rate: 0.0,
+            because: None,
             openings: 0,
             probing: false,
             proven: 0,
@@ -204,6 +207,17 @@ impl Breaker {
         (circuit, failure_rate)
     }
 
+    /// Its last opening, if it ever opened.
+    pub(super) fn opening(&self) -> Option<Opening> {
+        let gate = self.gate();
+        gate.because.map(|because| Opening {
+            because,
+            failure_rate: gate.failure_rate,
+            consecutive: self.settings.consecutive,
+            times: gate.epoch,
+        })
+    }
+
     fn gate(&self) -> MutexGuard<'_, Gate> {
         lock(&self.gate)
     }
@@ -260,6 +274,7 @@ impl Gate {
     /// that broke together are not probed together.
     fn opened(&mut self, because: Trip, settings: &Settings, seed: u64, now: Instant) -> Change {
         self.epoch += 1;
+        self.because = Some(because);
         self.probing = false;
         self.proven = 0;
         let doubled = 1_u32.checked_shl(self.openings).unwrap_or(u32::MAX);

@@ -34,7 +34,8 @@ pub enum Leave {
     /// Only if its circuit lets a request through.
     #[default]
     Normal,
-    /// Also through an open circuit, because too few targets are left. Such a request counts as a probe when one
+    /// Also through an open circuit, or with a key that was refused, because too few targets are left. Through an
+    /// open circuit, such a request counts as a probe when one
     /// is due, and else says nothing about the target.
     Panic,
 }
@@ -88,10 +89,16 @@ impl Condition {
 
     /// What a router must know, with the times a request of this shape will take.
     pub fn facts(&self, shape: Shape, now: Instant) -> Facts {
-        let Times { first_token, total } = self.memory.measured().latency.predict(shape, now);
+        let times = self.memory.measured().latency.predict(shape, now);
+        let Times {
+            first_token,
+            total,
+            promising,
+        } = times;
         Facts {
             first_token,
             total,
+            promising,
             ..self.gate_facts(now)
         }
     }
@@ -115,6 +122,7 @@ impl Condition {
             capacity: memory.load.limit(),
             first_token: None,
             total: None,
+            promising: false,
             failure_rate,
             validity,
             cached_share,
@@ -167,8 +175,14 @@ impl Condition {
             let seats = self.memory.seats.usable(now);
             seats.map_err(|remaining| Shut::CoolingDown { remaining })
         };
+        let usable_now = match usable() {
+            Err(shut) if leave == Leave::Panic => {
+                return self.refused_seat(now).ok_or(shut);
+            }
+            usable => usable?,
+        };
         let mut soonest = Duration::MAX;
-        for seat in usable()? {
+        for seat in usable_now {
             match self.breakers[seat].admit(Leave::Normal, now) {
                 Ok(ticket) => return Ok((seat, ticket)),
                 Err(remaining) => soonest = soonest.min(remaining),
@@ -188,6 +202,15 @@ impl Condition {
             soonest
         };
         Err(Shut::Open { remaining })
+    }
+
+    /// A key that was refused of late, where no other is left: only asking shows whether it is good again.
+    fn refused_seat(&self, now: Instant) -> Option<(usize, Ticket)> {
+        let admit = |seat: usize| {
+            let ticket = self.breakers[seat].admit(Leave::Panic, now).ok()?;
+            Some((seat, ticket))
+        };
+        self.memory.seats.refused(now).find_map(admit)
     }
 
     /// The best circuit among the keys that may be used, and its share of failures; of all keys, where none may.
@@ -228,13 +251,14 @@ impl Condition {
     }
 
     pub(super) fn snapshot(&self, now: Instant) -> TargetState {
+        let circuit = |place: usize| {
+            let breaker = &self.breakers[place];
+            (breaker.state(now).0, breaker.opening())
+        };
         TargetState {
             target: self.memory.name.clone(),
             facts: self.gate_facts(now),
-            keys: self
-                .memory
-                .seats
-                .snapshot(|place| self.breakers[place].state(now).0, now),
+            keys: self.memory.seats.snapshot(circuit, now),
         }
     }
 }

@@ -16,7 +16,7 @@ use std::{
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{Change, allowance::Standing, chance};
+use super::{Change, Opening, allowance::Standing, chance};
 use crate::{
     facts::{Allowance, Circuit, millis},
     outcome::ErrorClass,
@@ -89,6 +89,9 @@ pub struct KeyState {
     pub credential: Option<Arc<str>>,
     /// The circuit of the target with this key.
     pub circuit: Circuit,
+    /// Its last opening, if it ever opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opening: Option<Opening>,
     /// For how much longer it is put aside.
     #[serde(
         rename = "aside_ms",
@@ -178,7 +181,7 @@ impl Seats {
         self.aside(now).map(|(remaining, _)| remaining)
     }
 
-    /// The same, with what the provider had answered.
+    /// The same with what the provider had said.
     pub(super) fn aside(&self, now: Instant) -> Option<(Duration, ErrorClass)> {
         let overloaded = lock(&self.overloaded).filter(|aside| aside.until > now);
         let mut soonest: Option<Aside> = None;
@@ -187,12 +190,28 @@ impl Seats {
                 soonest = None;
                 break;
             };
-            let sooner = soonest.filter(|one| one.until <= aside.until);
-            soonest = Some(sooner.unwrap_or(aside));
+            if soonest.is_none_or(|soonest| aside.until < soonest.until) {
+                soonest = Some(aside);
+            }
         }
-        let last = soonest.into_iter().chain(overloaded);
-        let last = last.max_by_key(|aside| aside.until)?;
-        Some((last.remaining(now), last.because))
+        let longest = soonest
+            .into_iter()
+            .chain(overloaded)
+            .max_by_key(|aside| aside.until);
+        longest.map(|aside| (aside.remaining(now), aside.because))
+    }
+
+    /// The seats that are aside because the key was refused, and not for a wait the provider asked for.
+    pub(super) fn refused(&self, now: Instant) -> impl Iterator<Item = usize> {
+        let refused = move |seat: &Seat| {
+            seat.aside(now).is_some_and(|aside| {
+                matches!(
+                    aside.because,
+                    ErrorClass::Auth | ErrorClass::Permission | ErrorClass::NotFound
+                )
+            })
+        };
+        (0..self.seats.len()).filter(move |&place| refused(&self.seats[place]))
     }
 
     /// The most that is left of the provider's rate limit at any usable key, 0 to 1.
@@ -279,18 +298,20 @@ impl Seats {
         })
     }
 
-    /// Every key with its circuit, which is `circuit` of its place.
+    /// Every key with its circuit and that one's last opening, which are those of its place.
     pub(super) fn snapshot(
         &self,
-        circuit: impl Fn(usize) -> Circuit,
+        circuit: impl Fn(usize) -> (Circuit, Option<Opening>),
         now: Instant,
     ) -> Vec<KeyState> {
         let overloaded = lock(&self.overloaded).filter(|aside| aside.until > now);
         let state = |(place, seat): (usize, &Seat)| {
             let aside = seat.aside(now).or(overloaded);
+            let (circuit, opening) = circuit(place);
             KeyState {
                 credential: seat.label.clone(),
-                circuit: circuit(place),
+                circuit,
+                opening,
                 aside: aside.map(|aside| aside.remaining(now)),
                 because: aside.map(|aside| aside.because),
                 headroom: lock(&seat.here)

@@ -196,7 +196,7 @@ fn a_lane_is_shared_by_the_targets_of_a_provider_and_a_seat_is_not() {
     ));
     assert!(choose(&other, now).is_err());
     assert_eq!(
-        other.snapshot(|_| Circuit::Closed, now)[0].because,
+        other.snapshot(|_| Default::default(), now)[0].because,
         Some(ErrorClass::Auth)
     );
     let later = now + REFUSED;

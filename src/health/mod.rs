@@ -29,8 +29,10 @@ mod learned;
 mod load;
 mod machine;
 mod memory;
+mod opening;
 mod permit;
 mod ratio;
+mod recent;
 mod registry;
 mod window;
 
@@ -41,6 +43,7 @@ pub use credential::KeyState;
 pub use latency::Shape;
 pub use learned::Learned;
 pub use load::Place;
+pub use opening::Opening;
 pub use permit::{Permit, Timing};
 pub use registry::Health;
 pub use window::Trip;

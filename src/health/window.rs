@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Settings;
@@ -36,7 +37,8 @@ struct Counts {
 }
 
 /// Why a circuit opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Trip {
     /// Too large a share of calls failed.
     FailureRate,

@@ -142,6 +142,15 @@ fn no_plan(reason: &NoPlan) -> Failure {
     let failure = Failure::new(class, sentence(reason));
     match reason {
         NoPlan::NoneQualifies(_) => failure.with_code("no_target_qualifies"),
+        // A limit of the provider's is told in the provider's word.
+        NoPlan::NobodyReady {
+            retry_after,
+            throttled: true,
+            ..
+        } => Failure {
+            retry_after: *retry_after,
+            ..failure
+        },
         NoPlan::NobodyReady { retry_after, .. } => Failure {
             retry_after: *retry_after,
             ..failure.with_code("no_target_ready")

@@ -14,7 +14,7 @@ use crate::{
     health::{Condition, Learned, Permit, Timing},
     limit::{self, Hold},
     outcome::{ErrorClass, Failure, Reason},
-    route::{NoPlan, Ordering, Plan},
+    route::{NoPlan, Plan, Strategy},
     telemetry::{Beginning, Cost, End, Metrics, Receipt},
 };
 
@@ -127,7 +127,7 @@ impl Books {
     }
 
     /// A candidate's turn came, but it cannot do what the request needs, or may not be asked any more.
-    pub(super) fn pass_over(&mut self, step: &Step, reason: Reason) {
+    pub(super) fn pass_over(&mut self, step: &Step<'_>, reason: Reason) {
         let Some(open) = &mut self.open else { return };
         open.receipt.pass_over(&step.candidate.name, reason);
         if reason == Reason::Busy {
@@ -138,7 +138,7 @@ impl Books {
     /// A provider is about to be asked.
     pub(super) fn begin(
         &mut self,
-        step: &Step,
+        step: &Step<'_>,
         beginning: Beginning,
         dropped: Vec<String>,
         permit: Permit,
@@ -259,12 +259,14 @@ impl Books {
         Refused::Exhausted(failure, summary)
     }
 
-    /// There is no plan; `head` and `seed` are what one was to be made from.
-    pub(super) fn no_plan(mut self, reason: NoPlan, head: Option<Ordering>, seed: u64) -> Refused {
-        if let (Some(open), Some(head)) = (&mut self.open, head) {
-            let strategy = Some(head.strategy.label());
-            let candidates = record_of::no_plan(&reason);
-            open.receipt.plan(head.route, strategy, seed, candidates);
+    /// Nobody can be asked: the record shows whom the route considered, and why not.
+    pub(super) fn no_plan(mut self, chosen: &Chosen<'_>, reason: NoPlan) -> Refused {
+        if let Some(open) = &mut self.open {
+            let (route, strategy) = chosen.heading().unzip();
+            let strategy = strategy.map(Strategy::label);
+            let candidates = record_of::refused(&reason);
+            open.receipt
+                .plan(route, strategy, chosen.seed(), candidates);
         }
         self.close_failed(match &reason {
             NoPlan::UnknownModel(_) => ErrorClass::NotFound,

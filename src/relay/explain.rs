@@ -9,10 +9,10 @@ use super::{Desk, Inquiry, planning::Chosen};
 use crate::{
     access::Caller,
     dialect::{Ask, Malformed, Work, openai::OpenAi},
-    facts,
+    facts::Facts,
     json::{self, Object},
     outcome::{ErrorClass, Reason},
-    route::{Hints, NoPlan, Ordering, Plan, Question, Subject, Verdict},
+    route::{Candidate, Hints, NoPlan, Plan, Question, Strategy, Subject, Verdict},
     telemetry::Surface,
 };
 
@@ -52,12 +52,12 @@ pub struct Shown {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<ErrorClass>,
     /// What it is known for.
-    pub facts: Facts,
+    pub facts: ShownFacts,
 }
 
 /// What a plan knows of a candidate.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Facts {
+pub struct ShownFacts {
     /// Its weight in its route.
     pub weight: u32,
     /// Whether its card lists the model.
@@ -76,11 +76,21 @@ pub struct Facts {
     pub score: Option<f64>,
     /// How it has behaved; of a gateway that does not run, nothing.
     #[serde(default)]
-    pub today: facts::Facts,
+    pub today: Facts,
 }
 
-fn shown(verdict: &Verdict, question: &Question<'_>, on: Option<ErrorClass>) -> Shown {
+/// What a plan is shown with.
+struct With<'a> {
+    question: &'a Question<'a>,
+    /// The predicted times, of those too whose times the plan did not ask for.
+    times: &'a dyn Fn(&Candidate) -> Facts,
+}
+
+fn shown(verdict: &Verdict, with: &With<'_>, on: Option<ErrorClass>) -> Shown {
     let candidate = &verdict.candidate;
+    let Facts {
+        first_token, total, ..
+    } = (with.times)(candidate);
     let model = candidate.target.facts.as_deref();
     let price = model.and_then(|model| model.price.as_ref());
     Shown {
@@ -88,15 +98,19 @@ fn shown(verdict: &Verdict, question: &Question<'_>, on: Option<ErrorClass>) -> 
         kept: verdict.kept,
         reason: verdict.reason,
         on,
-        facts: Facts {
+        facts: ShownFacts {
             weight: candidate.weight,
             listed: model.is_some(),
             context: model.and_then(|model| model.context),
             input_price: price.map(|price| price.input.into()),
             output_price: price.and_then(|price| price.output).map(Into::into),
-            expected_cost: candidate.expected_cost(question),
+            expected_cost: candidate.expected_cost(with.question),
             score: verdict.score,
-            today: candidate.facts,
+            today: Facts {
+                first_token,
+                total,
+                ..candidate.facts
+            },
         },
     }
 }
@@ -122,14 +136,17 @@ pub fn explain(
         hints,
         seed,
     };
-    let chosen = Chosen::by(&desk.rules, &inquiry);
+    let chosen = Chosen::by(desk, &inquiry);
     let rule = chosen.rule.map(|rule| rule.name.clone());
-    let explained = chosen.plan(desk, Instant::now(), |question, plan| match plan {
-        Ok(plan) => planned(&ask.outline.model, question, plan),
-        Err(reason) => {
-            let head = chosen.ordering(desk, &reason);
-            refused(&ask.outline.model, question, head, &reason)
-        }
+    let heading = chosen.heading();
+    let (now, shape) = (Instant::now(), chosen.shape());
+    let times = |candidate: &Candidate| desk.condition(chosen.lasting, candidate).facts(shape, now);
+    let explained = chosen.plan(now, |question, plan| {
+        let with = With {
+            question,
+            times: &times,
+        };
+        explained(&ask.outline.model, &with, heading, plan)
     });
     Ok(Explained { rule, ..explained })
 }
@@ -152,41 +169,45 @@ fn ask(body: &[u8]) -> Result<Ask, Malformed> {
     })
 }
 
-fn planned(model: &str, question: &Question<'_>, plan: Plan) -> Explained {
-    let usual = plan.verdicts().iter().map(|it| shown(it, question, None));
-    let on = plan.listed().flat_map(|(class, verdicts)| {
-        verdicts
-            .iter()
-            .map(move |it| shown(it, question, Some(class)))
-    });
-    Explained {
-        model: model.to_owned(),
-        rule: None,
-        candidates: usual.chain(on).collect(),
-        route: plan.route,
-        strategy: Some(plan.strategy.label().to_owned()),
-        seed: question.seed,
-        attempts: Some(plan.retry.attempts),
-        error: None,
-    }
-}
-
-fn refused(
+fn explained(
     model: &str,
-    question: &Question<'_>,
-    head: Option<Ordering>,
-    reason: &NoPlan,
+    with: &With<'_>,
+    heading: Option<(Arc<str>, Strategy)>,
+    planned: Result<Plan, NoPlan>,
 ) -> Explained {
-    let verdicts = reason.verdicts().iter();
-    let strategy = head.as_ref().map(|head| head.strategy.label().to_owned());
-    Explained {
-        model: model.to_owned(),
-        rule: None,
-        route: head.and_then(|head| head.route),
-        strategy,
-        seed: question.seed,
-        attempts: None,
-        candidates: verdicts.map(|it| shown(it, question, None)).collect(),
-        error: Some(reason.to_string()),
+    let model = model.to_owned();
+    let seed = with.question.seed;
+    let (route, strategy) = heading.unzip();
+    match planned {
+        Ok(plan) => {
+            let usual = plan.verdicts().iter().map(|it| shown(it, with, None));
+            let on = plan.listed().flat_map(|(class, verdicts)| {
+                verdicts.iter().map(move |it| shown(it, with, Some(class)))
+            });
+            Explained {
+                model,
+                rule: None,
+                candidates: usual.chain(on).collect(),
+                route,
+                strategy: Some(plan.strategy.label().to_owned()),
+                seed,
+                attempts: Some(plan.retry.attempts),
+                error: None,
+            }
+        }
+        Err(reason) => Explained {
+            model,
+            rule: None,
+            route,
+            strategy: strategy.map(|strategy| strategy.label().to_owned()),
+            seed,
+            attempts: None,
+            candidates: reason
+                .verdicts()
+                .iter()
+                .map(|it| shown(it, with, None))
+                .collect(),
+            error: Some(reason.to_string()),
+        },
     }
 }

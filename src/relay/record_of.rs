@@ -6,12 +6,6 @@ use crate::{
     telemetry::record,
 };
 
-/// Everybody who was considered for a plan that is none.
-pub(super) fn no_plan(reason: &NoPlan) -> Vec<record::Candidate> {
-    let verdicts = reason.verdicts().iter();
-    verdicts.map(|verdict| candidate(verdict, None)).collect()
-}
-
 /// Every candidate with its reason and its facts; behind them those of `fallback_on`.
 pub(super) fn plan(plan: &Plan) -> Vec<record::Candidate> {
     let usual = plan
@@ -22,6 +16,12 @@ pub(super) fn plan(plan: &Plan) -> Vec<record::Candidate> {
         .listed()
         .flat_map(|(class, verdicts)| verdicts.iter().map(move |it| candidate(it, Some(class))));
     usual.chain(on).collect()
+}
+
+/// Everybody who was considered in vain.
+pub(super) fn refused(reason: &NoPlan) -> Vec<record::Candidate> {
+    let verdicts = reason.verdicts().iter();
+    verdicts.map(|verdict| candidate(verdict, None)).collect()
 }
 
 fn candidate(verdict: &Verdict, on: Option<ErrorClass>) -> record::Candidate {

@@ -140,6 +140,11 @@ impl Candidate {
         share.clamp(LEAST_SUCCESS, 1.0)
     }
 
+    /// Whether what was measured of it may be over: it was not asked of late, or its newest answers say otherwise.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.facts.promising || self.is_long_idle()
+    }
+
     /// Whether it was asked before, but not of late.
     pub(super) fn is_long_idle(&self) -> bool {
         self.facts.idle.is_some_and(|idle| idle > LONG_IDLE)

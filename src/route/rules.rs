@@ -148,6 +148,11 @@ impl Rules {
         self.rules.is_empty()
     }
 
+    /// The names of all of them, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| &*rule.choice.name)
+    }
+
     /// The choice of the first rule that is true of a request, and the rules before it that could not be tested.
     pub fn choose(&self, subject: &Subject<'_>) -> (Option<&Choice>, Vec<Erring>) {
         let mut erring = Vec::new();

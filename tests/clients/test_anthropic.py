@@ -176,7 +176,7 @@ def refused(client, kind, **options):
         (anthropic.BadRequestError, 400, "invalid_request_error", {"messages": [{"role": "wizard", "content": ""}]}),
         (anthropic.BadRequestError, 400, "invalid_request_error", {"messages": user("[[sim fault=context_length]]")}),
         (anthropic.AuthenticationError, 401, "authentication_error", {"messages": user("[[sim fault=auth]]")}),
-        (anthropic.RateLimitError, 429, "rate_limit_error", {"messages": user("[[sim fault=rate_limit]]")}),
+        (anthropic.RateLimitError, 429, "rate_limit_error", {"model": "limited", "messages": user("[[sim fault=rate_limit]]")}),
         (anthropic.InternalServerError, 500, "api_error", {"messages": user("[[sim fault=server_error]]")}),
         (anthropic.InternalServerError, 529, "overloaded_error", {"messages": user("[[sim fault=overloaded]]")}),
     ],

@@ -204,6 +204,8 @@ def test_a_client_that_leaves_stops_the_provider_behind_litellm(gateway, gpt, pr
 def test_litellms_errors_have_their_class_and_fall_back(
     front, gpt, claude, request_id, provider, stream, name, end, kind, claude_kind
 ):
+    if stream:
+        name += "-streamed"  # a target that was limited rests, so each has its own
     with pytest.raises(kind):
         gpt_turn(gpt, stream, model=f"{provider}-{name}", messages=user("hello"), extra_headers={"x-request-id": request_id})
     attempts = front.record(request_id)["attempts"]

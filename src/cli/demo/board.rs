@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use super::watch::Watch;
 use crate::{
     catalog::NanoDollars,
     telemetry::{Cost, End, Record},
@@ -35,6 +36,8 @@ pub(super) struct Board {
     pub(super) spent: NanoDollars,
     /// By target.
     pub(super) targets: BTreeMap<String, Tally>,
+    /// How the targets are.
+    pub(super) watch: Watch,
     /// The last requests, newest last.
     pub(super) recent: VecDeque<Arc<Record>>,
 }
@@ -106,7 +109,8 @@ impl Tally {
     }
 }
 
-fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
+/// Puts `item` at the end of a queue that holds `most`.
+pub(super) fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
     if queue.len() == most {
         queue.pop_front();
     }

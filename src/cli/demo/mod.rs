@@ -1,13 +1,16 @@
 //! `waypost demo`: the gateway on simulated providers, with traffic and a live view of where it goes and why.
 //!
 //! Nothing here is special to the gateway: it serves an embedded configuration as `serve` would, the traffic
-//! comes over HTTP, and what is shown is read from the ledger's records.
+//! comes over HTTP, and what is shown is read from the ledger's records and from how the targets are.
 
 mod board;
 mod line;
 mod screen;
+mod state;
 mod table;
 mod traffic;
+mod watch;
+mod way;
 
 #[cfg(test)]
 mod tests;
@@ -76,7 +79,7 @@ async fn demonstrate(options: Options) -> Result<(), Failed> {
         let greeting = greeting(&url, &address(started.admin));
         let board = Board::of(targets(&started.hall));
         // Whatever ended the view (an ended reader included), it is time to go.
-        let _ = screen::show(&started.hall.ledger, board, &greeting, &stop).await;
+        let _ = screen::show(&started.hall, board, &greeting, &stop).await;
         stop.cancel();
         if let Some(traffic) = traffic {
             let _ = traffic.await;

@@ -1,4 +1,4 @@
-//! Showing the board as it changes: redrawn in place on a terminal, one line for each request elsewhere.
+//! Showing the board as it changes: redrawn in place on a terminal, a line for each request and event elsewhere.
 //!
 //! Output that nobody reads any more (`waypost demo | head`) ends the demo quietly.
 
@@ -16,7 +16,7 @@ use super::{
     line::Line,
     table::{self, View},
 };
-use crate::{cli::style, telemetry::Ledger};
+use crate::{cli::style, http::Hall, relay};
 
 /// Time between two drawings.
 const REDRAW: Duration = Duration::from_millis(500);
@@ -36,15 +36,15 @@ const CLEAR_SCREEN: &str = "\x1b[2J\x1b[H";
 const CLEAR_LINE: &str = "\x1b[K";
 const CLEAR_BELOW: &str = "\x1b[J";
 
-/// Shows what the ledger takes in, below `greeting`, until `stop` or until nobody reads it any more.
+/// Shows what the ledger takes in and how the targets are, below `greeting`, until `stop` or until nobody reads it any more.
 pub(super) async fn show(
-    ledger: &Ledger,
+    hall: &Hall,
     board: Board,
     greeting: &[Line],
     stop: &CancellationToken,
 ) -> io::Result<()> {
     let news = News {
-        ledger,
+        hall,
         seen: 0,
         board,
     };
@@ -57,15 +57,21 @@ pub(super) async fn show(
 
 /// The board, and how much of the ledger is on it.
 struct News<'a> {
-    ledger: &'a Ledger,
+    hall: &'a Hall,
     seen: u64,
     board: Board,
 }
 
 impl News<'_> {
+    /// Looks how the targets are; returns how many of the board's events are new.
+    fn look(&mut self) -> usize {
+        let states = relay::targets(&self.hall.face().desk);
+        self.board.watch.look(states, jiff::Timestamp::now())
+    }
+
     /// Counts new records; returns how many of the board's recent ones are new.
     fn take(&mut self) -> usize {
-        let (records, taken) = self.ledger.recent(usize::MAX);
+        let (records, taken) = self.hall.ledger.recent(usize::MAX);
         let new = usize::try_from(taken - self.seen).unwrap_or(usize::MAX);
         self.seen = taken;
         let skip = records.len().saturating_sub(new);
@@ -83,9 +89,13 @@ async fn print(mut news: News<'_>, greeting: &[Line], stop: &CancellationToken) 
     }
     writeln!(io::stdout())?;
     loop {
-        let new = news.take();
-        let recent = &news.board.recent;
+        let (new, happened) = (news.take(), news.look());
+        let (recent, events) = (&news.board.recent, &news.board.watch.events);
         let mut lines = String::new();
+        for event in events.iter().skip(events.len() - happened) {
+            lines += &table::event_line(event, &view);
+            lines.push('\n');
+        }
         for record in recent.iter().skip(recent.len() - new) {
             lines += &table::request_line(record, &view);
             lines.push('\n');
@@ -104,6 +114,7 @@ async fn redraw(mut news: News<'_>, greeting: &[Line], stop: &CancellationToken)
     let mut drawn = 0;
     loop {
         news.take();
+        news.look();
         let view = view();
         let mut frame = String::new();
         let new_size = Some((view.width, view.height));

@@ -6,11 +6,13 @@ use owo_colors::Style;
 use super::{
     board::{Board, Tally},
     line::Line,
+    state,
+    watch::Event,
+    way::way,
 };
 use crate::{
     catalog::NanoDollars,
-    outcome::{AttemptKind, Reason},
-    telemetry::{Attempt, Cost, End, Record},
+    telemetry::{Cost, Record},
 };
 
 /// How the board is looked at.
@@ -26,46 +28,87 @@ pub(super) struct View {
 }
 
 /// Columns of the share bar.
-const BAR: usize = 16;
+const BAR: usize = 10;
 
 /// Requests shown where there is room.
 const MOST_RECENT: usize = 12;
 
-/// Lines beside those of targets and requests: totals, headings, gaps, the cursor.
+/// Events shown where there is room.
+const MOST_EVENTS: usize = 4;
+
+/// Lines beside those of targets, events and requests: totals, headings, gaps, the cursor.
 const FRAME: usize = 6;
+
+/// The same of events: a heading and a gap.
+const EVENTS_FRAME: usize = 2;
+
+/// Requests that are worth more room than events.
+const FEW: usize = 4;
 
 /// Columns of a request's line beside its way.
 const BESIDE_WAY: usize = 46;
 
-/// Draws totals, targets and the last requests: lines that fit the view, each with a newline. The view's last
-/// line stays free, for the cursor.
+/// Draws totals, targets, the last events and the last requests: lines that fit the view, each with a newline. The
+/// view's last line stays free, for the cursor.
 pub(super) fn draw(board: &Board, view: &View) -> String {
     let mut lines = vec![totals(board), Line::default()];
-    let heading = |text: String| Line::default().then(text, bold());
-    lines.push(heading(format!(
-        "{:<16} {:<21} {:>7} {:>7} {:>12} {:>12}",
-        "TARGET", "SHARE OF ANSWERS", "TRIED", "ERRORS", "FIRST TOKEN", "COST"
-    )));
-    for (name, tally) in &board.targets {
-        lines.push(target(name, tally, board.delivered));
-    }
+    lines.extend(targets(board));
     lines.push(Line::default());
-    let way = view.width.saturating_sub(BESIDE_WAY).max(16);
-    lines.push(heading(format!(
-        "{:<8} {:<8} {:<way$} {:>11} {:>5} {:>9}",
-        "TIME", "MODEL", "WAY IT TOOK", "TOKENS", "MS", "COST"
-    )));
-    let room = view
-        .height
-        .saturating_sub(FRAME + board.targets.len())
-        .clamp(1, MOST_RECENT);
-    for record in board.recent.iter().rev().take(room) {
-        lines.push(request(record, &view.zone, way));
-    }
+    let room = view.height.saturating_sub(FRAME + board.targets.len());
+    let events = events(board, view, room);
+    let room = room.saturating_sub(events.len());
+    lines.extend(events);
+    lines.extend(requests(board, view, room.clamp(1, MOST_RECENT)));
     let lines = lines.into_iter().take(view.height.saturating_sub(1));
     lines
         .map(|line| line.at_most(view.width).render(view.colour) + "\n")
         .collect()
+}
+
+fn targets(board: &Board) -> Vec<Line> {
+    let mut lines = vec![heading(format!(
+        "{:<13} {:<15} {:>5} {:>6} {:>7} {:>9}  {}",
+        "TARGET", "ANSWERS", "TRIED", "ERRORS", "FIRST", "COST", "CIRCUIT"
+    ))];
+    for (name, tally) in &board.targets {
+        let circuit = state::circuit(board.watch.state(name));
+        lines.push(target(name, tally, board.delivered).join(circuit));
+    }
+    lines
+}
+
+/// The last events with their heading and a gap, newest first; nothing where there is no room, or no event.
+fn events(board: &Board, view: &View, room: usize) -> Vec<Line> {
+    let events = &board.watch.events;
+    let most = room.saturating_sub(FEW + EVENTS_FRAME).min(MOST_EVENTS);
+    if most == 0 || events.is_empty() {
+        return Vec::new();
+    }
+    let newest = events.iter().rev().take(most);
+    let mut lines = vec![heading("EVENTS".to_owned())];
+    lines.extend(newest.map(|event| state::event(event, &view.zone)));
+    lines.push(Line::default());
+    lines
+}
+
+fn requests(board: &Board, view: &View, most: usize) -> Vec<Line> {
+    let way = view.width.saturating_sub(BESIDE_WAY).max(16);
+    let mut lines = vec![heading(format!(
+        "{:<8} {:<8} {:<way$} {:>11} {:>5} {:>9}",
+        "TIME", "MODEL", "WAY IT TOOK", "TOKENS", "MS", "COST"
+    ))];
+    let newest = board.recent.iter().rev().take(most);
+    lines.extend(newest.map(|record| request(record, &view.zone, way)));
+    lines
+}
+
+fn heading(text: String) -> Line {
+    Line::default().then(text, Style::new().bold())
+}
+
+/// One event on a line of any length.
+pub(super) fn event_line(event: &Event, view: &View) -> String {
+    state::event(event, &view.zone).render(view.colour)
 }
 
 /// One finished request on a line of any length.
@@ -106,14 +149,14 @@ fn target(name: &str, tally: &Tally, delivered: u64) -> Line {
         .map_or("-".to_owned(), |time| format!("{} ms", time.as_millis()));
     Line::default()
         .plain(name)
-        .exactly(16)
+        .exactly(13)
         .plain(" ")
         .then("█".repeat(filled), Style::new().cyan())
         .then("·".repeat(BAR - filled.min(BAR)), Style::new().dimmed())
         .plain(format!("{:>4.0}%", share * 100.0))
-        .plain(format!(" {:>7} ", tally.attempts))
-        .then(format!("{:>7}", tally.errors), errors)
-        .plain(format!(" {first_token:>12} {:>12}", money(tally.cost, 6)))
+        .plain(format!(" {:>5} ", tally.attempts))
+        .then(format!("{:>6}", tally.errors), errors)
+        .plain(format!(" {first_token:>7} {:>9}  ", money(tally.cost, 6)))
 }
 
 fn request(record: &Record, zone: &TimeZone, columns: usize) -> Line {
@@ -143,61 +186,9 @@ fn request(record: &Record, zone: &TimeZone, columns: usize) -> Line {
         .plain(format!(" {tokens:>11} {total:>5} {cost:>9}"))
 }
 
-/// The way a request took: each target it asked, what came of it, and why a target was asked at all.
-fn way(record: &Record) -> Line {
-    let mut line = Line::default();
-    for (at, attempt) in record.attempts.iter().enumerate() {
-        if at > 0 {
-            line = line.then(" → ", Style::new().dimmed());
-        }
-        line = step(line.plain(&*attempt.target), attempt, record);
-    }
-    if record.attempts.is_empty() {
-        line = line.then(format!("✗ {}", record.end.label()), Style::new().red());
-    }
-    line
-}
-
-fn step(line: Line, attempt: &Attempt, record: &Record) -> Line {
-    let line = match attempt.end {
-        End::Delivered => line.then(" ✓", Style::new().green().bold()),
-        End::Open | End::Failed(_) | End::Abandoned => {
-            line.then(format!(" ✗ {}", attempt.end.label()), Style::new().red())
-        }
-    };
-    let began = attempt.first_token.is_some() && attempt.end != End::Delivered;
-    match reason(attempt, record).filter(|_| !began) {
-        // The commit point: what the caller has read cannot be taken back.
-        None if began => line.then(" mid-answer", Style::new().red()),
-        None => line,
-        Some(reason) => line.then(format!(" {reason}"), Style::new().dimmed()),
-    }
-}
-
-/// Why this target was asked, where that is not plain from the order.
-fn reason(attempt: &Attempt, record: &Record) -> Option<&'static str> {
-    if attempt.kind == AttemptKind::Retry {
-        return Some("again");
-    }
-    let candidates = &mut record.candidates.iter();
-    let reason = candidates
-        .find(|candidate| candidate.kept && candidate.target == attempt.target)?
-        .reason;
-    match reason {
-        Reason::WeightDrawn => Some("drawn"),
-        Reason::Fallback => Some("fallback"),
-        Reason::Direct => Some("direct"),
-        _ => None,
-    }
-}
-
 /// Dollars with so many decimals, rounded down.
 fn money(amount: NanoDollars, decimals: usize) -> String {
     let (dollars, rest) = (amount.0 / 1_000_000_000, amount.0 % 1_000_000_000);
     let digits = format!("{rest:09}");
     format!("${dollars}.{digits:.decimals$}")
-}
-
-fn bold() -> Style {
-    Style::new().bold()
 }

@@ -1,5 +1,7 @@
 //! The board by tables, the drawing by a picture, and the demo itself on free ports.
 
+mod states;
+
 use std::{sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
@@ -15,6 +17,8 @@ use super::{
 use crate::{
     catalog::NanoDollars,
     chat::Usage,
+    facts::{Circuit, Facts},
+    health::{KeyState, Opening, TargetState, Trip},
     outcome::{AttemptKind, ErrorClass, Reason},
     telemetry::{Attempt, Cost, End, Record, Surface, record::Candidate},
 };
@@ -89,6 +93,36 @@ fn fell_over() -> Record {
         attempt("flaky/chat", OVERLOADED),
         attempt("steady/chat", End::Delivered),
     ])
+}
+
+const OPEN: Circuit = Circuit::Open {
+    remaining: Duration::from_millis(2_400),
+    failure_rate: 1.0,
+};
+
+/// How `flaky/chat` is, whose circuit has opened so often.
+fn flaky(circuit: Circuit, times: u64) -> TargetState {
+    let opening = Opening {
+        because: Trip::Consecutive,
+        failure_rate: 1.0,
+        consecutive: 3,
+        times,
+    };
+    TargetState {
+        target: "flaky/chat".into(),
+        facts: Facts {
+            circuit,
+            ..Facts::default()
+        },
+        keys: vec![KeyState {
+            credential: None,
+            circuit,
+            opening: (times > 0).then_some(opening),
+            aside: None,
+            because: None,
+            headroom: None,
+        }],
+    }
 }
 
 fn board(records: impl IntoIterator<Item = Record>) -> Board {
@@ -184,30 +218,41 @@ fn stays_small_whatever_callers_invent() {
 
 #[test]
 fn draws_the_board() {
-    let board = board([
+    let mut board = board([
         delivered("steady/chat"),
         record(vec![attempt("flaky/chat", OVERLOADED)]),
         delivered("flaky/chat"),
         fell_over(),
     ]);
+    let noon = jiff::Timestamp::from_second(43_200).unwrap();
+    board.watch.look(vec![flaky(OPEN, 1)], noon);
     let expected = "\
 4 requests   3 delivered   1 of them fell over   1 failed   $0.0037 spent
 
-TARGET           SHARE OF ANSWERS        TRIED  ERRORS  FIRST TOKEN         COST
-flaky/chat       █████···········  33%       3       2       100 ms    $0.001234
-steady/chat      ███████████·····  67%       2       0       100 ms    $0.002469
+TARGET        ANSWERS         TRIED ERRORS   FIRST      COST  CIRCUIT
+flaky/chat    ███·······  33%     3      2  100 ms $0.001234  open for 3 s: 3 failures in a row
+steady/chat   ███████···  67%     2      0  100 ms $0.002469  -
 
-TIME     MODEL    WAY IT TOOK                                       TOKENS    MS      COST
-00:00:01 chat     flaky/chat ✗ overloaded → steady/chat ✓           12→345  1500 $0.001234
-00:00:01 chat     flaky/chat ✓                                      12→345  1500 $0.001234
-00:00:01 chat     flaky/chat ✗ overloaded                                   1500
+EVENTS
+12:00:00 flaky/chat ejected: 3 failures in a row, probed in 3 s
+
+TIME     MODEL    WAY IT TOOK                                             TOKENS    MS      COST
+00:00:01 chat     flaky/chat ✗ overloaded → steady/chat ✓                 12→345  1500 $0.001234
+00:00:01 chat     flaky/chat ✓                                            12→345  1500 $0.001234
+00:00:01 chat     flaky/chat ✗ overloaded                                         1500
+00:00:01 chat     steady/chat ✓                                           12→345  1500 $0.001234
 ";
-    assert_eq!(draw(&board, &view(90, 11)), expected);
+    assert_eq!(draw(&board, &view(96, 15)), expected);
 }
 
 #[test]
 fn no_drawing_is_larger_than_its_view() {
-    let board = board((0..20).map(|_| fell_over()));
+    let mut board = board((0..20).map(|_| fell_over()));
+    for times in 1..20 {
+        board
+            .watch
+            .look(vec![flaky(OPEN, times)], jiff::Timestamp::UNIX_EPOCH);
+    }
     for (width, height) in [(0, 0), (1, 1), (20, 5), (79, 24), (200, 60)] {
         let drawn = draw(&board, &view(width, height));
         let widest = drawn.lines().map(|line| line.chars().count()).max();
@@ -238,6 +283,7 @@ fn tells_the_way_and_why() {
     check(&reasoned(Reason::ListOrder), "steady/chat ✓  ");
     check(&reasoned(Reason::WeightDrawn), "steady/chat ✓ drawn");
     check(&reasoned(Reason::Fallback), "steady/chat ✓ fallback");
+    check(&reasoned(Reason::Cheapest), "steady/chat ✓ cheapest");
     check(&record(vec![]), "✗ not_found");
     let mut cut = record(vec![attempt(
         "flaky/chat",
@@ -248,6 +294,47 @@ fn tells_the_way_and_why() {
     let mut retried = fell_over();
     retried.attempts[1].kind = AttemptKind::Retry;
     check(&retried, "steady/chat ✓ again");
+    retried.attempts[1].kind = AttemptKind::Probe;
+    check(&retried, "steady/chat ✓ probe");
+    let mut ruled = delivered("steady/chat");
+    ruled.rule = Some("json".into());
+    check(&ruled, "rule json · steady/chat ✓");
+    let mut invalid = fell_over();
+    invalid.attempts[0].end = End::Failed(ErrorClass::InvalidAnswer);
+    invalid.attempts[0].verdict = Some("off_schema");
+    check(&invalid, "flaky/chat ✗ invalid: off_schema → steady/chat ✓");
+}
+
+#[test]
+fn tells_who_was_not_asked_and_why() {
+    let left_out = |reason, kept| {
+        let mut record = delivered("steady/chat");
+        record.candidates.push(Candidate {
+            target: "flaky/chat".into(),
+            kept,
+            reason,
+            on: None,
+            facts: Facts::default(),
+            score: None,
+        });
+        request_line(&record, &view(80, 24))
+    };
+    let check = |reason, kept, told: &str| {
+        let line = left_out(reason, kept);
+        assert!(line.contains(told), "{line} has no {told}");
+    };
+    check(
+        Reason::CircuitOpen,
+        false,
+        "steady/chat ✓, flaky/chat circuit_open",
+    );
+    check(
+        Reason::SlowStart,
+        true,
+        "steady/chat ✓, flaky/chat slow_start",
+    );
+    check(Reason::LacksAbility, false, "steady/chat ✓  ");
+    check(Reason::ListOrder, true, "steady/chat ✓  ");
 }
 
 #[tokio::test]
@@ -276,10 +363,14 @@ async fn routes_and_falls_over_within_its_first_requests() {
     assert!(board.delivered > board.failed, "{board:?}");
     assert!(board.fell_over >= 2, "{board:?}");
     assert!(board.spent > NanoDollars(0));
-    for route in ["chat", "canary", "extract", "tools", "embed"] {
+    for route in ["chat", "canary", "auto", "extract", "tools", "embed"] {
         let named = |record: &&Arc<Record>| record.route.as_deref() == Some(route);
         assert!(records.iter().any(|record| named(&record)), "{route}");
     }
     let mut kinds = records.iter().flat_map(|record| &record.attempts);
     assert!(kinds.any(|attempt| attempt.kind == AttemptKind::Fallback));
+    let invalid = End::Failed(ErrorClass::InvalidAnswer);
+    let mut attempts = records.iter().flat_map(|record| &record.attempts);
+    assert!(attempts.any(|attempt| attempt.end == invalid));
+    assert!(records.iter().any(|record| record.rule.is_some()));
 }

@@ -36,11 +36,14 @@ pub(super) async fn send(plan: Plan) -> reqwest::Result<()> {
     let mut dice = SmallRng::seed_from_u64(plan.seed);
     let mut callers = JoinSet::new();
     for _ in 0..plan.count {
-        let (path, body) = question(&mut dice);
-        let request = client
+        let Question { path, tool, body } = question(&mut dice);
+        let mut request = client
             .post(format!("{}{path}", plan.url))
             .header("content-type", "application/json")
             .body(body);
+        if let Some(tool) = tool {
+            request = request.header("x-waypost-tool", tool);
+        }
         let Ok(permit) = room.clone().acquire_owned().await else {
             break;
         };
@@ -65,19 +68,49 @@ async fn read(request: reqwest::RequestBuilder) {
     while let Ok(Some(_)) = response.chunk().await {}
 }
 
-/// Path and body of one request.
-fn question(dice: &mut SmallRng) -> (&'static str, String) {
-    const CHAT: &str = "/v1/chat/completions";
+/// One request to be sent.
+#[derive(Debug, PartialEq)]
+struct Question {
+    path: &'static str,
+    /// The tool it is asked for.
+    tool: Option<&'static str>,
+    body: String,
+}
+
+fn question(dice: &mut SmallRng) -> Question {
     let asked = ask(dice);
-    match dice.random_range(0..20) {
-        0..5 => (CHAT, chat("chat", &asked, true, "")),
-        5..8 => (CHAT, chat("chat", &asked, false, "")),
-        8..12 => (CHAT, chat("canary", &asked, true, "")),
-        12..14 => (CHAT, chat("extract", &asked, false, SCHEMA)),
-        14..18 => (CHAT, chat("tools", TOOLS_ASKED, true, TOOLS)),
+    let body = match dice.random_range(0..20) {
+        0..4 => chat("chat", &asked, true, ""),
+        4..6 => chat("chat", &asked, false, ""),
+        6..8 => chat("canary", &asked, true, ""),
+        8..10 => chat("auto", &asked, true, ""),
+        10..12 => chat("auto", &asked, false, SCHEMA),
+        12..14 => chat("extract", &asked, true, SCHEMA),
+        14..16 => chat("auto", TOOLS_ASKED, true, TOOLS),
+        16..17 => chat("tools", TOOLS_ASKED, false, TOOLS),
+        17..18 => {
+            return Question {
+                tool: Some("draft_reply"),
+                ..Question::chat(chat("auto", &asked, true, ""))
+            };
+        }
         _ => {
-            let body = format!(r#"{{"model":"embed","input":["{asked}","{}"]}}"#, ask(dice));
-            ("/v1/embeddings", body)
+            return Question {
+                path: "/v1/embeddings",
+                tool: None,
+                body: format!(r#"{{"model":"embed","input":["{asked}","{}"]}}"#, ask(dice)),
+            };
+        }
+    };
+    Question::chat(body)
+}
+
+impl Question {
+    fn chat(body: String) -> Self {
+        Self {
+            path: "/v1/chat/completions",
+            tool: None,
+            body,
         }
     }
 }
@@ -127,16 +160,17 @@ mod tests {
     fn asks_the_same_of_every_route_at_every_run() {
         let asked = |seed| {
             let mut dice = SmallRng::seed_from_u64(seed);
-            (0..60).map(|_| question(&mut dice)).collect::<Vec<_>>()
+            (0..120).map(|_| question(&mut dice)).collect::<Vec<_>>()
         };
         assert_eq!(asked(1), asked(1));
         assert_ne!(asked(1), asked(2));
-        for model in ["chat", "canary", "extract", "tools", "embed"] {
+        for model in ["chat", "canary", "auto", "extract", "tools", "embed"] {
             let names = format!(r#""model":"{model}""#);
-            assert!(asked(1).iter().any(|(_, body)| body.contains(&names)));
+            assert!(asked(1).iter().any(|asked| asked.body.contains(&names)));
         }
-        for (_, body) in asked(1) {
-            serde_json::from_str::<serde_json::Value>(&body).unwrap();
+        assert!(asked(1).iter().any(|asked| asked.tool.is_some()));
+        for asked in asked(1) {
+            serde_json::from_str::<serde_json::Value>(&asked.body).unwrap();
         }
     }
 }

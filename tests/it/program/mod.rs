@@ -206,7 +206,7 @@ fn explain_shows_the_plan_and_calls_nobody() {
         "{out}"
     );
     assert!(
-        out.contains("s/fast") && out.contains("s/other") && out.contains("in $1 out $2"),
+        out.contains("s/fast") && out.contains("s/other") && out.contains("weight_drawn"),
         "{out}"
     );
 
@@ -230,6 +230,20 @@ fn explain_shows_the_plan_and_calls_nobody() {
         assert_eq!(code, 2);
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn the_page_shows_what_explain_prints() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let page = std::fs::read_to_string(format!("{root}/docs/operating.md")).unwrap();
+    let body = r#"{"model":"canary"}"#;
+    let example =
+        format!("$ echo '{body}' | waypost explain --config config/demo.yaml --request -\n");
+    let mut explain = program(Path::new(root));
+    explain.args(["explain", "--config", "config/demo.yaml", "--request", "-"]);
+    let (code, out, error) = feed(&mut explain, body);
+    assert_eq!(code, 0, "{error}");
+    assert!(page.contains(&(example + &out + "```")), "{out}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Metrics: what really happened, and no names that callers invent.
 
 mod records;
+mod rules;
 
 use waypost::telemetry::End;
 

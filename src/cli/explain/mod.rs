@@ -1,4 +1,6 @@
-//! `waypost explain`.
+//! `waypost explain`: where a request would go, by a file's configuration or by a running gateway.
+
+mod table;
 
 use std::{io::Read, sync::Arc, time::Duration};
 
@@ -9,7 +11,7 @@ use super::{ConfigOption, Outcome, say, serve::block_on, source};
 use crate::{
     access::Access,
     http,
-    relay::{self, Desk, Explained, Shown},
+    relay::{self, Desk, Explained},
     upstream::{self, Upstream},
 };
 
@@ -46,7 +48,7 @@ pub(super) struct Options {
     #[arg(long)]
     json: bool,
     /// The chance to draw with: the same seed gives the same plan.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, conflicts_with = "url")]
     seed: u64,
 }
 
@@ -84,13 +86,13 @@ fn plan(options: &Options, body: &[u8]) -> Result<Explained, Outcome> {
     let operator = Access::open()
         .identify(None)
         .map_err(|denied| Outcome::Failed(denied.to_string()))?;
-    let desk = Desk {
-        router: wired.router.clone(),
-        rules: wired.rules.clone(),
-        upstream: Arc::new(Upstream::new(upstream::Settings::default())),
-        health: Arc::default(),
-        schemas: Arc::default(),
-    };
+    let desk = Desk::new(
+        wired.router.clone(),
+        wired.rules.clone(),
+        Arc::new(Upstream::new(upstream::Settings::default())),
+        Arc::default(),
+        Arc::default(),
+    );
     let mut headers = HeaderMap::new();
     if let Some(tool) = &options.tool {
         let tool = HeaderValue::from_str(tool)
@@ -142,63 +144,7 @@ fn show(explained: &Explained, json: bool) -> Outcome {
     if json {
         return say::json(explained, verdict(explained));
     }
-    let widest = |of: fn(&Shown) -> usize| explained.candidates.iter().map(of).max().unwrap_or(0);
-    let target = widest(|shown| shown.target.len());
-    let reason = widest(|shown| why(shown).len());
-    let mut text = head(explained);
-    let mut place = 0;
-    for shown in &explained.candidates {
-        place += usize::from(shown.kept);
-        let place = if shown.kept {
-            place.to_string()
-        } else {
-            "-".into()
-        };
-        text += &format!(
-            "{place:>3}  {:target$}  {:reason$}  {}\n",
-            shown.target,
-            why(shown),
-            known(shown)
-        );
-    }
-    say::say(&text, verdict(explained))
-}
-
-/// What was named, and what is to answer for it.
-fn head(explained: &Explained) -> String {
-    let mut text = format!("model {}", explained.model);
-    if let Some(rule) = &explained.rule {
-        text += &format!(" → rule {rule}");
-    }
-    match (&explained.route, &explained.strategy) {
-        (Some(route), Some(strategy)) => text += &format!(" → route {route}, strategy {strategy}"),
-        (None, Some(_)) => text += " → this one target",
-        (_, None) => text += " → nobody",
-    }
-    format!("{text}, seed {}\n", explained.seed)
-}
-
-/// Why a candidate stands where it stands; for which failures, if it is kept for some.
-fn why(shown: &Shown) -> String {
-    match shown.on {
-        Some(class) => format!("{} {}", shown.reason.label(), class.label()),
-        None => shown.reason.label().to_owned(),
-    }
-}
-
-/// What its card says, and the route.
-fn known(shown: &Shown) -> String {
-    let facts = &shown.facts;
-    let price = |price: Option<f64>| price.map_or("?".to_owned(), |price| format!("${price}"));
-    let context = facts
-        .context
-        .map_or("?".to_owned(), |tokens| tokens.to_string());
-    format!(
-        "weight {}  context {context}  in {} out {}",
-        facts.weight,
-        price(facts.input_price),
-        price(facts.output_price)
-    )
+    say::say(&table::draw(explained), verdict(explained))
 }
 
 fn verdict(explained: &Explained) -> Outcome {
