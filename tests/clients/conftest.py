@@ -27,11 +27,11 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-@pytest.fixture(scope="session")
-def gateway(tmp_path_factory):
-    """The gateway of `gateway.yaml`, one for all tests: what they ask of it does not depend on each other."""
-    folder = tmp_path_factory.mktemp("gateway")
-    program = Gateway((HERE / "gateway.yaml").read_text(), folder, env=keys.ENVIRONMENT)
+@pytest.fixture
+def gateway(tmp_path):
+    """The gateway of `gateway.yaml`, one for each test: it remembers how its targets have been, and a fault that one
+    test asks for must not be met by another."""
+    program = Gateway((HERE / "gateway.yaml").read_text(), tmp_path, env=keys.ENVIRONMENT)
     yield program
     program.close()
 

@@ -168,6 +168,7 @@ def refused(client, kind, **options):
     return error
 
 
+@pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
     ("kind", "status", "name", "options"),
     [
@@ -180,12 +181,10 @@ def refused(client, kind, **options):
         (anthropic.InternalServerError, 529, "overloaded_error", {"messages": user("[[sim fault=overloaded]]")}),
     ],
 )
-def test_refusals_become_typed_exceptions(gateway, kind, status, name, options):
+def test_refusals_become_typed_exceptions(gateway, kind, status, name, options, stream):
     with anthropic_client(gateway, max_retries=0) as client:
-        error = refused(client, kind, **options)
-        assert (error.status_code, error.type) == (status, name)
-        streamed = refused(client, kind, stream=True, **options)
-        assert (streamed.status_code, streamed.type) == (status, name)
+        error = refused(client, kind, stream=stream, **options)
+    assert (error.status_code, error.type) == (status, name)
 
 
 def test_keys_are_checked(gateway):
