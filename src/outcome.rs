@@ -262,6 +262,8 @@ reasons! {
     StickyLater = "sticky_later",
     /// It breaks a limit that the route allows to be relaxed, because no target keeps them all.
     Relaxed = "relaxed",
+    /// It lacks what was asked for, so that is left out and reported: its turn comes behind those that have it.
+    Adapted = "adapted",
     /// Its turn comes late because it has just recovered.
     SlowStart = "slow_start",
     /// Its turn comes late because it is at its cap of requests at once.

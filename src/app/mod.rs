@@ -72,13 +72,13 @@ impl Memory {
                 (caller.name.clone(), limits)
             })
             .collect();
-        let desk = Desk {
-            router: wired.router,
-            rules: wired.rules,
-            upstream: self.upstream.clone(),
-            health: self.health.clone(),
-            schemas: self.schemas.clone(),
-        };
+        let desk = Desk::new(
+            wired.router,
+            wired.rules,
+            self.upstream.clone(),
+            self.health.clone(),
+            self.schemas.clone(),
+        );
         Face {
             access: wired.access,
             limits,

@@ -74,6 +74,7 @@ struct Wiring<'a> {
 impl Wiring<'_> {
     fn catalog(&mut self, file: &File) -> Catalog {
         let mut cards: Vec<Card> = Vec::with_capacity(file.providers.len());
+        let mut wrong = Vec::new();
         for (name, settings) in &file.providers {
             let keys = self.provider_keys(name, settings);
             match resolve(name, settings, keys) {
@@ -83,10 +84,11 @@ impl Wiring<'_> {
                         .into_iter()
                         .map(|problem| problem.under(["providers", name]));
                     self.problems.extend(under);
+                    wrong.push(name.as_str());
                 }
             }
         }
-        Catalog::new(cards)
+        Catalog::new(cards).without(wrong)
     }
 
     /// A provider's keys: as written, else from the environment variable its card names, if that is set.

@@ -90,6 +90,29 @@ pub enum Ability {
 }
 
 impl Ability {
+    /// Its name, as cards spell it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Vision => "vision",
+            Self::Tools => "tools",
+            Self::ParallelTools => "parallel_tools",
+            Self::ToolChoice => "tool_choice",
+            Self::JsonSchema => "json_schema",
+            Self::Reasoning => "reasoning",
+            Self::AudioInput => "audio_input",
+            Self::AudioOutput => "audio_output",
+            Self::Pdf => "pdf",
+            Self::PromptCaching => "prompt_caching",
+            Self::System => "system",
+            Self::Sampling => "sampling",
+            Self::ForcedToolChoice => "forced_tool_choice",
+            Self::AdaptiveThinking => "adaptive_thinking",
+            Self::ThinkingOff => "thinking_off",
+            Self::MidConversationSystem => "mid_conversation_system",
+            Self::AssistantPrefill => "assistant_prefill",
+        }
+    }
+
     /// The abilities that needs come to.
     pub fn needed(needs: &Needs) -> Vec<Self> {
         let pairs = [
@@ -106,6 +129,17 @@ impl Ability {
         let needed = pairs.into_iter().filter(|(needed, _)| *needed);
         needed.map(|(_, ability)| ability).collect()
     }
+
+    /// Whether a request for it can be sent without it to a model that is known to lack it, the caller being told:
+    /// `tool_choice` becomes `auto`, an effort is left out. What else is needed cannot be left out without the answer
+    /// being one to another question.
+    pub fn may_be_left_out(self) -> bool {
+        use Ability::*;
+        matches!(
+            self,
+            ParallelTools | ToolChoice | ForcedToolChoice | Reasoning
+        )
+    }
 }
 
 impl Model {
@@ -115,5 +149,27 @@ impl Model {
             return Some(false);
         }
         self.can.contains(&ability).then_some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn abilities_have_the_names_cards_give_them() {
+        let everything = Needs {
+            tools: true,
+            parallel_tools: true,
+            forced_tool: true,
+            json_schema: true,
+            reasoning: true,
+            images: true,
+            sounds: true,
+            documents: true,
+        };
+        for ability in Ability::needed(&everything) {
+            assert_eq!(serde_json::to_value(ability).unwrap(), ability.label());
+        }
     }
 }

@@ -1,6 +1,10 @@
 //! All providers of a configuration, and the smallest thing that can be tried.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use super::{Card, Model, UnknownModels};
 
@@ -32,6 +36,8 @@ impl fmt::Display for Target {
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     cards: BTreeMap<Arc<str>, Arc<Card>>,
+    /// Providers that are written but cannot be used.
+    wrong: BTreeSet<String>,
 }
 
 /// Why a name is no target.
@@ -43,6 +49,9 @@ pub enum NoTarget {
     /// No such provider.
     #[error("there is no provider `{0}`")]
     UnknownProvider(String),
+    /// The provider is written, but there is something wrong with it, which was told.
+    #[error("the provider `{0}` cannot be used")]
+    WrongProvider(String),
     /// The provider takes listed models only.
     #[error("the provider `{provider}` has no model `{model}`")]
     UnknownModel {
@@ -61,7 +70,14 @@ impl Catalog {
                 .into_iter()
                 .map(|card| (card.name.clone(), Arc::new(card)))
                 .collect(),
+            wrong: BTreeSet::new(),
         }
+    }
+
+    /// The same, of a configuration that has these providers as well, but with mistakes in them.
+    pub fn without(mut self, wrong: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.wrong = wrong.into_iter().map(Into::into).collect();
+        self
     }
 
     /// The providers, by name.
@@ -79,10 +95,13 @@ impl Catalog {
         let (provider, model) = name
             .split_once('/')
             .ok_or_else(|| NoTarget::NotATarget(name.to_owned()))?;
-        let card = self
-            .cards
-            .get(provider)
-            .ok_or_else(|| NoTarget::UnknownProvider(provider.to_owned()))?;
+        let card = self.cards.get(provider).ok_or_else(|| {
+            if self.wrong.contains(provider) {
+                NoTarget::WrongProvider(provider.to_owned())
+            } else {
+                NoTarget::UnknownProvider(provider.to_owned())
+            }
+        })?;
         let facts = card.models.get(model).cloned();
         if model.is_empty() || (facts.is_none() && card.unknown_models == UnknownModels::Reject) {
             return Err(NoTarget::UnknownModel {

@@ -138,7 +138,14 @@ impl<'a> Walk<'a> {
     /// A map of one shape.
     fn entries(&mut self, entries: &[Entry], key: Place, shape: &Shape<'a>) {
         let mut slips = Vec::new();
+        let keys = shape.keys().map(|keys| self.names(keys));
         for entry in entries {
+            if let Some(keys) = &keys
+                && !keys.contains(&entry.key.as_str())
+            {
+                self.unknown(entry, keys);
+                continue;
+            }
             match shape.property(&entry.key) {
                 Some(schema) => self.step(entry.key.clone(), |walk| {
                     walk.node(&entry.node, entry.place, schema);
@@ -158,6 +165,12 @@ impl<'a> Walk<'a> {
                 self.report(key, format!("missing key `{name}`"), None, None);
             }
         }
+    }
+
+    /// The names a schema allows.
+    fn names(&self, schema: &'a Json) -> Vec<&'a str> {
+        let shapes = shapes(self.root, schema);
+        shapes.iter().filter_map(Shape::names).flatten().collect()
     }
 
     /// Shapes told apart by the value of one key.

@@ -150,6 +150,11 @@ impl<'a> Shape<'a> {
         }
     }
 
+    /// The schema of a map's keys, where not any will do.
+    pub(super) fn keys(&self) -> Option<&'a Value> {
+        self.get("propertyNames")
+    }
+
     /// The keys a map must have.
     pub(super) fn required(&self) -> Vec<&'a str> {
         let required = self.get("required").and_then(Value::as_array);

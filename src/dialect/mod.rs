@@ -245,6 +245,10 @@ pub struct Ask {
     conversation: OnceLock<Result<Request, Malformed>>,
 }
 
+/// The longest name of a model, in bytes: a few times what the longest of Bedrock and Hugging Face have. Names are
+/// remembered, in records and as targets, long after the request.
+pub const LONGEST_MODEL: usize = 512;
+
 impl Ask {
     /// Reads a caller's body.
     pub fn read(dialect: &'static dyn Dialect, work: Work, body: &[u8]) -> Result<Self, Malformed> {
@@ -253,6 +257,10 @@ impl Ask {
             Work::Completion => dialect.read_outline(&request)?,
             Work::Embeddings => openai::embeddings::outline(&request)?,
         };
+        if outline.model.len() > LONGEST_MODEL {
+            let message = format!("model: a name has at most {LONGEST_MODEL} bytes");
+            return Err(Malformed::at("model", message));
+        }
         Ok(Self {
             dialect,
             work,

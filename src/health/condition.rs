@@ -89,10 +89,16 @@ impl Condition {
 
     /// What a router must know, with the times a request of this shape will take.
     pub fn facts(&self, shape: Shape, now: Instant) -> Facts {
-        let Times { first_token, total } = self.memory.measured().latency.predict(shape, now);
+        let times = self.memory.measured().latency.predict(shape, now);
+        let Times {
+            first_token,
+            total,
+            promising,
+        } = times;
         Facts {
             first_token,
             total,
+            promising,
             ..self.gate_facts(now)
         }
     }
@@ -109,13 +115,14 @@ impl Condition {
         };
         Facts {
             circuit,
-            cooldown: aside.map(|(left, _)| left),
+            cooldown: aside.map(|(remaining, _)| remaining),
             because: aside.map(|(_, because)| because),
             headroom: memory.seats.headroom(now),
             in_flight: memory.load.in_flight(),
             capacity: memory.load.limit(),
             first_token: None,
             total: None,
+            promising: false,
             failure_rate,
             validity,
             cached_share,

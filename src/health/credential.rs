@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{Change, Opening, allowance::Standing, chance};
 use crate::{
-    facts::{Allowance, Circuit},
+    facts::{Allowance, Circuit, millis},
     outcome::ErrorClass,
 };
 
@@ -93,7 +93,11 @@ pub struct KeyState {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opening: Option<Opening>,
     /// For how much longer it is put aside.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "aside_ms",
+        with = "millis::maybe",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub aside: Option<Duration>,
     /// What the provider had answered.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -71,6 +71,19 @@ impl Histogram {
         last
     }
 
+    /// Whether no value was ever counted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.weights.is_none()
+    }
+
+    /// The share (0 to 1) of all that do not exceed `value`, to a bucket's width; `None` without values.
+    pub(super) fn share_up_to(&self, value: f64) -> Option<f32> {
+        let weights = self.weights.as_deref()?;
+        let all = weights.iter().sum::<f32>();
+        let below = weights[..=bucket(value)].iter().sum::<f32>();
+        (all > 0.0).then(|| below / all)
+    }
+
     /// All values of several histograms in one, as of `now`.
     pub(super) fn merged<'a>(
         parts: impl IntoIterator<Item = &'a Self>,

@@ -5,22 +5,21 @@
 //! long; where a size has too few samples, all sizes together speak for it. The time for the rest of an answer
 //! is learned per output token, so that it can be said for any length.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use tokio::time::Instant;
 
-use super::histogram::Histogram;
+use super::{
+    histogram::Histogram,
+    recent::{HALF_LIFE, Recent},
+};
 use crate::facts::Estimate;
-
-/// Half of the weight is of the last minute: long enough for an estimate on ten requests a minute, short
-/// enough to follow a provider through its rush hour.
-const HALF_LIFE: Duration = Duration::from_secs(60);
 
 /// What is usual changes more slowly than what is now.
 const USUAL_HALF_LIFE: Duration = Duration::from_secs(600);
 
 /// Fewer samples say nothing of a size.
-const ENOUGH: f64 = 5.0;
+const ENOUGH: f64 = 3.0;
 
 /// Below this many samples nothing is usual yet, and so nothing slow: a reasoning model may think for a minute
 /// before its first token.
@@ -67,19 +66,21 @@ pub(super) struct Times {
     pub(super) first_token: Option<Estimate>,
     /// To the end.
     pub(super) total: Option<Estimate>,
+    /// Whether the newest answers were far quicker than these times say.
+    pub(super) promising: bool,
 }
 
 /// What was measured of one target.
 #[derive(Debug, Default)]
 pub(super) struct Latency {
     /// Milliseconds to the first piece of a stream.
-    first_token: BySize<Histogram>,
+    first_token: BySize<Recent>,
     /// The same over a longer time, for what is usual.
     usual: BySize<Histogram>,
     /// Microseconds for each further token of a stream.
-    pace: Histogram,
+    pace: Recent,
     /// Milliseconds of plain answers.
-    plain: BySize<Histogram>,
+    plain: BySize<Recent>,
     /// Mean output tokens of plain answers, by a moving average.
     plain_tokens: f64,
 }
@@ -97,7 +98,7 @@ impl Latency {
         now: Instant,
     ) -> bool {
         let size = size(input_tokens);
-        self.first_token[size].add(millis(took), 1.0, HALF_LIFE, now);
+        self.first_token[size].add(millis(took), took, now);
         let usual = &mut self.usual[size];
         let known = usual.samples(USUAL_HALF_LIFE, now) >= ENOUGH_TO_BE_USUAL;
         let limit = usual.quantile(0.95).filter(|_| known);
@@ -112,7 +113,7 @@ impl Latency {
     pub(super) fn streamed(&mut self, output_tokens: u64, took: Duration, now: Instant) {
         if output_tokens >= SHORTEST_PACE {
             let pace = took.as_secs_f64() * 1e6 / output_tokens.min(MOST_TOKENS) as f64;
-            self.pace.add(pace, 1.0, HALF_LIFE, now);
+            self.pace.add(pace, took, now);
         }
     }
 
@@ -125,10 +126,10 @@ impl Latency {
         now: Instant,
     ) {
         let output = output_tokens.min(MOST_TOKENS) as f64;
-        let first = self.plain.iter().all(|size| size.quantile(0.5).is_none());
+        let first = self.plain.iter().all(Recent::is_empty);
         let step = if first { 1.0 } else { 0.1 };
         self.plain_tokens += step * (output - self.plain_tokens);
-        self.plain[size(input_tokens)].add(millis(took), 1.0, HALF_LIFE, now);
+        self.plain[size(input_tokens)].add(millis(took), took, now);
     }
 
     /// What a request of this shape will take. A plain answer takes what plain answers took; only where there
@@ -136,38 +137,51 @@ impl Latency {
     pub(super) fn predict(&self, shape: Shape, now: Instant) -> Times {
         let streamed = || {
             let first_token = estimate(&self.first_token, shape.input_tokens, now)?;
-            let total = self.to_the_end(first_token, shape.output_tokens);
+            let total = self.to_the_end(first_token, shape.output_tokens, now);
             Some((first_token, total))
         };
         let plain = || {
             let total = estimate(&self.plain, shape.input_tokens, now)?;
             Some(self.for_length(total, shape.output_tokens))
         };
-        if shape.stream {
+        let promising = self.is_promising(shape);
+        let (first_token, total) = if shape.stream {
             match streamed() {
-                Some((first_token, total)) => Times {
-                    first_token: Some(first_token),
-                    total: total.or_else(plain),
-                },
-                None => Times {
-                    first_token: None,
-                    total: plain(),
-                },
+                Some((first_token, total)) => (Some(first_token), total.or_else(plain)),
+                None => (None, plain()),
             }
         } else {
-            Times {
-                first_token: None,
-                total: plain().or_else(|| streamed()?.1),
-            }
+            (None, plain().or_else(|| streamed()?.1))
+        };
+        Times {
+            first_token,
+            total,
+            promising,
+        }
+    }
+
+    /// Whether the newest answers of this kind were far quicker than what is remembered.
+    fn is_promising(&self, shape: Shape) -> bool {
+        let size = size(shape.input_tokens);
+        if shape.stream {
+            self.first_token[size].is_promising() || self.pace.is_promising()
+        } else {
+            self.plain[size].is_promising()
         }
     }
 
     /// A stream's total. Its slow case is a slow start followed by a slow rest: rather too long than too short.
-    fn to_the_end(&self, first_token: Estimate, output_tokens: u64) -> Option<Estimate> {
+    fn to_the_end(
+        &self,
+        first_token: Estimate,
+        output_tokens: u64,
+        now: Instant,
+    ) -> Option<Estimate> {
+        let pace = self.pace.known(now);
         let output = output_tokens.min(MOST_TOKENS) as f64;
         let rest = |share| {
             Some(Duration::from_secs_f64(
-                self.pace.quantile(share)? * output / 1e6,
+                pace.quantile(share)? * output / 1e6,
             ))
         };
         Some(Estimate {
@@ -190,12 +204,14 @@ impl Latency {
 }
 
 /// By the samples of this size, or of all when it has too few.
-fn estimate(by_size: &BySize<Histogram>, input_tokens: u64, now: Instant) -> Option<Estimate> {
-    let own = &by_size[size(input_tokens)];
+fn estimate(by_size: &BySize<Recent>, input_tokens: u64, now: Instant) -> Option<Estimate> {
+    let own = by_size[size(input_tokens)].known(now);
     if own.samples(HALF_LIFE, now) >= ENOUGH {
-        read(own, now)
+        read(&own, now)
     } else {
-        read(&Histogram::merged(by_size, HALF_LIFE, now), now)
+        let all = by_size.each_ref().map(|size| size.known(now));
+        let all = Histogram::merged(all.iter().map(Cow::as_ref), HALF_LIFE, now);
+        read(&all, now)
     }
 }
 
@@ -217,123 +233,5 @@ fn millis(took: Duration) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SLOW_AFTER: Duration = Duration::from_secs(5);
-
-    fn ms(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
-
-    fn near(found: Duration, expected_ms: f64) -> bool {
-        let ratio = found.as_secs_f64() * 1e3 / expected_ms;
-        (0.8..1.25).contains(&ratio)
-    }
-
-    fn shape(stream: bool, input_tokens: u64, output_tokens: u64) -> Shape {
-        Shape {
-            stream,
-            input_tokens,
-            output_tokens,
-        }
-    }
-
-    #[test]
-    fn an_unknown_target_has_no_times() {
-        let latency = Latency::default();
-        assert_eq!(
-            latency.predict(shape(true, 10, 10), Instant::now()),
-            Times::default()
-        );
-    }
-
-    #[test]
-    fn streams_and_plain_answers_are_not_mixed() {
-        let now = Instant::now();
-        let mut latency = Latency::default();
-        for _ in 0..20 {
-            latency.began(500, ms(200), SLOW_AFTER, true, now);
-            // 10 ms a token.
-            latency.streamed(100, ms(1_000), now);
-            latency.answered(500, 100, ms(9_000), now);
-        }
-        let stream = latency.predict(shape(true, 500, 100), now);
-        assert!(near(stream.first_token.unwrap().p50, 200.0), "{stream:?}");
-        assert!(near(stream.total.unwrap().p50, 1_200.0), "{stream:?}");
-        let plain = latency.predict(shape(false, 500, 100), now);
-        assert_eq!(plain.first_token, None);
-        assert!(near(plain.total.unwrap().p50, 9_000.0), "{plain:?}");
-    }
-
-    #[test]
-    fn longer_answers_take_longer() {
-        let now = Instant::now();
-        let mut latency = Latency::default();
-        for _ in 0..20 {
-            latency.began(500, ms(200), SLOW_AFTER, true, now);
-            latency.streamed(100, ms(1_000), now);
-        }
-        let total = |output| {
-            latency
-                .predict(shape(true, 500, output), now)
-                .total
-                .unwrap()
-        };
-        assert!(near(total(1_000).p50, 10_200.0));
-        // A count no answer can have does not overflow.
-        assert!(total(u64::MAX).p50 > total(1_000).p50);
-        // Without plain answers, a stream's total speaks for them.
-        let plain = latency.predict(shape(false, 500, 1_000), now);
-        assert!(near(plain.total.unwrap().p50, 10_200.0));
-    }
-
-    #[test]
-    fn each_size_speaks_for_itself_once_it_has_samples() {
-        let now = Instant::now();
-        let mut latency = Latency::default();
-        let first = |latency: &Latency, input| {
-            latency
-                .predict(shape(true, input, 1), now)
-                .first_token
-                .unwrap()
-                .p50
-        };
-        for _ in 0..20 {
-            latency.began(1_000, ms(100), SLOW_AFTER, true, now);
-        }
-        assert!(near(first(&latency, 100_000), 100.0), "all sizes speak");
-        for _ in 0..5 {
-            latency.began(100_000, ms(4_000), SLOW_AFTER, true, now);
-        }
-        assert!(near(first(&latency, 100_000), 4_000.0));
-        assert!(near(first(&latency, 1_000), 100.0));
-    }
-
-    #[test]
-    fn nothing_is_slow_before_it_is_known_what_is_usual() {
-        let now = Instant::now();
-        let mut latency = Latency::default();
-        for _ in 0..100 {
-            assert!(!latency.began(500, ms(40_000), SLOW_AFTER, true, now));
-        }
-        assert!(!latency.began(500, ms(100_000), SLOW_AFTER, true, now));
-        assert!(latency.began(500, ms(150_000), SLOW_AFTER, true, now));
-        // Another size has its own measure: a caller's long prompts are no fault of the target.
-        assert!(!latency.began(50_000, ms(150_000), SLOW_AFTER, true, now));
-    }
-
-    #[test]
-    fn an_outage_is_not_its_own_yardstick_and_a_lasting_change_becomes_usual() {
-        let start = Instant::now();
-        let mut latency = Latency::default();
-        for _ in 0..200 {
-            latency.began(500, ms(500), SLOW_AFTER, true, start);
-        }
-        let slow = |latency: &mut Latency, steady| {
-            latency.began(500, ms(6_000), SLOW_AFTER, steady, start)
-        };
-        assert!((0..50).all(|_| slow(&mut latency, true)));
-        assert!((0..200).any(|_| !slow(&mut latency, false)));
-    }
-}
+#[path = "latency_tests.rs"]
+mod tests;

@@ -32,6 +32,7 @@ mod memory;
 mod opening;
 mod permit;
 mod ratio;
+mod recent;
 mod registry;
 mod window;
 

@@ -46,9 +46,10 @@ impl Entry {
         conditions.find(|known| known.settings == *breaker).cloned()
     }
 
-    /// Whether a request holds it now.
+    /// Whether a request holds it now, or a configuration names it.
     fn held(&self) -> bool {
-        self.memory.load.in_flight() > 0
+        let shared = |condition: &Arc<Condition>| Arc::strong_count(condition) > 1;
+        self.memory.load.in_flight() > 0 || self.conditions.iter().any(shared)
     }
 
     fn asked(&self) -> Option<Instant> {
@@ -76,31 +77,31 @@ impl Health {
             .unwrap_or_else(|| self.meet(name.into(), target, breaker))
     }
 
-    /// The retry budget of a route; other settings begin another one.
+    /// The retry budget of a route, for as long as somebody holds it; other settings begin another one.
     pub fn budget(&self, route: &str, settings: BudgetSettings) -> Arc<Budget> {
         let mut budgets = lock(&self.budgets);
         match budgets.get(route) {
             Some(budget) if budget.settings() == settings => budget.clone(),
             _ => {
                 let budget = Arc::new(Budget::new(settings));
-                make_room(&mut budgets);
+                forget_unheld(&mut budgets);
                 budgets.insert(route.to_owned(), budget.clone());
                 budget
             }
         }
     }
 
-    /// What was learned of a route's answers.
+    /// What was learned of a route's answers, for as long as somebody holds it.
     pub fn learned(&self, route: &str) -> Arc<Learned> {
         let mut learned = lock(&self.learned);
         if let Some(known) = learned.get(route) {
             return known.clone();
         }
-        make_room(&mut learned);
+        forget_unheld(&mut learned);
         learned.entry(route.to_owned()).or_default().clone()
     }
 
-    /// Forgets targets that nobody has asked for so long.
+    /// Forgets targets that no configuration names and nobody has asked for so long.
     pub fn forget_idle(&self, now: Instant, older_than: Duration) {
         let idle = |asked: Instant| now.saturating_duration_since(asked) > older_than;
         self.targets
@@ -187,7 +188,7 @@ impl Health {
     }
 }
 
-/// Forgets the half that was asked longest ago or never, except what is in use.
+/// Forgets the half that was asked longest ago or never, except what is held.
 fn forget_longest_idle(targets: &mut HashMap<Arc<str>, Entry>) {
     let mut asked: Vec<_> = targets.values().map(Entry::asked).collect();
     let middle = asked.len() / 2;
@@ -196,11 +197,9 @@ fn forget_longest_idle(targets: &mut HashMap<Arc<str>, Entry>) {
     targets.retain(|_, entry| entry.held() || entry.asked() > median);
 }
 
-/// Forgets what nobody uses once there are too many.
-fn make_room<T>(known: &mut HashMap<String, Arc<T>>) {
-    if known.len() >= MOST {
-        known.retain(|_, value| Arc::strong_count(value) > 1);
-    }
+/// Forgets routes that no configuration has any more.
+fn forget_unheld<T>(known: &mut HashMap<String, Arc<T>>) {
+    known.retain(|_, value| Arc::strong_count(value) > 1);
 }
 
 /// Nothing panics while one of these locks is held.

@@ -347,9 +347,14 @@ fn callers_names_do_not_fill_the_memory() {
     let known = || health.targets.read().unwrap().len();
     assert!(known() <= MOST, "{}", known());
     assert!(Arc::ptr_eq(&busy, &of("busy")) && Arc::ptr_eq(&recent, &of("recent")));
+    drop((busy, recent));
     health.forget_idle(now + secs(60), secs(55));
     assert_eq!(known(), 2);
     drop(held);
+    let named = of("busy");
+    health.forget_idle(now + secs(4_000), secs(3_600));
+    assert_eq!(known(), 1, "a configuration names it");
+    drop(named);
     health.forget_idle(now + secs(4_000), secs(3_600));
     assert_eq!(known(), 0);
 }
@@ -362,14 +367,34 @@ fn budgets_and_lengths_belong_to_a_route() {
     while spent.withdraw(crate::health::Cost::Single, now) {}
     assert!(health.budget("chat", settings).left(now) < 1.0);
     assert!(health.budget("other", settings).left(now) > 1.0);
+    let learned = health.learned("chat");
     let changed = BudgetSettings {
         floor: 3.0,
         ..settings
     };
     assert_eq!(health.budget("chat", changed).left(now), 3.0);
-    (0..5).for_each(|_| health.learned("chat").answered(None, 40));
+    (0..5).for_each(|_| learned.answered(None, 40));
     assert_eq!(health.learned("chat").expected_output(None), 40);
     assert_eq!(health.learned("other").expected_output(None), 256);
+}
+
+#[test]
+fn routes_are_remembered_while_a_configuration_has_them() {
+    let (health, now) = (Health::new(), Instant::now());
+    let held = (
+        health.learned("kept"),
+        health.budget("kept", BudgetSettings::default()),
+    );
+    for name in 0..100 {
+        health.learned(&format!("gone-{name}"));
+        health.budget(&format!("gone-{name}"), BudgetSettings::default());
+    }
+    let names = |budgets: Vec<(String, f64)>| budgets.into_iter().map(|(name, _)| name);
+    let mut left: Vec<String> = names(health.budgets(now)).collect();
+    left.sort();
+    assert_eq!(left, ["gone-99", "kept"]);
+    assert_eq!(lock(&health.learned).len(), 2);
+    assert!(Arc::ptr_eq(&held.0, &health.learned("kept")));
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -61,8 +61,10 @@ impl Reply {
                 reply.hopeless = true;
                 reply.retry_after = None;
             }
-            // Nobody was asked, because whoever could be was asked enough.
-            Refused::NoPlan(NoPlan::NobodyReady { .. }) => reply.hopeless = true,
+            // Nobody was asked, and a caller who comes back by itself meets the same.
+            Refused::NoPlan(NoPlan::NobodyReady { .. } | NoPlan::NoneQualifies(_)) => {
+                reply.hopeless = true;
+            }
             Refused::Limited(_) | Refused::NoPlan(_) => {}
         }
         reply

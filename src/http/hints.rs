@@ -7,10 +7,10 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     catalog::Rate,
-    dialect::Malformed,
+    dialect::{LONGEST_MODEL, Malformed},
     json::Object,
     problem::nearest,
-    route::{Dollars, Hints, MaxPrice, Sort, Strategy},
+    route::{Dollars, Hints, LONGEST_TOOL, MaxPrice, Sort, Strategy},
 };
 
 const STRATEGY: &str = "x-waypost-strategy";
@@ -18,9 +18,6 @@ const TOOL: &str = "x-waypost-tool";
 
 /// The most names in one list. More targets than that are no wish.
 const MOST_NAMES: usize = 64;
-
-/// The longest name of a tool, as in MCP.
-const LONGEST_TOOL: usize = 128;
 
 /// What the head and the body of a chat completion ask for beyond a model, and the tool it is for: for whoever
 /// explains a request without serving it.
@@ -150,7 +147,8 @@ fn price<T>(
 fn names(raw: Option<&RawValue>, param: &str) -> Result<Vec<String>, Malformed> {
     let expected = format!("a list of up to {MOST_NAMES} names");
     let names: Vec<String> = typed(raw, param, &expected)?.unwrap_or_default();
-    if names.len() > MOST_NAMES || names.iter().any(String::is_empty) {
+    let sane = |name: &String| (1..=LONGEST_MODEL).contains(&name.len());
+    if names.len() > MOST_NAMES || !names.iter().all(sane) {
         return Err(wrong(param, &expected));
     }
     Ok(names)
@@ -251,6 +249,8 @@ mod tests {
         let body = |body: &str, param: &str, told: &str| check(None, body, param, told);
         body(r#"{"models":"a"}"#, "models", "a list of up to 64 names");
         body(r#"{"models":[""]}"#, "models", "a list");
+        let long = "x".repeat(513);
+        body(&format!(r#"{{"models":["{long}"]}}"#), "models", "a list");
         body(
             &format!(r#"{{"models":[{}"a"]}}"#, r#""a","#.repeat(64)),
             "models",

@@ -115,13 +115,13 @@ mod tests {
     };
 
     fn hall() -> Arc<Hall> {
-        let desk = Desk {
-            rules: Default::default(),
-            schemas: Default::default(),
-            router: route::Router::new(Arc::new(Catalog::default()), &BTreeMap::new()).unwrap(),
-            upstream: Arc::new(Upstream::new(Default::default())),
-            health: Default::default(),
-        };
+        let desk = Desk::new(
+            route::Router::new(Arc::new(Catalog::default()), &BTreeMap::new()).unwrap(),
+            Default::default(),
+            Arc::new(Upstream::new(Default::default())),
+            Default::default(),
+            Default::default(),
+        );
         let face = Face {
             access: Access::open(),
             limits: HashMap::new(),

@@ -37,7 +37,7 @@ enum Begun {
 pub(super) struct Attempt<'a> {
     pub(super) desk: &'a Desk,
     pub(super) ask: &'a Ask,
-    pub(super) step: &'a Step,
+    pub(super) step: &'a Step<'a>,
     /// The request that asks once more for an answer that was none.
     pub(super) again: Option<&'a Request>,
     /// What is checked of its answer.

@@ -14,7 +14,7 @@ use crate::{
     health::{Condition, Learned, Permit, Timing},
     limit::{self, Hold},
     outcome::{ErrorClass, Failure, Reason},
-    route::{NoPlan, Plan},
+    route::{NoPlan, Plan, Strategy},
     telemetry::{Beginning, Cost, End, Metrics, Receipt},
 };
 
@@ -127,16 +127,18 @@ impl Books {
     }
 
     /// A candidate's turn came, but it cannot do what the request needs, or may not be asked any more.
-    pub(super) fn pass_over(&mut self, step: &Step, reason: Reason) {
-        if let Some(open) = &mut self.open {
-            open.receipt.pass_over(&step.candidate.name, reason);
+    pub(super) fn pass_over(&mut self, step: &Step<'_>, reason: Reason) {
+        let Some(open) = &mut self.open else { return };
+        open.receipt.pass_over(&step.candidate.name, reason);
+        if reason == Reason::Busy {
+            changes::saturated(&step.candidate.target, open.receipt.metrics());
         }
     }
 
     /// A provider is about to be asked.
     pub(super) fn begin(
         &mut self,
-        step: &Step,
+        step: &Step<'_>,
         beginning: Beginning,
         dropped: Vec<String>,
         permit: Permit,
@@ -257,7 +259,15 @@ impl Books {
         Refused::Exhausted(failure, summary)
     }
 
-    pub(super) fn no_plan(mut self, reason: NoPlan) -> Refused {
+    /// Nobody can be asked: the record shows whom the route considered, and why not.
+    pub(super) fn no_plan(mut self, chosen: &Chosen<'_>, reason: NoPlan) -> Refused {
+        if let Some(open) = &mut self.open {
+            let (route, strategy) = chosen.heading().unzip();
+            let strategy = strategy.map(Strategy::label);
+            let candidates = record_of::refused(&reason);
+            open.receipt
+                .plan(route, strategy, chosen.seed(), candidates);
+        }
         self.close_failed(match &reason {
             NoPlan::UnknownModel(_) => ErrorClass::NotFound,
             reason => reason.class().unwrap_or(ErrorClass::Permission),

@@ -27,10 +27,10 @@ const SHORT_WAIT: Duration = Duration::from_secs(1);
 const THROTTLED_BASE: Duration = Duration::from_secs(1);
 
 /// One attempt to make.
-#[derive(Clone, Debug)]
-pub(super) struct Step {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step<'a> {
     /// Whom to ask.
-    pub(super) candidate: Candidate,
+    pub(super) candidate: &'a Candidate,
     /// Why.
     pub(super) kind: AttemptKind,
     /// The wait before it.
@@ -45,9 +45,9 @@ pub(super) struct Step {
 
 /// What comes next.
 #[derive(Debug)]
-pub(super) enum Next {
+pub(super) enum Next<'a> {
     /// This attempt.
-    Try(Box<Step>),
+    Try(Step<'a>),
     /// Nothing.
     Stop(Why),
 }
@@ -124,12 +124,12 @@ impl<'a> Chain<'a> {
     }
 
     /// The first attempt.
-    pub(super) fn first(&self) -> Step {
+    pub(super) fn first(&self) -> Step<'a> {
         self.step(AttemptKind::Primary, Duration::ZERO)
     }
 
     /// What comes after the present attempt failed.
-    pub(super) fn after(&mut self, failed: Failed<'_>, mut means: Means<'_>) -> Next {
+    pub(super) fn after(&mut self, failed: Failed<'_>, mut means: Means<'_>) -> Next<'a> {
         self.made += u32::from(failed.asked);
         let left = self.plan.retry.attempts.saturating_sub(self.made);
         if means.remaining.is_zero() || left == 0 {
@@ -174,7 +174,7 @@ impl<'a> Chain<'a> {
     }
 
     /// An attempt at another target or with another key. The first after an attempt is free.
-    fn change(&mut self, asked: bool, class: ErrorClass, means: &mut Means<'_>) -> Next {
+    fn change(&mut self, asked: bool, class: ErrorClass, means: &mut Means<'_>) -> Next<'a> {
         self.changes += u32::from(asked);
         if asked && self.changes > 1 && !(means.budget)(class) {
             return Next::Stop(Why::Budget);
@@ -184,7 +184,7 @@ impl<'a> Chain<'a> {
         } else {
             AttemptKind::Fallback
         };
-        Next::Try(Box::new(self.step(kind, Duration::ZERO)))
+        Next::Try(self.step(kind, Duration::ZERO))
     }
 
     /// An attempt at the same target.
@@ -192,10 +192,10 @@ impl<'a> Chain<'a> {
         &mut self,
         class: ErrorClass,
         means: &mut Means<'_>,
-        step: impl FnOnce(&mut Self) -> Step,
-    ) -> Next {
+        step: impl FnOnce(&mut Self) -> Step<'a>,
+    ) -> Next<'a> {
         if (means.budget)(class) {
-            Next::Try(Box::new(step(self)))
+            Next::Try(step(self))
         } else {
             Next::Stop(Why::Budget)
         }
@@ -266,9 +266,9 @@ impl<'a> Chain<'a> {
         attempts && (!self.detour.is_empty() || rest.iter().any(untried))
     }
 
-    fn step(&self, kind: AttemptKind, wait: Duration) -> Step {
+    fn step(&self, kind: AttemptKind, wait: Duration) -> Step<'a> {
         Step {
-            candidate: self.present.candidate.clone(),
+            candidate: &self.present.candidate,
             kind,
             wait,
             others: self.others(),

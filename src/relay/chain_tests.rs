@@ -56,7 +56,7 @@ fn means(budget: &mut dyn FnMut(ErrorClass) -> bool) -> Means<'_> {
     }
 }
 
-fn shown(step: &Step) -> String {
+fn shown(step: &Step<'_>) -> String {
     format!("{} {}", step.candidate.target.model, step.kind.label())
 }
 

@@ -6,16 +6,28 @@ use crate::{catalog::Target, health::Change, telemetry::Metrics};
 pub(super) fn tell(changes: impl IntoIterator<Item = Change>, target: &Target, metrics: &Metrics) {
     for change in changes {
         if let Some(to) = state(&change) {
-            let model = match target.facts {
-                Some(_) => &*target.model,
-                None => "other",
-            };
             metrics
                 .breaker_transitions
-                .with_label_values(&[&target.card.name, model, to])
+                .with_label_values(&[&target.card.name, model(target), to])
                 .inc();
         }
         log(&change, target);
+    }
+}
+
+/// Counts a request that found no place in time at a target with a cap.
+pub(super) fn saturated(target: &Target, metrics: &Metrics) {
+    metrics
+        .saturated
+        .with_label_values(&[&*target.card.name, model(target)])
+        .inc();
+}
+
+/// A target's model as metrics may name it.
+fn model(target: &Target) -> &str {
+    match target.facts {
+        Some(_) => &target.model,
+        None => "other",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use tokio::time::Instant;
 
 use super::{Desk, Inquiry, planning::Chosen};
@@ -12,7 +12,7 @@ use crate::{
     facts::Facts,
     json::{self, Object},
     outcome::{ErrorClass, Reason},
-    route::{Candidate, Hints, NoPlan, Plan, Question, Subject, Verdict},
+    route::{Candidate, Hints, NoPlan, Plan, Question, Strategy, Subject, Verdict},
     telemetry::Surface,
 };
 
@@ -115,8 +115,8 @@ fn shown(verdict: &Verdict, with: &With<'_>, on: Option<ErrorClass>) -> Shown {
     }
 }
 
-/// Explains where a chat completion's body would go. Asks nobody. A body that is no whole request is planned by its
-/// `model` alone; one without is refused.
+/// Explains where a chat completion's body would go. Asks nobody. A body may do without messages, but not without a
+/// model.
 pub fn explain(
     desk: &Desk,
     body: &[u8],
@@ -136,35 +136,48 @@ pub fn explain(
         hints,
         seed,
     };
-    let chosen = Chosen::by(&desk.rules, &inquiry);
+    let chosen = Chosen::by(desk, &inquiry);
     let rule = chosen.rule.map(|rule| rule.name.clone());
-    let (now, shape) = (Instant::now(), chosen.shape(desk));
-    let breaker = desk.router.policy(chosen.model()).breaker;
-    let times = |candidate: &Candidate| desk.condition(candidate, &breaker).facts(shape, now);
-    let explained = chosen.plan(desk, now, |question, plan| {
+    let heading = chosen.heading();
+    let (now, shape) = (Instant::now(), chosen.shape());
+    let times = |candidate: &Candidate| desk.condition(chosen.lasting, candidate).facts(shape, now);
+    let explained = chosen.plan(now, |question, plan| {
         let with = With {
             question,
             times: &times,
         };
-        explained(&ask.outline.model, &with, seed, plan)
+        explained(&ask.outline.model, &with, heading, plan)
     });
     Ok(Explained { rule, ..explained })
 }
 
-/// The request, or one that names the same model and nothing else.
+/// The request. Whoever wants a plan need not write a prompt: without messages it has one that is empty.
 fn ask(body: &[u8]) -> Result<Ask, Malformed> {
     Ask::read(&OpenAi, Work::Completion, body).or_else(|malformed| {
-        let named = Object::parse(body).ok();
-        let model: Option<String> = named.and_then(|body| body.peek("model"));
-        let mut stub = Object::new();
-        stub.set("model", &model.ok_or(malformed)?);
-        stub.set("messages", &[json::raw(&Object::new())]);
-        Ask::read(&OpenAi, Work::Completion, &stub.to_bytes())
+        let Ok(mut request) = Object::parse(body) else {
+            return Err(malformed);
+        };
+        let messages = request.peek::<Vec<IgnoredAny>>("messages");
+        if messages.is_some_and(|messages| !messages.is_empty()) {
+            return Err(malformed);
+        }
+        let mut message = Object::new();
+        message.set("role", "user");
+        message.set("content", "");
+        request.set("messages", &[json::raw(&message)]);
+        Ask::read(&OpenAi, Work::Completion, &request.to_bytes())
     })
 }
 
-fn explained(model: &str, with: &With<'_>, seed: u64, planned: Result<Plan, NoPlan>) -> Explained {
+fn explained(
+    model: &str,
+    with: &With<'_>,
+    heading: Option<(Arc<str>, Strategy)>,
+    planned: Result<Plan, NoPlan>,
+) -> Explained {
     let model = model.to_owned();
+    let seed = with.question.seed;
+    let (route, strategy) = heading.unzip();
     match planned {
         Ok(plan) => {
             let usual = plan.verdicts().iter().map(|it| shown(it, with, None));
@@ -175,7 +188,7 @@ fn explained(model: &str, with: &With<'_>, seed: u64, planned: Result<Plan, NoPl
                 model,
                 rule: None,
                 candidates: usual.chain(on).collect(),
-                route: plan.route,
+                route,
                 strategy: Some(plan.strategy.label().to_owned()),
                 seed,
                 attempts: Some(plan.retry.attempts),
@@ -185,8 +198,8 @@ fn explained(model: &str, with: &With<'_>, seed: u64, planned: Result<Plan, NoPl
         Err(reason) => Explained {
             model,
             rule: None,
-            route: None,
-            strategy: None,
+            route,
+            strategy: strategy.map(|strategy| strategy.label().to_owned()),
             seed,
             attempts: None,
             candidates: reason

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::Desk;
+use super::{Desk, desk::DIRECT};
 use crate::{facts::Circuit, health::TargetState, telemetry::Metrics};
 
 /// Every target anybody has asked, and every one a route names, as it is now.
@@ -17,20 +17,25 @@ pub fn gauges(desk: &Desk, metrics: &Metrics) {
         gauge.reset();
     }
     metrics.credential_aside.reset();
-    for state in desk.health.snapshot(now) {
+    let states = desk.health.snapshot(now);
+    let mut counted = None;
+    for state in &states {
         let (provider, model) = labels(desk, &state.target);
         metrics.expect_target(provider, model);
-        metrics
-            .target_in_flight
-            .with_label_values(&[provider, model])
-            .set(i64::from(state.facts.in_flight));
+        // A target is listed once for each of its breakers; models without a card are all `other`.
+        if counted.replace(&state.target) != Some(&state.target) {
+            metrics
+                .target_in_flight
+                .with_label_values(&[provider, model])
+                .add(i64::from(state.facts.in_flight));
+        }
         for key in &state.keys {
             let credential = key.credential.as_deref().unwrap_or("none");
-            metrics
+            let breaker = metrics
                 .breaker_state
-                .with_label_values(&[provider, model, credential])
-                .set(number(&key.circuit));
-            // A key may be aside for one model alone: what is shown is the longest of all.
+                .with_label_values(&[provider, model, credential]);
+            breaker.set(breaker.get().max(number(&key.circuit)));
+            // A key may be aside for one model alone: what is shown is the worst and the longest of all.
             let aside = metrics
                 .credential_aside
                 .with_label_values(&[provider, credential]);
@@ -41,8 +46,9 @@ pub fn gauges(desk: &Desk, metrics: &Metrics) {
         metrics.expect_rule(rule);
     }
     for (route, left) in desk.health.budgets(now) {
-        metrics.expect_route(&route);
-        metrics.budget_left.with_label_values(&[&*route]).set(left);
+        let route = if route == DIRECT { "direct" } else { &*route };
+        metrics.expect_route(route);
+        metrics.budget_left.with_label_values(&[route]).set(left);
     }
 }
 

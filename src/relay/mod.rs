@@ -11,6 +11,7 @@ mod books;
 mod chain;
 mod changes;
 mod check;
+mod desk;
 mod explain;
 mod flow;
 mod gauges;
@@ -25,13 +26,11 @@ use tokio::time::Instant;
 use crate::{
     access::Caller,
     dialect::Ask,
-    health::{Budget, Cost, Health},
+    health::Cost,
     limit::{self, Limits},
     outcome::{ErrorClass, Failure},
-    route::{Hints, NoPlan, Plan, Router, Rules, Subject},
-    schema::Schemas,
+    route::{Hints, NoPlan, Plan, Subject},
     telemetry::{self, Metrics, Receipt},
-    upstream::Upstream,
 };
 
 use attempt::{Attempt, Reached};
@@ -40,33 +39,11 @@ use chain::{Chain, Failed, Means, Next, Why};
 use check::Check;
 use planning::Chosen;
 
+pub use desk::Desk;
 pub use explain::{Explained, Shown, ShownFacts, explain};
 pub use flow::{Flow, shutting_down};
 pub use gauges::{gauges, targets};
 pub use planning::{Inquiry, would_ask};
-
-/// What completions need, wired for one configuration.
-#[derive(Debug)]
-pub struct Desk {
-    /// The routes and providers.
-    pub router: Router,
-    /// The rules that choose among the routes.
-    pub rules: Rules,
-    /// The connections.
-    pub upstream: Arc<Upstream>,
-    /// How targets have been.
-    pub health: Arc<Health>,
-    /// The schemas answers are judged by.
-    pub schemas: Arc<Schemas>,
-}
-
-impl Desk {
-    /// The budget of retries of a plan's route.
-    fn budget(&self, plan: &Plan) -> Arc<Budget> {
-        let route = plan.route.as_deref().unwrap_or_default();
-        self.health.budget(route, plan.policy.budget)
-    }
-}
 
 /// One completion to be had.
 pub struct Errand {
@@ -149,13 +126,14 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
         hints: &hints,
         seed,
     };
-    let chosen = Chosen::by(&desk.rules, &inquiry);
+    let chosen = Chosen::by(&desk, &inquiry);
     books.chosen(&chosen);
-    let plan = match chosen.plan(&desk, Instant::now(), |_, plan| plan) {
+    let plan = match chosen.plan(Instant::now(), |_, plan| plan) {
         Ok(plan) => plan,
-        Err(reason) => return Err(books.no_plan(reason)),
+        Err(reason) => return Err(books.no_plan(&chosen, reason)),
     };
-    books.plan(&plan, desk.health.learned(chosen.model()), chosen.tool);
+    let lasting = chosen.lasting;
+    books.plan(&plan, lasting.learned.clone(), chosen.tool);
     match limits.admit(ask.outline.reserved_tokens(), Instant::now()) {
         Ok(hold) => books.hold(hold),
         Err(refused) => return Err(books.limited(refused)),
@@ -166,8 +144,7 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
     let deadline = after(arrived, total.map_or(allowed, |total| total.min(allowed)));
     // Nothing that is done here outlasts the caller's patience: it ends with the answer, or a stream's first delta.
     let until = patience.map_or(deadline, |patience| after(arrived, patience).min(deadline));
-    let budget = desk.budget(&plan);
-    budget.deposit(Instant::now());
+    lasting.budget.deposit(Instant::now());
     let check = Check::of(&ask, plan.policy.answers, &desk.schemas);
     let mut chain = Chain::new(&plan);
     let mut step = chain.first();
@@ -178,7 +155,7 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
         if !step.wait.is_zero() {
             tokio::time::sleep(step.wait).await;
         }
-        let condition = desk.condition(&step.candidate, &plan.policy.breaker);
+        let condition = desk.condition(lasting, step.candidate);
         let attempt = Attempt {
             desk: &desk,
             ask: &ask,
@@ -211,11 +188,11 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
         again = missed.again;
         let means = Means {
             remaining: until.saturating_duration_since(now),
-            budget: &mut |class| budget.withdraw(Cost::after(class), now),
+            budget: &mut |class| lasting.budget.withdraw(Cost::after(class), now),
             chance: rand::random(),
         };
         match chain.after(failed, means) {
-            Next::Try(next) => step = *next,
+            Next::Try(next) => step = next,
             Next::Stop(why) => {
                 if why == Why::Budget {
                     books.count(|metrics| no_budget(metrics, &plan));

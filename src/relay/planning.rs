@@ -4,16 +4,15 @@ use std::{borrow::Cow, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::Desk;
+use super::{Desk, desk::Lasting};
 use crate::{
     access::Caller,
     catalog::Ability,
     chat::Outline,
     facts::Facts,
-    health::{Condition, Shape},
-    policy::Breaker,
+    health::Shape,
     route::{
-        Candidate, Choice, Detail, Erring, Hints, NoPlan, Plan, Question, Rights, Rules, Subject,
+        Candidate, Choice, Detail, Erring, Hints, NoPlan, Plan, Question, Rights, Strategy, Subject,
     },
 };
 
@@ -31,6 +30,7 @@ pub struct Inquiry<'a> {
 
 /// What is to be planned, after the rules had their say.
 pub(super) struct Chosen<'a> {
+    desk: &'a Desk,
     inquiry: &'a Inquiry<'a>,
     /// The rule that decided.
     pub(super) rule: Option<&'a Choice>,
@@ -39,26 +39,36 @@ pub(super) struct Chosen<'a> {
     /// The tool on whose behalf a completion is asked.
     pub(super) tool: Option<String>,
     hints: Cow<'a, Hints>,
+    /// What is remembered of the route.
+    pub(super) lasting: &'a Lasting,
 }
 
 impl<'a> Chosen<'a> {
     /// Lets the rules choose.
-    pub(super) fn by(rules: &'a Rules, inquiry: &'a Inquiry<'a>) -> Self {
+    pub(super) fn by(desk: &'a Desk, inquiry: &'a Inquiry<'a>) -> Self {
         let tool = inquiry.subject.tool();
         let mut chosen = Self {
+            desk,
             inquiry,
             rule: None,
             erring: Vec::new(),
             tool: (!tool.is_empty()).then(|| tool.into_owned()),
             hints: Cow::Borrowed(inquiry.hints),
+            lasting: desk.lasting(&inquiry.subject.ask.outline.model),
         };
-        if !rules.is_empty() {
-            (chosen.rule, chosen.erring) = rules.choose(&inquiry.subject);
+        if !desk.rules.is_empty() {
+            (chosen.rule, chosen.erring) = desk.rules.choose(&inquiry.subject);
             if let Some(rule) = chosen.rule {
                 rule.adds_to(chosen.hints.to_mut());
+                chosen.lasting = desk.lasting(chosen.model());
             }
         }
         chosen
+    }
+
+    /// The chance of the plan.
+    pub(super) fn seed(&self) -> u64 {
+        self.inquiry.seed
     }
 
     fn outline(&self) -> &'a Outline {
@@ -71,14 +81,20 @@ impl<'a> Chosen<'a> {
         chosen.unwrap_or(&self.outline().model)
     }
 
+    /// The route that plans, and how it orders its pool; nothing where the model is no route.
+    pub(super) fn heading(&self) -> Option<(Arc<str>, Strategy)> {
+        self.desk.router.heading(self.model(), &self.hints)
+    }
+
     /// What the times of an answer depend on.
-    pub(super) fn shape(&self, desk: &Desk) -> Shape {
+    pub(super) fn shape(&self) -> Shape {
         let outline = self.outline();
-        let learned = desk.health.learned(self.model());
         Shape {
             stream: outline.stream,
             input_tokens: outline.input_tokens(),
-            output_tokens: learned
+            output_tokens: self
+                .lasting
+                .learned
                 .expected_output(self.tool.as_deref())
                 .saturating_mul(outline.n.max(1))
                 .min(outline.max_output().unwrap_or(u64::MAX)),
@@ -88,12 +104,11 @@ impl<'a> Chosen<'a> {
     /// Plans within the caller's rights, without asking anybody; `then` also sees what exactly was asked.
     pub(super) fn plan<T>(
         &self,
-        desk: &Desk,
         now: Instant,
         then: impl FnOnce(&Question<'_>, Result<Plan, NoPlan>) -> T,
     ) -> T {
-        let (outline, name) = (self.outline(), self.model());
-        let shape = self.shape(desk);
+        let (desk, outline, name) = (self.desk, self.outline(), self.model());
+        let shape = self.shape();
         let sticky = desk.router.keeps_conversations(name, &self.hints);
         let rights = Of(self.inquiry.caller);
         let question = Question {
@@ -111,9 +126,8 @@ impl<'a> Chosen<'a> {
             hints: &self.hints,
             rights: &rights,
         };
-        let breaker = desk.router.policy(name).breaker;
         let gather = |candidate: &Candidate, detail| {
-            let condition = desk.condition(candidate, &breaker);
+            let condition = desk.condition(self.lasting, candidate);
             match detail {
                 Detail::Gate => condition.gate_facts(now),
                 Detail::Times => condition.facts(shape, now),
@@ -131,13 +145,6 @@ pub fn would_ask(desk: &Desk, model: &str, caller: &Caller) -> bool {
     desk.router
         .plan(model, &Question::of(&rights), &well)
         .is_ok()
-}
-
-impl Desk {
-    /// The condition of a target under a route's breaker.
-    pub(super) fn condition(&self, candidate: &Candidate, breaker: &Breaker) -> Arc<Condition> {
-        self.health.of(&candidate.target, breaker)
-    }
 }
 
 /// A caller's rights, as `route` asks for them.

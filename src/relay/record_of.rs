@@ -2,7 +2,7 @@
 
 use crate::{
     outcome::ErrorClass,
-    route::{Plan, Verdict},
+    route::{NoPlan, Plan, Verdict},
     telemetry::record,
 };
 
@@ -16,6 +16,12 @@ pub(super) fn plan(plan: &Plan) -> Vec<record::Candidate> {
         .listed()
         .flat_map(|(class, verdicts)| verdicts.iter().map(move |it| candidate(it, Some(class))));
     usual.chain(on).collect()
+}
+
+/// Everybody who was considered in vain.
+pub(super) fn refused(reason: &NoPlan) -> Vec<record::Candidate> {
+    let verdicts = reason.verdicts().iter();
+    verdicts.map(|verdict| candidate(verdict, None)).collect()
 }
 
 fn candidate(verdict: &Verdict, on: Option<ErrorClass>) -> record::Candidate {

@@ -145,12 +145,24 @@ impl Build<'_> {
                         .weighing(entry.weight())
                         .costing_at_most(entry.max_price()),
                 ),
+                Err(NoTarget::WrongProvider(_)) => {}
                 Err(error) => {
                     let path = [name, "targets", &at.to_string()].map(str::to_owned);
                     let problem = no_target(path.into(), entry.target(), &error, self.catalog, &[]);
                     self.problems.push(problem);
                 }
             }
+        }
+        let tagged = |candidate: &Candidate| written.tags.is_subset(&candidate.target.card.tags);
+        if !pool.is_empty() && !pool.iter().any(tagged) {
+            let tags: Vec<&str> = written.tags.iter().map(String::as_str).collect();
+            let message = format!(
+                "no target of `{name}` has all its tags: {}",
+                tags.join(", ")
+            );
+            let problem = Problem::new([name, "tags"], message);
+            let problem = problem.expected("tags that a provider has: `providers.*.tags`");
+            self.problems.push(problem);
         }
         if !pool.is_empty() && pool.iter().all(|candidate| candidate.weight == 0) {
             let message = format!("every target of `{name}` has weight 0");
@@ -169,6 +181,7 @@ impl Build<'_> {
             }
             match self.catalog.target(entry) {
                 Ok(target) => list.push(Fallback::Target(Candidate::new(target).into())),
+                Err(NoTarget::WrongProvider(_)) => {}
                 Err(error) => {
                     let mut path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
                     path.push(at.to_string());
@@ -182,30 +195,48 @@ impl Build<'_> {
     }
 }
 
+/// Fallbacks that lead back to their route, by either list. A route that is somebody's fallback brings its `fallback`
+/// along, but not its `fallback_on`: only a list of the route itself can begin a circle of that kind.
 fn find_circles(routes: &BTreeMap<Arc<str>, Route>, problems: &mut Vec<Problem>) {
+    let mut check = |path: &[&str], list: &[Fallback], name: &str| {
+        if leads_to(name, list, routes) {
+            let message = format!("the fallbacks of `{name}` lead back to it");
+            problems.push(Problem::new(path.iter().copied(), message));
+        }
+    };
     for (name, route) in routes {
-        let mut seen = vec![name.clone()];
-        let mut next = route_names(route);
-        while let Some(step) = next.pop() {
-            if step == *name {
-                let message = format!("the fallbacks of `{name}` lead back to it");
-                problems.push(Problem::new([&**name, "fallback"], message));
-                break;
-            }
-            if !seen.contains(&step) {
-                next.extend(routes.get(&step).map(route_names).unwrap_or_default());
-                seen.push(step);
-            }
+        check(&[name, "fallback"], &route.fallback, name);
+        for (class, list) in &route.fallback_on {
+            check(&[name, "fallback_on", class.label()], list, name);
         }
     }
 }
 
-fn route_names(route: &Route) -> Vec<Arc<str>> {
-    let names = route.fallback.iter().filter_map(|fallback| match fallback {
-        Fallback::Route(name) => Some(name.clone()),
+fn leads_to(name: &str, list: &[Fallback], routes: &BTreeMap<Arc<str>, Route>) -> bool {
+    let mut seen = Vec::new();
+    let mut next: Vec<&str> = route_names(list).collect();
+    while let Some(step) = next.pop() {
+        if step == name {
+            return true;
+        }
+        if !seen.contains(&step) {
+            seen.push(step);
+            let route = routes.get(step);
+            next.extend(
+                route
+                    .into_iter()
+                    .flat_map(|route| route_names(&route.fallback)),
+            );
+        }
+    }
+    false
+}
+
+fn route_names(list: &[Fallback]) -> impl Iterator<Item = &str> {
+    list.iter().filter_map(|fallback| match fallback {
+        Fallback::Route(name) => Some(&**name),
         Fallback::Target(_) => None,
-    });
-    names.collect()
+    })
 }
 
 /// A problem that names the nearest target (or route) that exists.
@@ -223,6 +254,7 @@ fn no_target(
         NoTarget::UnknownProvider(_) => {
             problem.suggest(provider, catalog.cards().map(|card| &*card.name))
         }
+        NoTarget::WrongProvider(_) => problem,
         NoTarget::UnknownModel { .. } => {
             let models = catalog.card(provider).map(|card| card.models.keys());
             problem.suggest(model, models.into_iter().flatten().map(String::as_str))

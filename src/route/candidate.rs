@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Dollars, Question, chance};
 use crate::{
-    catalog::{Model, NanoDollars, Price, Target},
+    catalog::{Ability, Model, NanoDollars, Price, Target},
     chat::Usage,
     facts::Facts,
     outcome::Reason,
@@ -65,6 +65,11 @@ impl Candidate {
     /// What its card says of the model.
     pub(super) fn model(&self) -> Option<&Model> {
         self.target.facts.as_deref()
+    }
+
+    /// Whether its card says that it cannot do this. What is unknown is tried.
+    pub(super) fn cannot(&self, ability: Ability) -> bool {
+        self.model().and_then(|model| model.can(ability)) == Some(false)
     }
 
     /// The most input tokens it takes, if known.
@@ -133,6 +138,11 @@ impl Candidate {
         let facts = &self.facts;
         let share = (1.0 - facts.failure_rate) * facts.validity;
         share.clamp(LEAST_SUCCESS, 1.0)
+    }
+
+    /// Whether what was measured of it may be over: it was not asked of late, or its newest answers say otherwise.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.facts.promising || self.is_long_idle()
     }
 
     /// Whether it was asked before, but not of late.

@@ -39,10 +39,20 @@ pub(super) fn reason<'a>(
     too_dear(candidate, question)
 }
 
-/// Whether the model is known not to do one of these. What is unknown is tried.
+/// Whether the model is known not to do something that cannot be left out. What is unknown is tried.
 fn lacks(candidate: &Candidate, needs: &[Ability]) -> bool {
-    let model = candidate.model();
-    model.is_some_and(|model| needs.iter().any(|need| model.can(*need) == Some(false)))
+    missing(candidate, needs).any(|need| !need.may_be_left_out())
+}
+
+/// Whether the request must be sent without something it asks for.
+pub(super) fn is_adapted(candidate: &Candidate, needs: &[Ability]) -> bool {
+    missing(candidate, needs).any(Ability::may_be_left_out)
+}
+
+/// What the model is known not to do.
+fn missing(candidate: &Candidate, needs: &[Ability]) -> impl Iterator<Item = Ability> {
+    let lacks = move |need: &Ability| candidate.cannot(*need);
+    needs.iter().copied().filter(lacks)
 }
 
 /// Whether the prompt alone is surely longer than the model's window. What is expected of the answer is no reason:

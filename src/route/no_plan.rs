@@ -4,6 +4,7 @@ use std::{fmt::Write, time::Duration};
 
 use super::Verdict;
 use crate::{
+    catalog::Ability,
     facts::Circuit,
     outcome::{ErrorClass, Reason},
 };
@@ -21,8 +22,8 @@ pub enum NoPlan {
     #[error("{}", nothing_left(.0))]
     NothingLeft(Vec<Verdict>),
     /// Nobody can do what the request needs, or take a prompt of its length.
-    #[error("none of this model's targets can answer this request: {}", listed(.0))]
-    NobodyCan(Vec<Verdict>),
+    #[error("none of this model's targets can answer this request{}: {}", lacking(.1), listed(.0))]
+    NobodyCan(Vec<Verdict>, Vec<Ability>),
     /// Nobody keeps the limits of the route or the caller.
     #[error(
         "none of this model's targets keeps the limits: {}; loosen `within` or `max_price`, or let a limit `relax`",
@@ -42,15 +43,15 @@ pub enum NoPlan {
 }
 
 impl NoPlan {
-    /// Why these verdicts, none of them kept, leave nobody. What may pass by itself counts before what does not.
-    pub(super) fn of(verdicts: Vec<Verdict>) -> Self {
+    /// Why these verdicts of a request with these needs, none of them kept, leave nobody. What may pass by itself
+    /// counts before what does not.
+    pub(super) fn of(verdicts: Vec<Verdict>, needs: &[Ability]) -> Self {
         let any = |wanted: fn(Reason) -> bool| verdicts.iter().any(|one| wanted(one.reason));
         if any(is_unready) {
-            let throttled = |verdict: &Verdict| verdict.reason != Reason::CircuitOpen;
             let waits = verdicts.iter().filter_map(wait);
             return Self::NobodyReady {
                 retry_after: waits.min(),
-                throttled: verdicts.iter().all(throttled),
+                throttled: !verdicts.iter().any(is_ill),
                 verdicts,
             };
         }
@@ -58,7 +59,12 @@ impl NoPlan {
             return Self::NoneQualifies(verdicts);
         }
         if any(is_inability) {
-            return Self::NobodyCan(verdicts);
+            let missed = |need: &Ability| {
+                let lacks = |verdict: &Verdict| verdict.candidate.cannot(*need);
+                verdicts.iter().any(lacks)
+            };
+            let missed = needs.iter().copied().filter(missed).collect();
+            return Self::NobodyCan(verdicts, missed);
         }
         Self::NothingLeft(verdicts)
     }
@@ -68,7 +74,7 @@ impl NoPlan {
         match self {
             Self::UnknownModel(_) | Self::Forbidden(_) => &[],
             Self::NothingLeft(verdicts)
-            | Self::NobodyCan(verdicts)
+            | Self::NobodyCan(verdicts, _)
             | Self::NoneQualifies(verdicts)
             | Self::NobodyReady { verdicts, .. } => verdicts,
         }
@@ -92,7 +98,7 @@ impl NoPlan {
             }
             Self::NobodyReady { throttled, .. } if *throttled => Some(ErrorClass::RateLimit),
             Self::NobodyReady { .. } => Some(ErrorClass::Overloaded),
-            Self::NobodyCan(verdicts) => {
+            Self::NobodyCan(verdicts, _) => {
                 let lacks = |verdict: &Verdict| verdict.reason == Reason::LacksAbility;
                 let lacking = verdicts.iter().any(lacks);
                 Some(if lacking {
@@ -108,6 +114,16 @@ impl NoPlan {
 fn is_unready(reason: Reason) -> bool {
     use Reason::*;
     matches!(reason, CircuitOpen | CoolingDown | RateLimited)
+}
+
+/// Whether it is out of order, as opposed to asking for fewer requests only.
+fn is_ill(verdict: &Verdict) -> bool {
+    let because = verdict.candidate.facts.because;
+    match verdict.reason {
+        Reason::CircuitOpen => true,
+        Reason::CoolingDown => because.is_some_and(|class| class != ErrorClass::RateLimit),
+        _ => false,
+    }
 }
 
 /// Whether it was dropped for a limit on time, money or validity.
@@ -140,6 +156,15 @@ fn nothing_left(verdicts: &[Verdict]) -> String {
         "none of this model's targets is left: {}; ask for less in `provider`, or use another key or model",
         listed(verdicts)
     )
+}
+
+/// What the request needs and not everybody can.
+fn lacking(abilities: &[Ability]) -> String {
+    let names: Vec<&str> = abilities.iter().map(|ability| ability.label()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        names => format!(", which needs {}", names.join(" and ")),
+    }
 }
 
 fn when(wait: Option<Duration>) -> String {

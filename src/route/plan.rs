@@ -20,6 +20,8 @@ pub struct Verdict {
     pub reason: Reason,
     /// Whether it comes from a fallback list: the last attempt is kept for such.
     pub fallback: bool,
+    /// Whether the request can be sent there only without something it asks for.
+    pub adapted: bool,
     /// What the strategy compared, the lowest first: dollars, seconds, a score; nothing where it did not compare.
     pub score: Option<f64>,
 }
@@ -31,6 +33,7 @@ impl Verdict {
             kept: true,
             reason: Reason::ListOrder,
             fallback: false,
+            adapted: false,
             score: None,
         }
     }

@@ -5,35 +5,13 @@ use std::{borrow::Cow, collections::BTreeSet};
 use super::{
     Candidate, Detail, Gather, Limit, NoPlan, Question, Route, Router, Strategy, Verdict, Weights,
     Within, filter,
+    head::Head,
     no_plan::is_limit,
     pools::{Place, Pool, View},
     router::Fallback,
     standing,
 };
 use crate::outcome::{ErrorClass, Reason};
-
-/// What the caller named.
-pub(super) enum Head<'a> {
-    Route(&'a Route),
-    Target(Box<Candidate>),
-}
-
-impl<'a> Head<'a> {
-    pub(super) fn route(&self) -> Option<&'a Route> {
-        match self {
-            Self::Route(route) => Some(route),
-            Self::Target(_) => None,
-        }
-    }
-
-    /// How its pool is ordered.
-    pub(super) fn strategy(&self, question: &Question<'_>) -> Strategy {
-        match self {
-            Self::Route(route) => question.hints.strategy().unwrap_or(route.strategy),
-            Self::Target(_) => Strategy::Priority,
-        }
-    }
-}
 
 /// The lists of a route's `fallback_on`, planned.
 type On = Vec<(ErrorClass, Vec<Verdict>)>;
@@ -176,6 +154,7 @@ impl<'a> Planner<'a> {
         let wanted = heads.into_iter().chain(tags);
         // Who is named alone is asked all the same, and says best what it cannot do.
         let direct = pool.place == Place::Direct;
+        verdict.adapted = !direct && filter::is_adapted(candidate, self.question.needs);
         let reason = filter::reason(candidate, self.question, wanted)
             .filter(|reason| !direct || *reason != Reason::LacksAbility);
         if let Some(reason) = reason {
@@ -214,7 +193,7 @@ impl<'a> Planner<'a> {
         if self.any() {
             return Ok((self.verdicts, on));
         }
-        let refused = NoPlan::of(self.verdicts);
+        let refused = NoPlan::of(self.verdicts, self.question.needs);
         // Whoever is named for just this failure need not wait for it to happen.
         let class = refused.class();
         let listed = on.iter().find(|(listed, _)| Some(*listed) == class);
@@ -249,8 +228,11 @@ impl<'a> Planner<'a> {
     /// Drops one verdict that breaks a limit or is put aside.
     fn gate(&mut self, place: usize, pool: usize) {
         let verdict = &self.verdicts[place];
-        let broken =
-            |within: &Within| within.broken(&verdict.candidate, self.question, &self.given_up);
+        // A limit is given up only where whoever set it says so: a fallback's own is its own.
+        let broken = |within: &Within| {
+            let counts = |limit| !(self.given_up.contains(&limit) && within.relax.contains(&limit));
+            within.broken(&verdict.candidate, self.question, counts)
+        };
         let reason = broken(&self.within).or_else(|| self.pools[pool].within.and_then(broken));
         let verdict = &mut self.verdicts[place];
         match reason {
@@ -288,7 +270,7 @@ impl<'a> Planner<'a> {
             let kept = verdicts.partition_point(|verdict| verdict.kept);
             pool.line_up(&mut verdicts[..kept], &view);
         }
-        standing::panic_last(&mut self.verdicts);
+        standing::worse_last(&mut self.verdicts);
     }
 
     /// Plans the lists of `fallback_on`.
@@ -305,6 +287,10 @@ impl<'a> Planner<'a> {
             planner.line_up();
             (*class, planner.verdicts)
         };
-        head.fallback_on.iter().map(plan).collect()
+        // An empty list says that nothing is tried; that holds for whoever wants no fallbacks, too.
+        let allowed = self.question.hints.allow_fallbacks;
+        let lists = head.fallback_on.iter();
+        let lists = lists.filter(|(_, list)| allowed || list.is_empty());
+        lists.map(plan).collect()
     }
 }

@@ -7,8 +7,7 @@ use std::{
 
 use super::{
     Candidate, Gather, Hints, NoPlan, Plan, Question, Retry, Settings, Strategy, Timeouts, Weights,
-    Within, build,
-    planner::{Head, Planner},
+    Within, build, head::Head, planner::Planner,
 };
 use crate::{catalog::Catalog, outcome::ErrorClass, policy::Policy, problem::Problem};
 
@@ -27,6 +26,13 @@ pub struct Route {
     pub(super) retry: Retry,
     pub(super) timeouts: Timeouts,
     pub(super) policy: Policy,
+}
+
+impl Route {
+    /// How its pool is ordered for a caller with these hints.
+    pub(super) fn strategy(&self, hints: &Hints) -> Strategy {
+        hints.strategy().unwrap_or(self.strategy)
+    }
 }
 
 /// One entry of a fallback list.
@@ -75,10 +81,16 @@ impl Router {
             .map_or_else(Policy::direct, |route| route.policy)
     }
 
+    /// The route of this name and how it orders its pool for a caller with these hints; nothing where it is none.
+    pub fn heading(&self, name: &str, hints: &Hints) -> Option<(Arc<str>, Strategy)> {
+        let route = self.routes.get(name)?;
+        Some((route.name.clone(), route.strategy(hints)))
+    }
+
     /// Whether a plan for this name looks at how the conversation begins.
     pub fn keeps_conversations(&self, name: &str, hints: &Hints) -> bool {
         let sticky = |route: &Route| {
-            hints.strategy().unwrap_or(route.strategy) == Strategy::Sticky
+            route.strategy(hints) == Strategy::Sticky
                 || route.fallback.iter().any(|entry| match entry {
                     Fallback::Route(name) => self
                         .routes
@@ -88,6 +100,29 @@ impl Router {
                 })
         };
         self.routes.get(name).is_some_and(sticky)
+    }
+
+    /// Every target that a plan of this route may ask unless the caller lists others: its own and those of its
+    /// fallbacks, each at least once. Nobody where it is no route.
+    pub fn reach(&self, name: &str) -> Vec<&Candidate> {
+        let mut found = Vec::new();
+        let mut routes: Vec<&Route> = self.routes.get(name).into_iter().collect();
+        let mut next = 0;
+        while let Some(&route) = routes.get(next) {
+            next += 1;
+            found.extend(&route.pool);
+            let on = route.fallback_on.iter().flat_map(|(_, list)| list);
+            for entry in route.fallback.iter().chain(on) {
+                match entry {
+                    Fallback::Target(candidate) => found.push(candidate),
+                    Fallback::Route(name) if routes.iter().all(|known| known.name != *name) => {
+                        routes.extend(self.routes.get(name));
+                    }
+                    Fallback::Route(_) => {}
+                }
+            }
+        }
+        found
     }
 
     /// Plans a request for the model `name`: a route, or a target.
@@ -112,9 +147,10 @@ impl Router {
         }
         let (verdicts, on) = planner.finish()?;
         let route = head.route();
+        let strategy = route.map(|route| route.strategy(question.hints));
         Ok(Plan {
             route: route.map(|route| route.name.clone()),
-            strategy: head.strategy(question),
+            strategy: strategy.unwrap_or_default(),
             seed: question.seed,
             retry: route.map(|route| route.retry).unwrap_or_default(),
             timeouts: route.map(|route| route.timeouts).unwrap_or_default(),

@@ -107,6 +107,15 @@ impl Rules {
                     Problem::new([&*place, "route"], format!("there is no route `{route}`"));
                 problems.push(problem.suggest(route, routes.clone()));
             }
+            if let Some(name) = &written.name
+                && settings[..at]
+                    .iter()
+                    .any(|earlier| earlier.name == written.name)
+            {
+                let message = format!("an earlier rule is named `{name}`, too");
+                let problem = Problem::new([&*place, "name"], message);
+                problems.push(problem.expected("a name of its own, for records and metrics"));
+            }
             if changes_nothing(written) {
                 let problem = Problem::new([&*place], "the rule changes nothing");
                 problems.push(problem.expected("`route`, `strategy`, `within` or `tags`"));

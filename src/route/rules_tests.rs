@@ -236,7 +236,9 @@ fn every_problem_is_told_at_once() {
         - { when: 'request.model == ', route: code }
         - { when: 'true', within: { validity: 2 } }
         - { when: 'true' }
-        - { when: 'request == "a"', route: code }"#;
+        - { when: 'request == "a"', route: code }
+        - { name: twice, when: 'true', route: code }
+        - { name: twice, when: 'true', route: code }"#;
     let problems = rules(yaml).unwrap_err();
     let expected = [
         "0.route: there is no route `extrac`; did you mean `extract`?",
@@ -249,6 +251,7 @@ fn every_problem_is_told_at_once() {
         "6.within.validity: 2 is no share of valid answers; expected 0 to 1",
         "7: the rule changes nothing; expected `route`, `strategy`, `within` or `tags`",
         "8.when: at column 1: there is no value `request`; expected one of `request.`: ",
+        "10.name: an earlier rule is named `twice`, too; expected a name of its own, for records and metrics",
     ];
     assert_eq!(problems.len(), expected.len(), "{problems:#?}");
     for (problem, expected) in problems.iter().zip(expected) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::{Dollars, Retry, Strategy, Timeouts, Weights, Within};
@@ -31,6 +31,7 @@ pub struct Settings {
     /// Targets and routes tried in order when the targets are exhausted.
     pub fallback: Vec<String>,
     /// Targets and routes tried first after a failure of a class; an empty list means that nothing is tried then.
+    #[schemars(schema_with = "by_class")]
     pub fallback_on: BTreeMap<ErrorClass, Vec<String>>,
     /// What is done with answers that are none.
     pub answers: Answers,
@@ -40,6 +41,14 @@ pub struct Settings {
     pub retry: Retry,
     /// How long to wait.
     pub timeout: Timeouts,
+}
+
+/// A list for each class of failure. The derived schema would take any key.
+fn by_class(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = BTreeMap::<String, Vec<String>>::json_schema(generator);
+    let classes = generator.subschema_for::<ErrorClass>();
+    schema.insert("propertyNames".to_owned(), classes.into());
+    schema
 }
 
 impl Default for Settings {

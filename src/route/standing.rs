@@ -81,8 +81,9 @@ fn failed(verdict: &Verdict) -> Option<f64> {
     }
 }
 
-/// Puts behind who has just recovered, who is at its cap, and who is spared, in this order; the order among each
-/// stays. `drawn` says that the strategy gave those that recover their smaller share itself.
+/// Puts behind who has just recovered, who is at its cap, who lacks what was asked for, and who is spared, in this
+/// order; the order among each stays. `drawn` says that the strategy gave those that recover their smaller share
+/// itself.
 pub(super) fn line_up(pool: &mut [Verdict], seed: u64, drawn: bool) {
     let of = |verdict: &Verdict| standing(verdict, seed, drawn);
     if pool.iter().all(|verdict| of(verdict).is_none()) {
@@ -106,6 +107,7 @@ fn standing(verdict: &Verdict, seed: u64, drawn: bool) -> Option<Reason> {
     }
     match candidate.facts.circuit {
         Circuit::Open { .. } => Some(Reason::PanicMode),
+        _ if verdict.adapted => Some(Reason::Adapted),
         _ if candidate.is_full() => Some(Reason::Busy),
         Circuit::HalfOpen => Some(Reason::Probe),
         Circuit::Warming { share } if late(share) => Some(Reason::SlowStart),
@@ -117,21 +119,31 @@ fn rank(standing: Option<Reason>) -> u8 {
     match standing {
         Some(Reason::SlowStart) => 1,
         Some(Reason::Busy) => 2,
-        Some(Reason::PanicMode | Reason::LastResort) => 3,
+        Some(Reason::Adapted) => 3,
+        Some(Reason::PanicMode | Reason::LastResort) => 4,
         _ => 0,
     }
 }
 
-/// Puts the spared of a plan behind everybody well, fallbacks included, where their pool has nobody better: somebody
+/// Puts behind everybody else in a plan, fallbacks included, who lacks what was asked for: a substitute that does all
+/// of it is better than a favourite that does less. The spared follow where their own pool has nobody better: somebody
 /// else can answer, so they need not.
-pub(super) fn panic_last(verdicts: &mut [Verdict]) {
-    let leads = |verdicts: &[Verdict]| {
-        verdicts
-            .iter()
-            .find(|one| one.kept)
-            .is_some_and(Verdict::is_panic)
-    };
-    if leads(verdicts) && verdicts.iter().any(|one| one.kept && !one.is_panic()) {
-        verdicts.sort_by_key(Verdict::is_panic);
+pub(super) fn worse_last(verdicts: &mut [Verdict]) {
+    let kept = || verdicts.iter().filter(|verdict| verdict.kept).map(worse);
+    let best = kept().min();
+    let adapted = || kept().any(|worse| worse == ADAPTED);
+    if kept().next() > best || best == Some(0) && adapted() {
+        verdicts.sort_by_key(worse);
+    }
+}
+
+const ADAPTED: u8 = 1;
+
+/// How much worse than others a target is that may be tried.
+fn worse(verdict: &Verdict) -> u8 {
+    match verdict {
+        verdict if verdict.is_panic() => 2,
+        verdict if verdict.kept && verdict.adapted => ADAPTED,
+        _ => 0,
     }
 }

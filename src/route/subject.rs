@@ -15,6 +15,9 @@ use crate::{
 /// The longest list a rule may see. Loops over two lists cost the product of their lengths.
 const LONGEST_LIST: usize = 256;
 
+/// The longest name of a tool, as in MCP. Such names are remembered.
+pub const LONGEST_TOOL: usize = 128;
+
 /// The member of `metadata` that names the tool on whose behalf a completion is asked, where no header does.
 const TOOL_MEMBER: &str = "x-waypost-tool";
 
@@ -121,7 +124,8 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// The tool on whose behalf a completion is asked: by the head, else by `metadata`.
+    /// The tool on whose behalf a completion is asked: by the head, else by `metadata`, where any text may stand;
+    /// one that is too long is none.
     pub fn tool(&self) -> Cow<'a, str> {
         match self.tool {
             Some(tool) => tool.into(),
@@ -129,6 +133,7 @@ impl<'a> Subject<'a> {
                 let request = self.ask.request();
                 let metadata = request.get("metadata").and_then(|raw| Object::of(raw).ok());
                 let named = metadata.and_then(|metadata| metadata.peek::<String>(TOOL_MEMBER));
+                let named = named.filter(|tool| tool.len() <= LONGEST_TOOL);
                 named.unwrap_or_default().into()
             }
         }

@@ -13,7 +13,7 @@ use super::{Candidate, Dollars, Question};
 use crate::{facts::Estimate, outcome::Reason, span::Span};
 
 /// Fewer measurements than this say nothing about the slowest of twenty: such an estimate breaks no limit.
-const ENOUGH: f64 = 5.0;
+const ENOUGH: f64 = 3.0;
 
 /// Limits for every target of a route, fallbacks included.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -71,8 +71,8 @@ impl Within {
         self.first_token.is_some() || self.total.is_some()
     }
 
-    /// These limits and those of `other`, the stricter of each. Whoever sets the stricter decides whether it may
-    /// be given up.
+    /// These limits and those of `other`, the stricter of each. A limit that both set is given up only where both
+    /// allow it.
     pub(super) fn and<'a>(&'a self, other: &'a Self) -> Cow<'a, Self> {
         if other.is_empty() {
             return Cow::Borrowed(self);
@@ -80,14 +80,13 @@ impl Within {
         if self.is_empty() {
             return Cow::Borrowed(other);
         }
-        let kept = self
-            .relax
-            .iter()
-            .filter(|limit| !other.rules(self, **limit));
-        let added = other
-            .relax
-            .iter()
-            .filter(|limit| other.rules(self, **limit));
+        let both = self.relax.iter().chain(&other.relax);
+        let mut relax: Vec<Limit> = Vec::new();
+        for &limit in both.filter(|limit| self.lets_go(**limit) && other.lets_go(**limit)) {
+            if !relax.contains(&limit) {
+                relax.push(limit);
+            }
+        }
         Cow::Owned(Self {
             first_token: lower(self.first_token, other.first_token),
             total: lower(self.total, other.total),
@@ -96,37 +95,31 @@ impl Within {
                 (Some(mine), Some(theirs)) => Some(mine.max(theirs)),
                 (mine, theirs) => mine.or(theirs),
             },
-            relax: kept.chain(added).copied().collect(),
+            relax,
         })
     }
 
-    /// Whether this side's limit is the stricter of the two.
-    fn rules(&self, other: &Self, limit: Limit) -> bool {
-        fn below<T: PartialOrd>(mine: Option<T>, theirs: Option<T>) -> bool {
-            mine.is_some_and(|mine| theirs.is_none_or(|theirs| mine < theirs))
-        }
-        match limit {
-            Limit::FirstToken => below(self.first_token, other.first_token),
-            Limit::Total => below(self.total, other.total),
-            Limit::MaxPrice => below(self.max_price, other.max_price),
-            Limit::Validity => below(
-                self.validity.map(|floor| -floor),
-                other.validity.map(|floor| -floor),
-            ),
-        }
+    /// Whether nothing here is in the way of giving up a limit: it is not set, or listed.
+    fn lets_go(&self, limit: Limit) -> bool {
+        let is_set = match limit {
+            Limit::FirstToken => self.first_token.is_some(),
+            Limit::Total => self.total.is_some(),
+            Limit::MaxPrice => self.max_price.is_some(),
+            Limit::Validity => self.validity.is_some(),
+        };
+        !is_set || self.relax.contains(&limit)
     }
 
-    /// Why this candidate would break a limit that is not `given_up`.
+    /// Why this candidate would break a limit of those that count, by `counts`.
     pub(super) fn broken(
         &self,
         candidate: &Candidate,
         question: &Question<'_>,
-        given_up: &[Limit],
+        counts: impl Fn(Limit) -> bool,
     ) -> Option<Reason> {
         if self.is_empty() {
             return None;
         }
-        let counts = |limit| !given_up.contains(&limit);
         let facts = &candidate.facts;
         if let Some(limit) = self.max_price
             && counts(Limit::MaxPrice)
@@ -138,9 +131,8 @@ impl Within {
             (Some(limit), Some(estimate)) => known(&estimate) && estimate.p95 > limit.get(),
             _ => false,
         };
-        // Who has not been asked for long may have recovered; see `strategy::explore`.
-        let fresh = !candidate.is_long_idle();
-        if fresh
+        // Who has not been asked for long, or was quick just now, may have recovered; see `strategy::explore`.
+        if !candidate.is_in_doubt()
             && (counts(Limit::FirstToken) && slow(self.first_token, facts.first_token)
                 || counts(Limit::Total) && slow(self.total, facts.total))
         {
@@ -158,7 +150,7 @@ impl Within {
             limit.is_none() || estimate.as_ref().is_some_and(known)
         };
         let facts = &candidate.facts;
-        !candidate.is_long_idle()
+        !candidate.is_in_doubt()
             && known(self.first_token, facts.first_token)
             && known(self.total, facts.total)
     }

@@ -122,12 +122,18 @@ impl Receipt {
         }
     }
 
-    /// Notes that a candidate was passed over when its turn came, and why.
+    /// Notes that a candidate was passed over when its turn came, and why. One that had been asked keeps the reason
+    /// it was asked for.
     pub fn pass_over(&mut self, name: &str, reason: Reason) {
-        let candidates = self
-            .open
-            .iter_mut()
-            .flat_map(|record| &mut record.candidates);
+        let Some(record) = &mut self.open else { return };
+        if record
+            .attempts
+            .iter()
+            .any(|attempt| *attempt.target == *name)
+        {
+            return;
+        }
+        let candidates = record.candidates.iter_mut();
         for candidate in candidates.filter(|candidate| candidate.kept && *candidate.target == *name)
         {
             candidate.kept = false;

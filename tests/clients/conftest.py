@@ -8,6 +8,7 @@ import pytest
 import keys
 from clients import anthropic_client, openai_client
 from processes import Gateway, Program
+from scripted import Scripted
 
 HERE = pathlib.Path(__file__).parent
 
@@ -47,6 +48,20 @@ def start_gateway(tmp_path):
     yield start
     for program in started:
         program.close()
+
+
+@pytest.fixture
+def scripted():
+    """Starts providers that answer what the test says."""
+    started = []
+
+    def start() -> Scripted:
+        started.append(Scripted())
+        return started[-1]
+
+    yield start
+    for provider in started:
+        provider.close()
 
 
 @pytest.fixture

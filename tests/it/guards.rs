@@ -293,13 +293,13 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
         seed: 0,
         receipt: Receipt::open(Ledger::start(None), opening),
     };
-    let desk = Desk {
-        rules: Default::default(),
-        schemas: Default::default(),
-        health: Default::default(),
-        router: wired.router,
-        upstream: Arc::new(Upstream::new(file.upstream)),
-    };
+    let desk = Desk::new(
+        wired.router,
+        Default::default(),
+        Arc::new(Upstream::new(file.upstream)),
+        Default::default(),
+        Default::default(),
+    );
     let answered = relay::complete(Arc::new(desk), errand).await;
     let Ok(Answered::Stream(mut flow, _)) = answered else {
         panic!("no stream")

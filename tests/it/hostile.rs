@@ -152,3 +152,41 @@ async fn bodies_of_two_lengths_do_not_smuggle_a_second_request() {
             .all(|asked| asked.json()["messages"][0]["content"] == "Hello?")
     );
 }
+
+#[tokio::test]
+async fn names_that_callers_make_up_leave_nothing_behind() {
+    let provider = Provider::start([completion("Hi")]).await;
+    let gateway = gateway(&provider).await;
+    let health = gateway.hall.face().desk.health.clone();
+    let known = || {
+        let now = tokio::time::Instant::now();
+        let targets = health.snapshot(now).into_iter();
+        let targets: Vec<String> = targets.map(|state| state.target.to_string()).collect();
+        let mut routes: Vec<String> = health.budgets(now).into_iter().map(|it| it.0).collect();
+        routes.sort();
+        (targets, routes)
+    };
+    let before = (vec!["a/m".to_owned()], vec![String::new(), "r".to_owned()]);
+    assert_eq!(known(), before, "what the configuration names");
+    for name in 0..20 {
+        let answer = gateway.chat(&format!("invented-{name}")).await;
+        assert_eq!(answer.status, 404, "{}", answer.body);
+    }
+    assert_eq!(known(), before);
+
+    // Names are remembered in records, so they are short.
+    let long = "a/".to_owned() + &"x".repeat(511);
+    let answer = gateway.chat(&long).await;
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    assert_eq!(answer.json()["error"]["param"], "model");
+    let tool = "x".repeat(129);
+    let body = format!(
+        r#"{{"model":"r","messages":[{{"role":"user","content":"?"}}],"metadata":{{"x-waypost-tool":"{tool}"}}}}"#
+    );
+    let answer = gateway
+        .send(gateway.post("/v1/chat/completions", body))
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let record = gateway.record(answer.header("x-request-id")).await;
+    assert_eq!(record.tool, None);
+}

@@ -86,13 +86,13 @@ fn plan(options: &Options, body: &[u8]) -> Result<Explained, Outcome> {
     let operator = Access::open()
         .identify(None)
         .map_err(|denied| Outcome::Failed(denied.to_string()))?;
-    let desk = Desk {
-        router: wired.router.clone(),
-        rules: wired.rules.clone(),
-        upstream: Arc::new(Upstream::new(upstream::Settings::default())),
-        health: Arc::default(),
-        schemas: Arc::default(),
-    };
+    let desk = Desk::new(
+        wired.router.clone(),
+        wired.rules.clone(),
+        Arc::new(Upstream::new(upstream::Settings::default())),
+        Arc::default(),
+        Arc::default(),
+    );
     let mut headers = HeaderMap::new();
     if let Some(tool) = &options.tool {
         let tool = HeaderValue::from_str(tool)

@@ -45,6 +45,12 @@ pub(super) fn rewrite(object: &mut Object<'_>, target: &Target) -> Result<Vec<St
     }
     clamp_temperature(object, quirks);
     tool_choice(object, target, &mut dropped);
+    if cannot(target, Ability::ParallelTools)
+        && object.peek::<bool>("parallel_tool_calls") == Some(true)
+    {
+        // One call after the other is no other answer, so nothing is reported.
+        object.remove("parallel_tool_calls");
+    }
     if quirks.stop_as_list
         && let Ok(Some(stop)) = object.read::<String>("stop")
     {
@@ -162,7 +168,8 @@ fn tool_choice(object: &mut Object<'_>, target: &Target, dropped: &mut Vec<Strin
     let forced = choice.get().starts_with('{') || word.as_deref() == Some("required");
     let words = &target.card.quirks.tool_choice;
     let auto = |word: &String| word == "auto";
-    let replacement = if forced && cannot(target, Ability::ForcedToolChoice) {
+    let unable = cannot(target, Ability::ForcedToolChoice) || cannot(target, Ability::ToolChoice);
+    let replacement = if forced && unable {
         Some("auto".to_owned())
     } else if let Some(word) = &word {
         words.get(word).cloned()

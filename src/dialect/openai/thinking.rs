@@ -21,6 +21,13 @@ pub(super) fn rewrite(object: &mut Object<'_>, target: &Target, dropped: &mut Ve
     let Some(wanted) = object.peek::<Effort>(EFFORT) else {
         return;
     };
+    if cannot(target, Ability::Reasoning) {
+        object.remove(EFFORT);
+        if wanted != Effort::None {
+            dropped.push(EFFORT.to_owned());
+        }
+        return;
+    }
     match target.card.quirks.effort {
         EffortStyle::Effort => move_to_nearest(object, wanted, target, dropped),
         EffortStyle::EnableThinking => {

@@ -20,6 +20,54 @@ fn only_a_known_cannot_drops() {
 }
 
 #[test]
+fn who_lacks_what_can_be_left_out_stands_behind_all_who_have_it() {
+    let question = Question {
+        needs: &[Ability::Reasoning],
+        ..question()
+    };
+    let check = |yaml: &str, table: Table<'_>, expected: &[&str]| {
+        check_for(yaml, table, &question, expected);
+    };
+    let yaml = "r: { targets: [c/3, a/1], fallback: [b/2] }";
+    check(
+        yaml,
+        &[],
+        &["a/1 list_order", "b/2 fallback", "c/3 adapted"],
+    );
+    // When they are not well, its turn comes.
+    let down = open(9, 1.0);
+    let order = ["c/3 adapted", "(a/1 circuit_open)", "(b/2 circuit_open)"];
+    check(yaml, &[("a/1", down), ("b/2", down)], &order);
+    // One that is asked in spite of its circuit is no better.
+    let failing = open(9, 0.5);
+    let yaml = "r: { targets: [c/3, a/1, b/2] }";
+    let order = ["c/3 adapted", "b/2 panic_mode", "(a/1 circuit_open)"];
+    check(yaml, &[("a/1", down), ("b/2", failing)], &order);
+    check("r: { targets: [c/3] }", &[], &["c/3 adapted"]);
+    // The first that is asked alone is the first who has it.
+    let alone = Hints {
+        allow_fallbacks: false,
+        ..Hints::default()
+    };
+    let question = Question {
+        hints: &alone,
+        ..question
+    };
+    let order = ["a/1 list_order", "(c/3 caller_excludes)"];
+    check_for("r: { targets: [c/3, a/1] }", &[], &question, &order);
+}
+
+#[test]
+fn who_lacks_what_cannot_be_left_out_is_not_adapted() {
+    let question = Question {
+        needs: &[Ability::Reasoning, Ability::Vision],
+        ..question()
+    };
+    let refused = plan_for("r: { targets: [c/3] }", &[], &question).unwrap_err();
+    assert_eq!(refused.class(), Some(ErrorClass::Unsupported));
+}
+
+#[test]
 fn a_prompt_that_surely_does_not_fit_is_not_sent() {
     let long = |input_tokens| Question {
         input_tokens,
@@ -32,12 +80,26 @@ fn a_prompt_that_surely_does_not_fit_is_not_sent() {
     let order = ["b/2 list_order", "(a/1 context_too_small)"];
     check_for(yaml, &[], &long(9_500), &order);
     let refused = plan_for(yaml, &[], &long(90_000)).unwrap_err();
-    assert!(matches!(refused, NoPlan::NobodyCan(_)));
+    assert!(matches!(refused, NoPlan::NobodyCan(..)));
     assert_eq!(refused.class(), Some(ErrorClass::ContextLength));
     assert_eq!(
         refused.to_string(),
         "none of this model's targets can answer this request: a/1 (context_too_small), \
          b/2 (context_too_small)"
+    );
+}
+
+#[test]
+fn what_nobody_can_do_is_named() {
+    let needs = [Ability::Tools, Ability::Vision];
+    let sees = Question {
+        needs: &needs,
+        ..question()
+    };
+    let refused = plan_for("r: { targets: [c/3] }", &[], &sees).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "none of this model's targets can answer this request, which needs vision: c/3 (lacks_ability)"
     );
 }
 

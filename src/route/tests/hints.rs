@@ -160,3 +160,71 @@ fn prices_tags_and_limits_are_narrowed() {
     assert_eq!(hints("{}"), *Hints::none());
     assert_eq!(hints("{}").max_price, MaxPrice::default());
 }
+
+#[test]
+fn hints_name_providers_and_targets_wherever_these_stand() {
+    let yaml = "r: { targets: [a/1, a/9, b/2], fallback: [s] }\ns: { targets: [c/3, d/4] }";
+    let hints = |yaml: &str| -> Hints { serde_saphyr::from_str(yaml).unwrap() };
+    let check = |written: &str, expected: &[&str]| {
+        let hints = hints(written);
+        hinted(yaml, &hints, &Everything, expected);
+    };
+    // A target of a provider, and the whole of another; fallbacks are off, so only the pool is there.
+    check(
+        "{ order: [b, a/9], allow_fallbacks: false }",
+        &[
+            "b/2 caller_order",
+            "a/9 caller_order",
+            "(a/1 caller_excludes)",
+        ],
+    );
+    // Of the last of a provider's names the first counts.
+    check(
+        "{ order: [a/9, a] }",
+        &[
+            "a/9 caller_order",
+            "a/1 caller_order",
+            "b/2 list_order",
+            "c/3 fallback",
+            "d/4 fallback",
+        ],
+    );
+    // In a fallback's pool, too.
+    check(
+        "{ only: [d, a/1], order: [d/4] }",
+        &[
+            "a/1 list_order",
+            "(a/9 caller_excludes)",
+            "(b/2 caller_excludes)",
+            "d/4 fallback",
+            "(c/3 caller_excludes)",
+        ],
+    );
+    // Who is both wanted and unwanted is not asked.
+    check(
+        "{ only: [a], ignore: [a/1], order: [a/1, b] }",
+        &[
+            "a/9 list_order",
+            "(a/1 caller_excludes)",
+            "(b/2 caller_excludes)",
+            "(c/3 caller_excludes)",
+            "(d/4 caller_excludes)",
+        ],
+    );
+}
+
+#[test]
+fn order_brings_nobody_in() {
+    let yaml = "r: { targets: [a/1], tags: [eu], fallback: [s] }\ns: { targets: [c/3] }";
+    let hints: Hints = serde_saphyr::from_str("{ order: [c/3, b, a], only: [a, b, c/3] }").unwrap();
+    let order = ["a/1 caller_order", "(c/3 tag_missing)"];
+    hinted(yaml, &hints, &Everything, &order);
+    // Where `order` names nobody of the route, nobody is left.
+    let hints: Hints = serde_saphyr::from_str("{ order: [b], allow_fallbacks: false }").unwrap();
+    let question = Question {
+        hints: &hints,
+        ..question()
+    };
+    let refused = plan_for(yaml, &[], &question).unwrap_err();
+    assert!(matches!(refused, NoPlan::NothingLeft(_)), "{refused}");
+}

@@ -115,7 +115,22 @@ s: { targets: [b/2, c/3], within: { total: 1s } }";
 }
 
 #[test]
-fn the_stricter_limit_counts_and_who_set_it_says_whether_it_may_go() {
+fn a_fallbacks_own_limit_is_not_given_up_by_another_route() {
+    let slow = takes(3_000, 4_000);
+    let table = [("a/1", slow), ("b/2", slow), ("c/3", slow)];
+    let routes = |relax: &str| {
+        format!(
+            "r: {{ targets: [a/1], within: {{ total: 1s, relax: [total] }}, fallback: [s] }}
+s: {{ targets: [b/2], within: {{ total: 2s, relax: [{relax}] }} }}"
+        )
+    };
+    let order = ["a/1 relaxed", "(b/2 too_slow)"];
+    check(&routes(""), &table, &order);
+    check(&routes("total"), &table, &["a/1 relaxed", "b/2 relaxed"]);
+}
+
+#[test]
+fn the_stricter_limit_counts_and_goes_only_where_all_who_set_it_say_so() {
     let limits = |yaml: &str| -> Within { serde_saphyr::from_str(yaml).unwrap() };
     let route = limits("{total: 2s, validity: 0.9, relax: [total, validity]}");
     let both = |hint: &str| route.and(&limits(hint)).into_owned();
@@ -127,4 +142,8 @@ fn the_stricter_limit_counts_and_who_set_it_says_whether_it_may_go() {
         both("{total: 1s, max_price: 0.1, relax: [max_price]}"),
         limits("{total: 1s, validity: 0.9, max_price: 0.1, relax: [validity, max_price]}")
     );
+    // Who is stricter and yields does not make the other one yield.
+    let yields = limits("{total: 1s, relax: [total]}");
+    assert_eq!(*strict.and(&yields), limits("{total: 1s}"));
+    assert_eq!(both("{total: 1s, relax: [total]}").relax, route.relax);
 }

@@ -60,7 +60,7 @@ const PROVIDERS: [(&str, &str); 4] = [
     ),
     (
         "c",
-        "{models: {3: {price: {input: 4, output: 16}, context: 128000, cannot: [vision]}}}",
+        "{models: {3: {price: {input: 4, output: 16}, context: 128000, cannot: [vision, reasoning]}}}",
     ),
     ("d", "{models: {4: {}}}"),
 ];

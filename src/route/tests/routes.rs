@@ -31,6 +31,25 @@ fn priority_keeps_the_list_and_appends_fallbacks_of_fallbacks_once() {
 }
 
 #[test]
+fn a_route_reaches_its_fallbacks_and_theirs() {
+    let yaml = "
+        r: { targets: [a/1], fallback: [s], fallback_on: { too_large: [t, b/8] } }
+        s: { targets: [b/2], fallback: [t, a/3] }
+        t: { targets: [c/4] }
+        u: { targets: [c/5] }";
+    let router = router(yaml).unwrap();
+    let reach = |name| {
+        let found = router.reach(name).into_iter();
+        let mut names: Vec<_> = found.map(|found| found.name.to_string()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(reach("r"), ["a/1", "a/3", "b/2", "b/8", "c/4"]);
+    assert_eq!(reach("u"), ["c/5"]);
+    assert!(reach("a/1").is_empty());
+}
+
+#[test]
 fn a_name_with_a_slash_is_one_target() {
     assert_eq!(order("{}", "a/x/y", &Everything), ["a/x/y"]);
 }
@@ -79,7 +98,11 @@ fn every_problem_is_reported_at_once() {
         t: { targets: [a/1], fallback: [s] }
         u: {}
         v: { targets: [a/1], strategy: cheapest-within, explore: 0.6, weights: { cost: -1 } }
-        w: { targets: [a/1], within: { validity: 2 }, fallback_on: { cancelled: [] } }";
+        w: { targets: [a/1], within: { validity: 2 }, fallback_on: { cancelled: [] } }
+        x: { targets: [a/1, c/3], tags: [eu, own], fallback: [b/2] }
+        x2: { targets: [a/1], fallback_on: { timeout: [b/2], rate_limit: [y] } }
+        y: { targets: [a/1], fallback: [z], fallback_on: { overloaded: [y] } }
+        z: { targets: [a/1], fallback: [x2] }";
     assert_eq!(
         problems(yaml),
         [
@@ -95,8 +118,20 @@ fn every_problem_is_reported_at_once() {
             "v.weights.cost: -1 is no weight; expected 0 to 1000",
             "w.within.validity: 2 is no share of valid answers; expected 0 to 1",
             "w.fallback_on.cancelled: nobody waits for an answer after `cancelled`",
+            "x.tags: no target of `x` has all its tags: eu, own; expected tags that a provider has: `providers.*.tags`",
             "s.fallback: the fallbacks of `s` lead back to it",
             "t.fallback: the fallbacks of `t` lead back to it",
+            "x2.fallback_on.rate_limit: the fallbacks of `x2` lead back to it",
+            "y.fallback_on.overloaded: the fallbacks of `y` lead back to it",
         ]
     );
+}
+
+#[test]
+fn two_routes_may_help_each_other_out_by_class() {
+    // Unlike `fallback`, a list of `fallback_on` is not taken along, so this ends.
+    let yaml = "
+        r: { targets: [a/1], fallback_on: { rate_limit: [s] } }
+        s: { targets: [b/2], fallback_on: { rate_limit: [r] } }";
+    assert!(router(yaml).is_ok());
 }

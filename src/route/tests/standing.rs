@@ -114,6 +114,12 @@ fn when_everybody_is_throttled_the_caller_hears_so_and_when_to_come_back() {
         }
         other => panic!("{other}"),
     }
+    // Keys that are refused are no reason to send less.
+    let mut table = table;
+    table[1].1.because = Some(ErrorClass::Auth);
+    table[0].1.because = Some(ErrorClass::RateLimit);
+    let refused = plan_for(ALONE, &table, &question()).unwrap_err();
+    assert_eq!(refused.class(), Some(ErrorClass::Overloaded), "{refused}");
     let probing = [("a/1", open(0, 1.0))];
     let refused =
         (0..99).find_map(|seed| plan_for("r: { targets: [a/1] }", &probing, &seeded(seed)).err());

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use super::pair::Pair;
 use crate::support::{
     Act, Answer, Provider, completion, done,
-    faulty::script::{self, END, say, stream_head},
+    faulty::{
+        Script,
+        script::{self, END, say, stream_head},
+    },
     provider::{chunk, usage},
     role, streamed, text,
 };
@@ -49,6 +52,25 @@ fn in_events(message: &Value, finish: &str) -> String {
     role() + &chunk(&message.to_string(), None) + &chunk("{}", Some(finish)) + &usage() + &done()
 }
 
+/// What the faulty model says, either way.
+fn said(message: &Value, finish: &str, stream: bool) -> Script {
+    if stream {
+        let events = script::chunk(in_events(message, finish));
+        vec![say(stream_head()), say(events), say(END)]
+    } else {
+        vec![say(script::json(200, &plain(message, finish)))]
+    }
+}
+
+/// An answer of the faulty model that is text.
+fn said_text(text: &str, stream: bool) -> Script {
+    said(
+        &json!({"role": "assistant", "content": text}),
+        "stop",
+        stream,
+    )
+}
+
 async fn ask(pair: &Pair, stream: bool, schema: bool) -> Answer {
     let request = pair
         .gateway
@@ -85,17 +107,11 @@ async fn an_invalid_answer_is_asked_of_the_next_model() {
         ("nothing", text(""), false),
     ] {
         for stream in [false, true] {
-            let (script, healthy) = if stream {
-                let events = script::chunk(in_events(&message, finish));
-                (
-                    vec![say(stream_head()), say(events), say(END)],
-                    streamed(FITS),
-                )
+            let script = said(&message, finish, stream);
+            let healthy = if stream {
+                streamed(FITS)
             } else {
-                (
-                    vec![say(script::json(200, &plain(&message, finish)))],
-                    completion(FITS),
-                )
+                completion(FITS)
             };
             let pair = Pair::start(vec![script], Provider::start([healthy]).await, "", "").await;
             let answer = ask(&pair, stream, schema).await;
@@ -138,4 +154,60 @@ async fn an_invalid_call_behind_text_is_told_in_band() {
         answer.body
     );
     assert!(pair.b.asked().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_wrong_by_form_only_is_put_right() {
+    for stream in [false, true] {
+        let script = said_text("```json\n{\"city\": \"Rome\",}\n```", stream);
+        let b = Provider::start([Act::Hang]).await;
+        let pair = Pair::start(vec![script], b, "", "").await;
+        let answer = ask(&pair, stream, true).await;
+        assert_eq!(answer.header("x-waypost-target"), "a/m", "{}", answer.body);
+        let text = if stream {
+            answer.text()
+        } else {
+            let said = answer.json()["choices"][0]["message"]["content"].clone();
+            said.as_str().unwrap().to_owned()
+        };
+        let found: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(found, json!({"city": "Rome"}), "{stream}: {}", answer.body);
+        let record = pair.gateway.record(answer.header("x-request-id")).await;
+        assert_eq!(record.attempts[0].verdict, Some("repaired"), "{stream}");
+        assert_eq!((pair.asked(), pair.b.asked().len()), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn the_same_model_is_asked_once_more_with_what_was_wrong() {
+    for stream in [false, true] {
+        let wrong = || said_text("{\"town\":\"Rome\"}", stream);
+        let right = said_text("{\"city\":\"Rome\"}", stream);
+        for (scripts, target, asked) in [
+            (vec![wrong(), right], "a/m", (2, 0)),
+            (vec![wrong()], "b/m", (2, 1)),
+        ] {
+            const FITS: &str = "{\\\"city\\\":\\\"Rome\\\"}";
+            let healthy = if stream {
+                streamed(FITS)
+            } else {
+                completion(FITS)
+            };
+            let b = Provider::start([healthy]).await;
+            let pair = Pair::start(scripts, b, "", "answers: { reask: true }").await;
+            let answer = ask(&pair, stream, true).await;
+            assert_eq!(answer.header("x-waypost-target"), target, "{}", answer.body);
+            assert!(!answer.body.contains("town"), "{}", answer.body);
+            assert_eq!((pair.asked(), pair.b.asked().len()), asked, "{stream}");
+            let seen = pair.a.seen();
+            let again: Value = serde_json::from_str(&seen[1].body).unwrap();
+            let messages = again["messages"].as_array().unwrap();
+            assert_eq!(messages.len(), 3, "{again}");
+            assert_eq!(messages[1]["content"], "{\"town\":\"Rome\"}");
+            let told = messages[2]["content"].as_str().unwrap();
+            assert!(told.contains("town") || told.contains("city"), "{told}");
+            let record = pair.gateway.record(answer.header("x-request-id")).await;
+            assert_eq!(record.attempts[1].kind.label(), "retry");
+        }
+    }
 }

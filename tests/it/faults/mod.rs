@@ -2,6 +2,8 @@
 //! caller got, what the providers saw and what the books say.
 
 mod answers;
+mod budget;
+mod classes;
 mod clients;
 mod cuts;
 mod judge;
@@ -9,6 +11,7 @@ mod keys;
 mod matrix;
 mod outage;
 mod pair;
+mod probes;
 mod room;
 mod secrets;
 mod table;

@@ -69,3 +69,41 @@ async fn a_caller_who_leaves_gives_its_place_back() {
     let answer = pair.gateway.chat("lone").await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
+
+#[tokio::test]
+async fn who_leaves_the_queue_takes_no_place_with_it() {
+    let gate = Arc::new(Notify::new());
+    let answer = say(json(200, &Voice::OpenAi.plain("A")));
+    let held = vec![Step::Await(gate.clone()), answer.clone()];
+    let b = Provider::start([completion("B")]).await;
+    let patient = "concurrency: { limit: 1, queue: 20s }";
+    let pair = Pair::start(vec![held, vec![answer]], b, patient, "").await;
+    let ask = || {
+        let request = pair
+            .gateway
+            .post("/v1/chat/completions", chat("lone", false));
+        tokio::spawn(async move { Answer::read(request.send().await.unwrap()).await })
+    };
+    let waiting = async |count: i64| {
+        pair.gateway
+            .until("those who wait", |hall| {
+                hall.ledger.metrics().in_flight.get() == count
+            })
+            .await;
+    };
+    let first = ask();
+    waiting(1).await;
+    let leaving: Vec<_> = (0..5).map(|_| ask()).collect();
+    waiting(6).await;
+    let last = ask();
+    waiting(7).await;
+    leaving.iter().for_each(|waiter| waiter.abort());
+    waiting(2).await;
+    assert_eq!(pair.asked(), 1, "the cap is kept");
+    gate.notify_one();
+    for answer in [first, last] {
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.header("x-waypost-target"), "a/m", "{}", answer.body);
+    }
+    assert_eq!(pair.asked(), 2, "who has left is not asked for");
+}

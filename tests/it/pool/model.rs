@@ -29,6 +29,8 @@ pub(super) struct Served {
     pub(super) target: String,
     /// How long the answer took, in seconds.
     pub(super) took: f64,
+    /// The conversation it belongs to; 0 where there are none.
+    pub(super) conversation: u64,
 }
 
 /// Seconds an answer takes, by the time, the requests in flight with this one, and chance from 0 to 1.
@@ -49,6 +51,8 @@ pub(super) struct Pool {
     servers: BTreeMap<&'static str, Server>,
     in_flight: BTreeMap<String, u32>,
     dead: Option<(&'static str, Range<f64>)>,
+    /// As many as there are.
+    conversations: u64,
     /// Ends to come: nanoseconds, and which of those running.
     ends: BinaryHeap<Reverse<(u64, u64)>>,
     running: BTreeMap<u64, Running>,
@@ -73,7 +77,7 @@ const INPUT: u64 = 500;
 const OUTPUT: u64 = 200;
 
 impl Pool {
-    /// A route over the providers `a` (cheap) and `b`.
+    /// A route over the providers `a` (cheap), `b` and `c`.
     pub(super) fn new(route: &str, seed: u64) -> Self {
         let card = |name: &str, price: &str| {
             let yaml = format!(
@@ -85,6 +89,7 @@ impl Pool {
         let catalog = Catalog::new([
             card("a", "{input: 1, output: 4}"),
             card("b", "{input: 3, output: 12}"),
+            card("c", "{input: 5, output: 20}"),
         ]);
         let routes = serde_saphyr::from_str(&format!("r: {route}")).unwrap();
         Self {
@@ -95,6 +100,7 @@ impl Pool {
             servers: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             dead: None,
+            conversations: 0,
             ends: BinaryHeap::new(),
             running: BTreeMap::new(),
             log: Vec::new(),
@@ -127,6 +133,11 @@ impl Pool {
         self.dead = Some((target, time));
     }
 
+    /// Requests belong to so many conversations, by turns.
+    pub(super) fn converse(&mut self, conversations: u64) {
+        self.conversations = conversations;
+    }
+
     /// Lets `rate` requests a second come for `seconds`.
     pub(super) fn run(mut self, rate: f64, seconds: f64) -> Log {
         let mut now = 0.0;
@@ -151,7 +162,14 @@ impl Pool {
         self.start + Duration::from_secs_f64(seconds)
     }
 
-    fn plan(&self, seed: u64, now: Instant) -> Option<Plan> {
+    /// Of request `number`, from 1; 0 where there are none.
+    fn conversation(&self, number: u64) -> u64 {
+        number
+            .checked_rem(self.conversations)
+            .map_or(0, |at| at + 1)
+    }
+
+    fn plan(&self, seed: u64, prefix: u64, now: Instant) -> Option<Plan> {
         let gather = |candidate: &Candidate, detail: Detail| -> Facts {
             let condition = self.health.of(&candidate.target, &Settings::default());
             let shape = Shape {
@@ -168,6 +186,7 @@ impl Pool {
             input_tokens: INPUT,
             expected_output: OUTPUT,
             seed,
+            prefix,
             ..Question::of(&Everything)
         };
         self.router.plan("r", &question, &gather).ok()
@@ -177,7 +196,7 @@ impl Pool {
     fn arrive(&mut self, seconds: f64, number: u64) {
         let now = self.at(seconds);
         let seed = self.chance.random();
-        let Some(plan) = self.plan(seed, now) else {
+        let Some(plan) = self.plan(seed, self.conversation(number), now) else {
             return;
         };
         for verdict in plan.order() {
@@ -211,6 +230,7 @@ impl Pool {
             arrived,
             target,
             took,
+            conversation: self.conversation(number),
         };
         self.running.insert(
             number,

@@ -64,6 +64,7 @@ const BAD: &str = "providers:
 routes:
   r: { targets: [s/fast], stratgy: weighted }
   q: { targets: [t/fast] }
+  p: { targets: [o/m], fallback: [o/n], fallback_on: { rate_limt: [] } }
 ";
 
 #[test]
@@ -92,7 +93,9 @@ fn check_names_the_place_of_every_problem() {
         "waypost.yaml:5:27: error: unknown key `stratgy`",
         "did you mean `strategy`?",
         "waypost.yaml:6:18: error: there is no provider `t`",
-        "3 problems found",
+        "waypost.yaml:7:56: error: unknown key `rate_limt`",
+        "did you mean `rate_limit`?",
+        "4 problems found",
     ] {
         assert!(error.contains(expected), "{expected:?} in {error}");
     }
@@ -129,7 +132,9 @@ rules:
         "= expected: a value",
         "waypost.yaml:7:5: error: there is no route `extrac`",
         "did you mean `extract`?",
-        "3 problems found",
+        "waypost.yaml:7:56: error: unknown key `rate_limt`",
+        "did you mean `rate_limit`?",
+        "4 problems found",
     ] {
         assert!(error.contains(expected), "{expected:?} in {error}");
     }

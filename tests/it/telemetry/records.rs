@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::gateway;
-use crate::support::{Answer, Provider, chat, completion, error, streamed};
+use crate::support::{Answer, Gateway, Provider, chat, completion, error, streamed};
 
 #[tokio::test]
 async fn a_record_tells_why_a_request_went_where_it_went() {
@@ -100,6 +100,54 @@ async fn recent_records_come_newest_first() {
     assert_eq!(ids("/admin/requests?last=1").await, ["three"]);
     assert_eq!(gateway.admin("/admin/requests?last=x").await.status, 400);
     assert_eq!(gateway.admin("/admin/nothing").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_record_without_a_plan_tells_who_was_considered_and_why_not() {
+    let a = Provider::start([]).await;
+    let gateway = Gateway::start(&format!(
+        "
+providers:
+  a: {{ dialect: openai, base_url: \"{0}\", models: {{ m: {{ context: 10 }}, n: {{ context: 10 }} }} }}
+routes:
+  r: {{ targets: [a/m, a/n], strategy: cheapest }}
+",
+        a.url
+    ))
+    .await;
+    let long = "long ".repeat(1_000);
+    let body = json!({"model": "r", "messages": [{"role": "user", "content": long}]});
+    let refused = gateway.post("/v1/chat/completions", body.to_string());
+    let answer = gateway.send(refused).await;
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    let id = answer.header("x-request-id");
+    gateway.record(id).await;
+    let record = gateway.admin(&format!("/admin/requests/{id}")).await.json();
+    assert_eq!(
+        (&record["route"], &record["strategy"], &record["end"]),
+        (&json!("r"), &json!("cheapest"), &json!("context_length")),
+        "{record}"
+    );
+    let candidates = record["candidates"].as_array().unwrap();
+    let why: Vec<_> = candidates
+        .iter()
+        .map(|it| (&it["target"], &it["kept"], &it["reason"]))
+        .collect();
+    let (no, small) = (json!(false), json!("context_too_small"));
+    let (m, n) = (json!("a/m"), json!("a/n"));
+    assert_eq!(why, [(&m, &no, &small), (&n, &no, &small)]);
+    assert_eq!(record["attempts"], json!([]));
+    assert!(a.asked().is_empty());
+
+    let explain = gateway
+        .client
+        .post(format!("{}/admin/explain", gateway.admin));
+    let plan = gateway.send(explain.body(body.to_string())).await.json();
+    assert_eq!(
+        (&plan["route"], &plan["strategy"]),
+        (&json!("r"), &json!("cheapest")),
+        "{plan}"
+    );
 }
 
 #[tokio::test]

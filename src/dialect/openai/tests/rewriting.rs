@@ -227,6 +227,34 @@ fn what_is_refused_is_left_out_and_told_unless_it_changes_nothing() {
 }
 
 #[test]
+fn what_the_model_lacks_is_left_out_where_that_can_be() {
+    let check = |lacks: Ability, members: &str, expected: &str, dropped: &[&str]| {
+        let facts = Model {
+            cannot: [lacks].into(),
+            ..Model::default()
+        };
+        assert!(lacks.may_be_left_out());
+        check(&plain(), &facts, members, expected, dropped);
+    };
+    let forced = r#""tool_choice":"required""#;
+    let auto = r#""tool_choice":"auto""#;
+    check(Ability::ToolChoice, forced, auto, &["tool_choice"]);
+    check(Ability::ForcedToolChoice, forced, auto, &["tool_choice"]);
+    let effort = |wanted: &str| format!(r#""reasoning_effort":"{wanted}","seed":3"#);
+    let seed = r#""seed":3"#;
+    check(
+        Ability::Reasoning,
+        &effort("high"),
+        seed,
+        &["reasoning_effort"],
+    );
+    // Who asks for none gets what it asks for.
+    check(Ability::Reasoning, &effort("none"), seed, &[]);
+    let parallel = r#""parallel_tool_calls":true,"seed":3"#;
+    check(Ability::ParallelTools, parallel, seed, &[]);
+}
+
+#[test]
 fn what_cannot_be_left_out_makes_the_target_unsupported() {
     let facts = Model {
         cannot: [Ability::Vision, Ability::Tools].into(),
