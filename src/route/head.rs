@@ -1,6 +1,6 @@
 //! What the caller named: a route, or one target.
 
-use super::{Candidate, Question, Route, Strategy};
+use super::{Candidate, Route};
 
 /// What the caller named.
 pub(super) enum Head<'a> {
