@@ -34,9 +34,9 @@ const STRATEGIES: [(&str, &str); 8] = [
     ("cheapest", ""),
     ("fastest", ""),
     ("balanced", ""),
-    ("least_busy", ""),
+    ("least-busy", ""),
     ("sticky", ""),
-    ("cheapest_within", ", within: {total: 60s, max_price: 1}"),
+    ("cheapest-within", ", within: {total: 60s, max_price: 1}"),
 ];
 const CANDIDATES: u32 = 10;
 const ROUNDS: u32 = 7;

@@ -17,6 +17,7 @@ mod flow;
 mod gauges;
 mod planning;
 mod record_of;
+mod tries;
 pub mod validate;
 
 use std::{sync::Arc, time::Duration};
@@ -26,18 +27,17 @@ use tokio::time::Instant;
 use crate::{
     access::Caller,
     dialect::Ask,
-    health::Cost,
     limit::{self, Limits},
-    outcome::{ErrorClass, Failure},
-    route::{Hints, NoPlan, Plan, Subject},
-    telemetry::{self, Metrics, Receipt},
+    outcome::Failure,
+    route::{Hints, NoPlan, Subject},
+    telemetry::{self, Receipt},
 };
 
-use attempt::{Attempt, Reached};
+use attempt::Reached;
 use books::Books;
-use chain::{Chain, Failed, Means, Next, Why};
 use check::Check;
 use planning::Chosen;
+use tries::Tries;
 
 pub use desk::Desk;
 pub use explain::{Explained, Shown, ShownFacts, explain};
@@ -144,76 +144,23 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
     let deadline = after(arrived, total.map_or(allowed, |total| total.min(allowed)));
     // Nothing that is done here outlasts the caller's patience: it ends with the answer, or a stream's first delta.
     let until = patience.map_or(deadline, |patience| after(arrived, patience).min(deadline));
-    lasting.budget.deposit(Instant::now());
     let check = Check::of(&ask, plan.policy.answers, &desk.schemas);
-    let mut chain = Chain::new(&plan);
-    let mut step = chain.first();
-    let mut again = None;
-    // What a provider said last: it tells the caller more than why nobody else was asked.
-    let mut told = None;
-    loop {
-        if !step.wait.is_zero() {
-            tokio::time::sleep(step.wait).await;
+    let tries = Tries {
+        desk: &desk,
+        lasting,
+        plan: &plan,
+        ask: &ask,
+        check: check.as_ref(),
+        until,
+    };
+    match tries.make(&mut books).await {
+        Ok(Reached::Whole(tidy)) => Ok(books.deliver_whole(tidy)),
+        Ok(Reached::Stream(opened)) => {
+            let idle = plan.timeouts.idle.get();
+            Ok(Flow::begin(opened, books, ask, check, idle, deadline))
         }
-        let condition = desk.condition(lasting, step.candidate);
-        let attempt = Attempt {
-            desk: &desk,
-            ask: &ask,
-            step: &step,
-            again: again.as_deref().filter(|_| step.reask),
-            check: check.as_ref(),
-            condition: &condition,
-            timeouts: plan.timeouts,
-            until,
-            chance: rand::random(),
-        };
-        let missed = match attempt.run(&mut books).await {
-            Ok(Reached::Whole(tidy)) => return Ok(books.deliver_whole(tidy)),
-            Ok(Reached::Stream(opened)) => {
-                let idle = plan.timeouts.idle.get();
-                return Ok(Flow::begin(opened, books, ask, check, idle, deadline));
-            }
-            Err(missed) => missed,
-        };
-        if missed.asked {
-            told = Some(missed.failure.clone());
-        }
-        let now = Instant::now();
-        let failed = Failed {
-            failure: &missed.failure,
-            asked: missed.asked,
-            other_key: missed.asked && by_key(&missed.failure) && condition.has_other_key(now),
-            reask: missed.again.is_some(),
-        };
-        again = missed.again;
-        let means = Means {
-            remaining: until.saturating_duration_since(now),
-            budget: &mut |class| lasting.budget.withdraw(Cost::after(class), now),
-            chance: rand::random(),
-        };
-        match chain.after(failed, means) {
-            Next::Try(next) => step = next,
-            Next::Stop(why) => {
-                if why == Why::Budget {
-                    books.count(|metrics| no_budget(metrics, &plan));
-                }
-                return Err(books.exhausted(told.unwrap_or(missed.failure)));
-            }
-        }
+        Err(failure) => Err(books.exhausted(failure)),
     }
-}
-
-/// Whether another key for the same target may do better.
-fn by_key(failure: &Failure) -> bool {
-    matches!(
-        failure.class,
-        ErrorClass::Auth | ErrorClass::Permission | ErrorClass::Quota | ErrorClass::RateLimit
-    )
-}
-
-fn no_budget(metrics: &Metrics, plan: &Plan) {
-    let route = plan.route.as_deref().unwrap_or("direct");
-    metrics.budget_exhausted.with_label_values(&[route]).inc();
 }
 
 /// The end of a span. Whoever makes spans keeps them short; one whose end no clock can tell is over at once,
