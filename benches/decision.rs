@@ -24,7 +24,7 @@ use waypost::{
     catalog::{CardSettings, Catalog, Target, resolve},
     health::{Condition, Health, Leave, Shape, Timing},
     policy::Breaker,
-    route::{Candidate, Detail, Question, Rights, Router, Settings},
+    route::{Candidate, Detail, Everything, Question, Router, Settings},
 };
 
 /// Every strategy, and what its route needs beside it.
@@ -132,18 +132,4 @@ fn round(router: &Router, health: &Health, strategy: &str) -> Duration {
         black_box(router.plan(strategy, &question, &gather)).unwrap();
     }
     began.elapsed()
-}
-
-struct Everything;
-
-impl Rights for Everything {
-    fn allows_route(&self, _: &str) -> bool {
-        true
-    }
-    fn allows_direct(&self, _: &str) -> bool {
-        true
-    }
-    fn allows_target(&self, _: &str) -> bool {
-        true
-    }
 }

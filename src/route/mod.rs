@@ -39,7 +39,7 @@ pub use hints::{Hints, MaxPrice, Sort};
 pub use no_plan::NoPlan;
 pub use patience::{Retry, Timeouts};
 pub use plan::{Plan, Turn, Verdict};
-pub use question::{Detail, Gather, Question, Rights};
+pub use question::{Detail, Everything, Gather, Question, Rights};
 pub use router::{Route, Router};
 pub use rules::{Choice, Erring, RuleSettings, Rules};
 pub use settings::{Entry, Listed, Settings};

@@ -16,22 +16,8 @@ use crate::{
     catalog::{Ability, CardSettings, resolve},
     facts::{Circuit, Estimate, Facts},
     outcome::Reason,
-    route::{Detail, Hints, Rights, Verdict},
+    route::{Detail, Everything, Hints, Rights, Verdict},
 };
-
-struct Everything;
-
-impl Rights for Everything {
-    fn allows_route(&self, _: &str) -> bool {
-        true
-    }
-    fn allows_direct(&self, _: &str) -> bool {
-        true
-    }
-    fn allows_target(&self, _: &str) -> bool {
-        true
-    }
-}
 
 struct Only(&'static str);
 
