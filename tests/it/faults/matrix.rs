@@ -105,7 +105,7 @@ impl Case {
             Limit::Silence => {
                 "timeout: { connect: 300ms, first_token: 400ms, idle: 400ms, total: 60s }, "
             }
-            Limit::Total => "timeout: { connect: 300ms, total: 1500ms }, ",
+            Limit::Total => "timeout: { connect: 300ms, total: 6s }, ",
         };
         format!(
             "  {id}: {{ {timeouts}targets: [a-{id}/m, b-{id}/m], retry: {{ base: 1ms, cap: 1ms }} }}\n"
