@@ -3,7 +3,7 @@
 //!
 //! Only what configurations name is made: targets of routes, routes and rules, never all models on all cards.
 
-use super::Metrics;
+use super::{Metrics, Surface};
 
 /// What an answer can be found to be when it is checked.
 const VERDICTS: &[&str] = &[
@@ -42,6 +42,13 @@ impl Metrics {
     /// A route that may be named.
     pub fn expect_route(&self, route: &str) {
         self.budget_exhausted.with_label_values(&[route]);
+        // The first failed request of a route is the one that alerts wait for.
+        for surface in [Surface::Chat, Surface::Messages, Surface::Embeddings] {
+            for outcome in ["delivered", "server_error"] {
+                self.requests
+                    .with_label_values(&[surface.label(), route, outcome]);
+            }
+        }
     }
 
     /// A rule that may decide.
@@ -71,6 +78,7 @@ mod tests {
             r#"waypost_saturated_total{model="m",provider="a"} 1"#,
             r#"waypost_retry_budget_exhausted_total{route="chat"} 0"#,
             r#"waypost_rule_errors_total{rule="1"} 0"#,
+            r#"waypost_requests_total{outcome="server_error",route="chat",surface="chat"} 0"#,
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

@@ -1,6 +1,6 @@
 """LiteLLM's proxy as a provider of Waypost, in OpenAI's and in Anthropic's format, under both SDKs.
 
-    SDK → Waypost (`front`) → LiteLLM → its own mock, or a second Waypost with a simulated provider (`gateway`)
+    SDK → Waypost (`front`) → LiteLLM → its own mock, or a second Waypost with a simulated provider (`origin`)
 """
 
 import json
@@ -20,12 +20,21 @@ LITELLM_KEY = "sk-litellm-upstream"
 
 
 @pytest.fixture(scope="module")
-def litellm(gateway, tmp_path_factory):
+def origin(tmp_path_factory):
+    """The gateway behind LiteLLM: one for all tests, as LiteLLM is."""
+    config = (HERE / "gateway.yaml").read_text()
+    program = Gateway(config, tmp_path_factory.mktemp("origin"), name="origin", env=keys.ENVIRONMENT)
+    yield program
+    program.close()
+
+
+@pytest.fixture(scope="module")
+def litellm(origin, tmp_path_factory):
     """LiteLLM's address. It gets no database, sends no telemetry and fetches no price list."""
     folder = tmp_path_factory.mktemp("litellm")
     (port,) = free_ports(1)
     config = string.Template((HERE / "litellm.yaml").read_text())
-    (folder / "litellm.yaml").write_text(config.substitute(ORIGIN=gateway.url, KEY=keys.CI))
+    (folder / "litellm.yaml").write_text(config.substitute(ORIGIN=origin.url, KEY=keys.CI))
     url = f"http://127.0.0.1:{port}"
     command = [LITELLM, "--config", "litellm.yaml", "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False"]
     env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "DO_NOT_TRACK": "1"}
@@ -177,11 +186,11 @@ def test_a_stream_torn_behind_litellm_is_no_clean_end(gpt, target):
 
 
 @FORMATS
-def test_a_client_that_leaves_stops_the_provider_behind_litellm(gateway, gpt, provider):
+def test_a_client_that_leaves_stops_the_provider_behind_litellm(origin, gpt, provider):
     """The closed connection is seen at the far end, so Waypost closed its own to LiteLLM."""
 
     def left() -> int:
-        return gateway.count("waypost_requests_total", route="slow", outcome="cancelled")
+        return origin.count("waypost_requests_total", route="slow", outcome="cancelled")
 
     before = left()
     messages = user("[[sim tokens=400]] tell me a long story")
