@@ -81,13 +81,7 @@ impl Facts {
     /// Whether it is put aside because our key, or the model, was refused. Nobody knows how long that holds: it is
     /// mended at the provider's console.
     pub fn is_refused(&self) -> bool {
-        let refusal = |class| {
-            matches!(
-                class,
-                ErrorClass::Auth | ErrorClass::Permission | ErrorClass::NotFound
-            )
-        };
-        self.cooldown.is_some() && self.because.is_some_and(refusal)
+        self.cooldown.is_some() && self.because.is_some_and(ErrorClass::is_refusal)
     }
 }
 

@@ -76,6 +76,11 @@ impl ErrorClass {
         }
     }
 
+    /// Whether our key, or the model for it, was refused: no wait mends that, only somebody at the provider's console.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::Auth | Self::Permission | Self::NotFound)
+    }
+
     /// What may be done after a failure of this class, before the first delta went out.
     ///
     /// The table of the providers' error classes: `invalid_request` and `content_policy` would fail anywhere;

@@ -204,12 +204,8 @@ impl Seats {
     /// The seats that are aside because the key was refused, and not for a wait the provider asked for.
     pub(super) fn refused(&self, now: Instant) -> impl Iterator<Item = usize> {
         let refused = move |seat: &Seat| {
-            seat.aside(now).is_some_and(|aside| {
-                matches!(
-                    aside.because,
-                    ErrorClass::Auth | ErrorClass::Permission | ErrorClass::NotFound
-                )
-            })
+            let aside = seat.aside(now);
+            aside.is_some_and(|aside| aside.because.is_refusal())
         };
         (0..self.seats.len()).filter(move |&place| refused(&self.seats[place]))
     }
