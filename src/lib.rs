@@ -42,8 +42,12 @@ pub mod upstream;
 // Will.
 pub mod relay;
 
+// Tools.
+pub mod tools;
+
 // Face.
 pub mod http;
+pub mod mcp;
 
 // Papers.
 pub mod app;

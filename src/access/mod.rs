@@ -4,9 +4,11 @@
 //! constant time, so neither memory nor timing gives a key away. Keys are random and long (checked at load),
 //! which is why a fast hash is right here and a password hash would be wrong.
 
+mod presented;
 mod rights;
 mod settings;
 
+pub use presented::presented;
 pub use settings::{KeySettings, Keys, Open, Settings};
 
 use std::{collections::HashMap, sync::Arc};
@@ -25,6 +27,7 @@ pub struct Caller {
     pub name: Arc<str>,
     routes: Option<Vec<String>>,
     models: Option<Vec<String>>,
+    tools: Option<Vec<String>>,
     /// Requests per minute.
     pub rpm: Option<u32>,
     /// Tokens per minute.
@@ -58,6 +61,7 @@ impl Access {
             name: ANONYMOUS.into(),
             routes: None,
             models: None,
+            tools: None,
             rpm: None,
             tpm: None,
         };
@@ -82,6 +86,7 @@ impl Access {
                 name: settings.name.as_str().into(),
                 routes: settings.routes,
                 models: settings.models,
+                tools: settings.tools,
                 rpm: settings.rpm,
                 tpm: settings.tpm,
             };

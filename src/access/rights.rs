@@ -25,9 +25,16 @@ impl Caller {
             .as_ref()
             .is_none_or(|models| models.iter().any(|pattern| matches(pattern, target)))
     }
+
+    /// Whether this tool may be seen and called, by its name in the configuration.
+    pub fn may_use_tool(&self, tool: &str) -> bool {
+        self.tools
+            .as_ref()
+            .is_none_or(|tools| tools.iter().any(|pattern| matches(pattern, tool)))
+    }
 }
 
-/// `provider/model` itself, `provider/*`, or `*`.
+/// The name itself, or its beginning and `*`: `provider/model`, `provider/*`, `docs.*`, `*`.
 fn matches(pattern: &str, target: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(prefix) => target.starts_with(prefix),
@@ -46,6 +53,7 @@ mod tests {
             name: "k".into(),
             routes: own(routes),
             models: own(models),
+            tools: None,
             rpm: None,
             tpm: None,
         }
@@ -63,5 +71,16 @@ mod tests {
         let models_only = caller(None, Some(&["a/*", "b/1"]));
         assert!(models_only.may_name_target("a/x/y") && models_only.may_name_target("b/1"));
         assert!(!models_only.may_name_target("b/12") && !models_only.may_use_target("ab/1"));
+    }
+
+    #[test]
+    fn tools_are_allowed_by_name_or_beginning() {
+        let mut some = caller(None, None);
+        assert!(some.may_use_tool("docs.search"));
+        some.tools = Some(vec!["docs.*".into(), "llm.complete".into()]);
+        assert!(some.may_use_tool("docs.search") && some.may_use_tool("llm.complete"));
+        assert!(!some.may_use_tool("docs") && !some.may_use_tool("llm.completes"));
+        some.tools = Some(Vec::new());
+        assert!(!some.may_use_tool("docs.search"));
     }
 }

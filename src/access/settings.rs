@@ -43,6 +43,8 @@ pub struct KeySettings {
     pub routes: Option<Vec<String>>,
     /// The targets it may use, as `provider/model` or `provider/*`; all when absent, none directly when only `routes` is given.
     pub models: Option<Vec<String>>,
+    /// The tools it may see and call, as `docs.search` or `docs.*`; all when absent, none for `[]`.
+    pub tools: Option<Vec<String>>,
     /// Requests per minute.
     pub rpm: Option<u32>,
     /// Tokens per minute, input and output together.

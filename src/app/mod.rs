@@ -20,10 +20,12 @@ use crate::{
     config::File,
     health::Health,
     http::Face,
-    limit::{self, Limits},
+    limit::{self, PerCaller},
+    mcp::Offer,
     relay::Desk,
     schema::Schemas,
     telemetry::{AccessLog, Ledger},
+    tools::{self, Toolbox},
     upstream::Upstream,
 };
 
@@ -39,6 +41,7 @@ pub struct Memory {
     limits: limit::Registry,
     health: Arc<Health>,
     schemas: Arc<Schemas>,
+    tools: Arc<tools::Memory>,
 }
 
 impl Memory {
@@ -55,11 +58,12 @@ impl Memory {
             limits: limit::Registry::default(),
             health: Arc::new(Health::new()),
             schemas: Arc::default(),
+            tools: Arc::default(),
         }
     }
 
-    /// A face of this configuration on this memory. `generation` counts configurations from 1.
-    pub fn face(&self, wired: Wired, generation: u64) -> Face {
+    /// Both faces of this configuration on this memory. `generation` counts configurations from 1.
+    pub fn faces(&self, wired: Wired, generation: u64) -> (Face, Offer) {
         let now = Instant::now();
         let limits: HashMap<_, _> = wired
             .access
@@ -79,15 +83,30 @@ impl Memory {
             self.health.clone(),
             self.schemas.clone(),
         );
-        Face {
-            access: wired.access,
+        let desk = Arc::new(desk);
+        let access = Arc::new(wired.access);
+        let limits = Arc::new(PerCaller::new(limits));
+        let toolbox = Toolbox::new(
+            wired.tools,
+            desk.clone(),
+            self.ledger.clone(),
+            self.tools.clone(),
+        );
+        let offer = Offer {
+            access: access.clone(),
+            limits: limits.clone(),
+            toolbox: Arc::new(toolbox),
+            settings: wired.mcp,
+        };
+        let face = Face {
+            access,
             limits,
-            desk: Arc::new(desk),
+            desk,
             settings: wired.server,
             admin_key: wired.admin_key,
             generation,
-            unlimited: Arc::new(Limits::new(None, None, now)),
-        }
+        };
+        (face, offer)
     }
 
     /// Forgets what no configuration uses any more.

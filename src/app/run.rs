@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Memory, load, wire::is_loopback};
 use crate::{
     config::{File, Source, report, watch},
-    http::{Hall, Listener, admin_router, public_router, serve},
+    http::{Annex, Hall, Listener, admin_router, public_router, serve},
+    mcp::{Endpoint, Gate},
 };
 
 /// How long the access log may take to be written to its end.
@@ -97,7 +98,10 @@ pub async fn run(options: Options) -> Result<(), Failed> {
     let (file, wired) = papers.read(|_| ())?;
     let memory = Memory::new(&file, options.output);
     let tls = wired.tls.clone();
-    let hall = Arc::new(Hall::new(memory.face(wired, 1), memory.ledger.clone()));
+    let (face, offer) = memory.faces(wired, 1);
+    let hall = Arc::new(Hall::new(face, memory.ledger.clone()));
+    let gate = Gate::new(offer, memory.ledger.clone(), hall.closing.clone());
+    let gate = Arc::new(gate);
 
     let unbound = |address: &str, error| Failed::Bind(address.to_owned(), error);
     let server = &file.server;
@@ -125,7 +129,7 @@ pub async fn run(options: Options) -> Result<(), Failed> {
     let admin_stop = CancellationToken::new();
     let public = serve(
         public,
-        public_router(hall.clone()),
+        public_router(hall.clone(), Some(annex(Endpoint::new(gate.clone())))),
         hall.clone(),
         file.server.clone(),
         stop.clone(),
@@ -146,7 +150,7 @@ pub async fn run(options: Options) -> Result<(), Failed> {
             stop.cancel();
         }
     };
-    let reloads = reload(&papers, &memory, &hall, (&file, bound), changes);
+    let reloads = reload(&papers, &memory, (&hall, &gate), (&file, bound), changes);
     tokio::select! {
         ((), ()) = async { tokio::join!(signals, public) } => {}
         never = reloads => match never {},
@@ -157,6 +161,18 @@ pub async fn run(options: Options) -> Result<(), Failed> {
     hall.ledger.finish(LOG_PATIENCE);
     tracing::info!("waypost has drained and ends");
     Ok(())
+}
+
+/// `/mcp` on the public listener.
+fn annex(endpoint: Endpoint) -> Annex {
+    let endpoint = Arc::new(endpoint);
+    Annex {
+        path: "/mcp",
+        answer: Arc::new(move |request| {
+            let endpoint = endpoint.clone();
+            Box::pin(async move { endpoint.answer(request).await })
+        }),
+    }
 }
 
 /// The signals that end the serving. Heard from the start, so that an early one drains as well.
@@ -198,7 +214,7 @@ async fn nothing_to_reload(hangups: Option<Signal>) -> std::convert::Infallible 
 async fn reload(
     papers: &Papers,
     memory: &Memory,
-    hall: &Hall,
+    (hall, gate): (&Hall, &Gate),
     (first, bound): (&File, (SocketAddr, SocketAddr)),
     changes: Option<(Receiver<()>, watch::Guard)>,
 ) -> std::convert::Infallible {
@@ -225,7 +241,9 @@ async fn reload(
         match read {
             Ok(wired) => {
                 generation += 1;
-                hall.put(memory.face(wired, generation));
+                let (face, offer) = memory.faces(wired, generation);
+                hall.put(face);
+                gate.put(offer);
                 memory.forget_unused();
                 reloads.with_label_values(&["ok"]).inc();
                 tracing::info!(generation, "the configuration was reloaded");

@@ -8,10 +8,11 @@ use crate::{
     access::{self, Access},
     catalog::{Auth, Card, Catalog, resolve, shipped},
     config::{File, secrets},
-    http,
+    http, mcp,
     problem::Problem,
     route::{Router, Rules},
     secret::Secret,
+    tools::{Materials, Tool},
 };
 
 /// The rooms of one configuration that need no memory.
@@ -22,6 +23,10 @@ pub struct Wired {
     pub rules: Rules,
     /// Who may call.
     pub access: Access,
+    /// The tools.
+    pub tools: Vec<Tool>,
+    /// How MCP is served.
+    pub mcp: mcp::Settings,
     /// How callers are served.
     pub server: http::Settings,
     /// The key of the admin listener.
@@ -46,6 +51,7 @@ pub fn wire(
     let router = wiring.under("routes", Router::new(Arc::new(catalog), &file.routes));
     let names = file.routes.keys().map(String::as_str);
     let rules = wiring.under("rules", Rules::new(&file.rules, names));
+    let tools = wiring.tools(file);
     let access = wiring.access(file);
     let admin_key =
         wiring.optional_secret(file.server.admin_key.as_deref(), &["server", "admin_key"]);
@@ -56,6 +62,8 @@ pub fn wire(
             router,
             rules,
             access,
+            tools,
+            mcp: file.mcp.clone(),
             server: file.server.clone(),
             admin_key,
             tls,
@@ -128,6 +136,40 @@ impl Wiring<'_> {
                 .push(Problem::new(["providers", name], message));
         }
         key.map(Secret::new)
+    }
+
+    fn tools(&mut self, file: &File) -> Vec<Tool> {
+        let mut tools: Vec<Tool> = Vec::with_capacity(file.tools.len());
+        for (id, settings) in &file.tools {
+            let mut secret = |written: &str, path: &[&str]| {
+                let path = [&["tools", id.as_str()], path].concat();
+                self.secret(written, &path)
+            };
+            let mut materials = Materials {
+                secret: &mut secret,
+                is_route: &|name| file.routes.contains_key(name),
+                loopback: is_loopback(&file.server.listen) == Some(true),
+            };
+            match Tool::build(id, settings, &mut materials) {
+                Ok(tool) => match tools.iter().find(|other| other.wire == tool.wire) {
+                    None => tools.push(tool),
+                    Some(other) => {
+                        let message = format!(
+                            "`{id}` and `{}` are both `{}` on the wire",
+                            other.id, tool.wire
+                        );
+                        self.problems.push(Problem::new(["tools", id], message));
+                    }
+                },
+                Err(problems) => {
+                    let under = problems
+                        .into_iter()
+                        .map(|problem| problem.under(["tools", id]));
+                    self.problems.extend(under);
+                }
+            }
+        }
+        tools
     }
 
     fn access(&mut self, file: &File) -> Option<Access> {

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Loaded, Malformed, parse};
-use crate::{access, catalog, http, route, telemetry, upstream};
+use crate::{access, catalog, http, mcp, route, telemetry, tools, upstream};
 
 /// The whole configuration. Every key has a default; unknown keys are errors.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,10 @@ pub struct File {
     pub routes: BTreeMap<String, route::Settings>,
     /// Which route to take, and how, by what is asked; the first rule that is true decides.
     pub rules: Vec<route::RuleSettings>,
+    /// The tools, by name. Dots in a name become `__` on the wire.
+    pub tools: BTreeMap<String, tools::Settings>,
+    /// How tools are served to MCP clients, at `/mcp`.
+    pub mcp: mcp::Settings,
     /// Who may call: `open`, or `{keys: […]}`. Without it the public listener must be a loopback address.
     pub access: Option<access::Settings>,
     /// How connections to providers are made. A change needs a restart.

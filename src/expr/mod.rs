@@ -7,6 +7,8 @@
 
 mod bind;
 mod error;
+mod json;
+mod template;
 mod value;
 
 use std::sync::{Arc, LazyLock};
@@ -16,12 +18,14 @@ use cel::{
     common::{
         ast::IdedExpr,
         types::{CelBool, STRING_TYPE},
+        value::Val,
     },
     parser::Parser,
 };
 
 pub use bind::Mention;
 pub use error::{BadExpr, EvalError, Place};
+pub use template::Template;
 use value::{Pattern, Resolver};
 pub use value::{Roots, Value};
 
@@ -67,6 +71,24 @@ impl Expr {
 
     /// Whether it is true of these values.
     pub fn test(&self, roots: &dyn Roots) -> Result<bool, EvalError> {
+        self.resolve(roots, |value| match value.downcast_ref::<CelBool>() {
+            Some(answer) => Ok(*answer.inner()),
+            None => Err(EvalError::NotBool(value.get_type().name().to_owned())),
+        })
+    }
+
+    /// Its value for these values, as JSON.
+    pub fn value(&self, roots: &dyn Roots) -> Result<serde_json::Value, EvalError> {
+        self.resolve(roots, |value| {
+            json::from_cel(value).ok_or(EvalError::Unreadable)
+        })
+    }
+
+    fn resolve<T>(
+        &self,
+        roots: &dyn Roots,
+        read: impl FnOnce(&dyn Val) -> Result<T, EvalError>,
+    ) -> Result<T, EvalError> {
         let resolver = Resolver {
             roots,
             patterns: &self.patterns,
@@ -74,10 +96,7 @@ impl Expr {
         let mut context = Context::with_env(ENVIRONMENT.clone());
         context.set_variable_resolver(&resolver);
         let value = cel::Value::resolve_val(&self.tree, &context).map_err(EvalError::from)?;
-        match value.downcast_ref::<CelBool>() {
-            Some(answer) => Ok(*answer.inner()),
-            None => Err(EvalError::NotBool(value.get_type().name().to_owned())),
-        }
+        read(&*value)
     }
 }
 

@@ -12,6 +12,8 @@ use cel::{
 };
 use regex::Regex;
 
+use super::json;
+
 /// Where the values come from. Asked only for names that are mentioned, and at each mention.
 pub trait Roots: Sync {
     /// The value of a dotted name; `None` where it cannot be known, which is an error.
@@ -31,6 +33,8 @@ pub enum Value<'a> {
     Texts(Vec<Cow<'a, str>>),
     /// Texts by name.
     Map(Vec<(Cow<'a, str>, Cow<'a, str>)>),
+    /// Any JSON.
+    Json(&'a serde_json::Value),
 }
 
 impl Value<'_> {
@@ -42,6 +46,7 @@ impl Value<'_> {
             Self::Text(text) => text.is_empty(),
             Self::Texts(list) => list.is_empty(),
             Self::Map(members) => members.is_empty(),
+            Self::Json(value) => value.is_null(),
         }
     }
 }
@@ -70,6 +75,7 @@ impl<'a> Value<'a> {
                     members.into_iter().map(boxed).collect::<HashMap<_, _>>(),
                 ))
             }
+            Self::Json(value) => CowVal::Owned(json::to_cel(value)),
         }
     }
 }

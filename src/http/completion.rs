@@ -96,7 +96,7 @@ fn errand(
         caller: entry.caller.clone(),
         hints,
         tool,
-        limits: entry.face.limits_of(&entry.caller),
+        limits: entry.face.limits.of(&entry.caller.name),
         patience,
         total,
         seed: rand::random(),

@@ -3,13 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName};
 
 use super::{Face, Hall, error::Reply, name};
 use crate::{
-    access::{Caller, Denied},
+    access::{self, Caller, Denied},
     dialect::{Dialect, openai::OpenAi},
     outcome::{ErrorClass, Failure},
+    telemetry::request_id,
 };
 
 /// A caller that was let in.
@@ -48,7 +49,7 @@ pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> 
         refused(hall, reason, &id, "unknown");
         Refusal { id, failure }
     };
-    let presented = match key(headers) {
+    let presented = match access::presented(headers) {
         Ok(presented) => presented,
         Err(message) => {
             return Err(refuse(
@@ -86,60 +87,6 @@ pub(super) fn refused(hall: &Hall, reason: &'static str, id: &str, caller: &str)
     );
 }
 
-/// The key a caller presents. Two different ones are refused: which one counts must not be a guess.
-fn key(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
-    const UNREADABLE: &str = "The API key holds characters that no header may hold.";
-    let mut found: Option<&str> = None;
-    let bearer = headers.get_all(header::AUTHORIZATION).iter().map(|value| {
-        let text = value.to_str().map_err(|_| UNREADABLE)?;
-        let (scheme, key) = text.split_once(' ').unwrap_or((text, ""));
-        // Another scheme is no key of ours; it counts as a wrong one.
-        Ok(if scheme.eq_ignore_ascii_case("bearer") {
-            key.trim()
-        } else {
-            text
-        })
-    });
-    let plain = headers
-        .get_all(&name::API_KEY)
-        .iter()
-        .map(|value| value.to_str().map_err(|_| UNREADABLE));
-    for key in bearer.chain(plain) {
-        let key = key?;
-        match found {
-            Some(other) if other != key => {
-                return Err("Two different API keys were sent; send one.");
-            }
-            _ => found = Some(key),
-        }
-    }
-    Ok(found)
-}
-
-/// The caller's id, if it is one that can stand in logs and headers; else a new one.
-fn request_id(headers: &HeaderMap) -> String {
-    let sane = |id: &&str| {
-        let plain =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
-        (1..=128).contains(&id.len()) && id.bytes().all(plain)
-    };
-    let theirs = headers
-        .get(&name::REQUEST_ID)
-        .and_then(|id| id.to_str().ok())
-        .filter(sane);
-    match theirs {
-        Some(id) => id.to_owned(),
-        None => {
-            let mut digits = uuid::Uuid::encode_buffer();
-            [
-                "req_",
-                uuid::Uuid::now_v7().simple().encode_lower(&mut digits),
-            ]
-            .concat()
-        }
-    }
-}
-
 /// The longest a caller is believed to wait: as long as any setting may say.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -169,39 +116,6 @@ mod tests {
             headers.append(*name, value.parse().unwrap());
         }
         headers
-    }
-
-    #[test]
-    fn finds_the_one_key_and_refuses_two() {
-        let check = |list: &[(&'static str, &str)], expected: Result<Option<&str>, ()>| {
-            assert_eq!(key(&headers(list)).map_err(|_| ()), expected, "{list:?}");
-        };
-        check(&[], Ok(None));
-        check(&[("authorization", "Bearer k")], Ok(Some("k")));
-        check(&[("authorization", "bearer  k ")], Ok(Some("k")));
-        check(&[("x-api-key", "k")], Ok(Some("k")));
-        check(&[("authorization", "Basic k")], Ok(Some("Basic k")));
-        check(
-            &[("authorization", "Bearer k"), ("x-api-key", "k")],
-            Ok(Some("k")),
-        );
-        check(
-            &[("authorization", "Bearer k"), ("x-api-key", "j")],
-            Err(()),
-        );
-        check(
-            &[("authorization", "Bearer k"), ("authorization", "Bearer j")],
-            Err(()),
-        );
-    }
-
-    #[test]
-    fn keeps_a_sane_request_id_and_replaces_any_other() {
-        let id = |value: &str| request_id(&headers(&[("x-request-id", value)]));
-        assert_eq!(id("trace-1.a_b:c"), "trace-1.a_b:c");
-        for odd in ["", "a b", "a\"b", &"x".repeat(129)] {
-            assert!(id(odd).starts_with("req_"), "{odd}");
-        }
     }
 
     #[test]

@@ -1,32 +1,23 @@
 //! What every handler shares: the present configuration, and what outlives it.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
-use crate::{
-    access::{Access, Caller},
-    limit::Limits,
-    relay::Desk,
-    secret::Secret,
-    telemetry::Ledger,
-};
+use crate::{access::Access, limit::PerCaller, relay::Desk, secret::Secret, telemetry::Ledger};
 
 /// One configuration, wired. A request keeps the one it began with.
 #[derive(Debug)]
 pub struct Face {
     /// Who may call.
-    pub access: Access,
-    /// How much each key may use, by its name. Callers without limits are not in it.
-    pub limits: HashMap<Arc<str>, Arc<Limits>>,
+    pub access: Arc<Access>,
+    /// How much each may use.
+    pub limits: Arc<PerCaller>,
     /// What completions need.
     pub desk: Arc<Desk>,
     /// How callers are served.
@@ -35,18 +26,6 @@ pub struct Face {
     pub admin_key: Option<Secret>,
     /// Counts configurations from 1.
     pub generation: u64,
-    /// No limits, for those who have none.
-    pub unlimited: Arc<Limits>,
-}
-
-impl Face {
-    /// The limits of a caller.
-    pub(super) fn limits_of(&self, caller: &Caller) -> Arc<Limits> {
-        self.limits
-            .get(&caller.name)
-            .unwrap_or(&self.unlimited)
-            .clone()
-    }
 }
 
 /// Where requests meet the present configuration.

@@ -27,7 +27,7 @@ mod tls;
 pub use hall::{Face, Hall};
 pub use hints::wishes;
 pub use listen::{Listener, serve};
-pub use paths::Paths;
+pub use paths::{Annex, Paths};
 pub use router::{admin_router, public_router};
 pub use settings::{Settings, Tls};
 pub use tls::{BadTls, acceptor};

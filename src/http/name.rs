@@ -2,6 +2,8 @@
 
 use http::HeaderName;
 
+pub(super) use crate::telemetry::REQUEST_ID;
+
 macro_rules! names {
     ($($(#[doc = $doc:literal])+ $constant:ident = $name:literal;)*) => {
         $($(#[doc = $doc])+ pub(super) static $constant: HeaderName = HeaderName::from_static($name);)*
@@ -9,10 +11,6 @@ macro_rules! names {
 }
 
 names! {
-    /// A key, where it is no bearer token.
-    API_KEY = "x-api-key";
-    /// The request's id, theirs or ours.
-    REQUEST_ID = "x-request-id";
     /// How long the caller waits for bytes, in seconds; OpenAI's and Anthropic's Python.
     READ_TIMEOUT = "x-stainless-read-timeout";
     /// How long the caller waits for an answer, in seconds; OpenAI's and Anthropic's Node.

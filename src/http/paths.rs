@@ -10,7 +10,7 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use http::Method;
 use tower::ServiceExt;
 
@@ -22,15 +22,27 @@ pub struct Paths {
     hall: Arc<Hall>,
     /// Whether completions are among it.
     completes: bool,
+    /// What another face serves here.
+    annex: Option<Annex>,
     router: Router,
 }
 
+/// A path that another face serves, whatever the method.
+#[derive(Clone)]
+pub struct Annex {
+    /// The path.
+    pub path: &'static str,
+    /// What answers there.
+    pub answer: Arc<dyn Fn(Request) -> BoxFuture<'static, Response> + Send + Sync>,
+}
+
 impl Paths {
-    /// Completions, and what `router` knows.
-    pub(super) fn public(hall: Arc<Hall>, router: Router) -> Self {
+    /// Completions, the annex, and what `router` knows.
+    pub(super) fn public(hall: Arc<Hall>, router: Router, annex: Option<Annex>) -> Self {
         Self {
             hall,
             completes: true,
+            annex,
             router,
         }
     }
@@ -40,6 +52,7 @@ impl Paths {
         Self {
             hall,
             completes: false,
+            annex: None,
             router,
         }
     }
@@ -49,6 +62,7 @@ impl Paths {
         let Self {
             hall,
             completes,
+            annex,
             router,
         } = self;
         let state = State(hall.clone());
@@ -60,6 +74,9 @@ impl Paths {
                     EMBEDDINGS => return embeddings::embed(state, request).await,
                     _ => {}
                 }
+            }
+            if let Some(annex) = annex.filter(|annex| annex.path == request.uri().path()) {
+                return (annex.answer)(request).await;
             }
             let Ok(response) = router.oneshot(request).await;
             response
@@ -96,18 +113,16 @@ fn panicked(hall: &Hall, panic: &(dyn Any + Send)) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, HashMap};
+    use std::collections::BTreeMap;
 
     use axum::{body::Body, routing::get};
     use http_body_util::BodyExt;
-    use tokio::time::Instant;
 
     use super::*;
     use crate::{
         access::Access,
         catalog::Catalog,
         http::{Face, health, public_router},
-        limit::Limits,
         relay::Desk,
         route,
         telemetry::Ledger,
@@ -123,13 +138,12 @@ mod tests {
             Default::default(),
         );
         let face = Face {
-            access: Access::open(),
-            limits: HashMap::new(),
+            access: Arc::new(Access::open()),
+            limits: Arc::default(),
             desk: Arc::new(desk),
             settings: Default::default(),
             admin_key: None,
             generation: 1,
-            unlimited: Arc::new(Limits::new(None, None, Instant::now())),
         };
         Arc::new(Hall::new(face, Ledger::start(None)))
     }
@@ -165,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn completions_are_found_by_path_and_method() {
-        let paths = public_router(hall());
+        let paths = public_router(hall(), None);
         for path in [CHAT, MESSAGES, EMBEDDINGS] {
             let (status, body) = ask(&paths, http::Request::post(path)).await;
             assert_eq!(status, 400, "an empty body is no request: {path} {body}");

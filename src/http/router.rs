@@ -13,11 +13,12 @@ use super::{
     Hall, admin, chat, door, embeddings,
     error::Reply,
     health, messages, models,
-    paths::{CHAT, EMBEDDINGS, MESSAGES, Paths},
+    paths::{Annex, CHAT, EMBEDDINGS, MESSAGES, Paths},
 };
 
-/// The public listener. Completions stand here for their other methods' sake: [`Paths`] finds them before.
-pub fn public_router(hall: Arc<Hall>) -> Paths {
+/// The public listener, with what another face serves on it. Completions stand here for their other methods' sake:
+/// [`Paths`] finds them before.
+pub fn public_router(hall: Arc<Hall>, annex: Option<Annex>) -> Paths {
     let router = Router::new()
         .route(CHAT, post(chat::complete))
         .route(MESSAGES, post(messages::complete))
@@ -29,7 +30,7 @@ pub fn public_router(hall: Arc<Hall>) -> Paths {
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(hall.clone());
-    Paths::public(hall, router)
+    Paths::public(hall, router, annex)
 }
 
 /// The admin listener.

@@ -5,7 +5,10 @@
 //! request costs nothing. Limiters live in memory by caller and quota, so a reload with an unchanged quota
 //! keeps what was used.
 
+mod per_caller;
 pub mod tokens;
+
+pub use per_caller::PerCaller;
 
 use std::{
     collections::HashMap,

@@ -9,10 +9,12 @@ pub mod log;
 pub mod metrics;
 mod receipt;
 pub mod record;
+mod request_id;
 mod settings;
 
 pub use ledger::Ledger;
 pub use metrics::Metrics;
 pub use receipt::{Beginning, Opening, Receipt};
 pub use record::{Attempt, Cost, End, Record, Surface};
+pub use request_id::{REQUEST_ID, request_id};
 pub use settings::{AccessLog, Level, Settings};

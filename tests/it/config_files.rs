@@ -8,7 +8,7 @@ use waypost::{
     app::{Wired, wire},
     catalog::{CardSettings, Quirks, resolve},
     config::{File, json_schema, parse},
-    http, route, telemetry, upstream,
+    http, mcp, route, telemetry, upstream,
 };
 
 fn text(name: &str) -> String {
@@ -94,10 +94,10 @@ fn walk(
         };
         return walk(root, target, values, path, missing);
     }
-    // `oneOf` is for the words of an enum; `anyOf` for shapes.
     for shape in schema["anyOf"].as_array().into_iter().flatten() {
         walk(root, shape, values, path, missing);
     }
+    walk_kinds(root, schema, values, path, missing);
     let known = schema["properties"].as_object();
     for (key, schema) in known.into_iter().flatten() {
         let found: Vec<&Value> = values.iter().filter_map(|value| value.get(key)).collect();
@@ -125,11 +125,50 @@ fn walk(
     }
 }
 
+/// Shapes told apart by their `kind`. What all of them have, one of them must show; the rest each for itself.
+/// Other uses of `oneOf` are the words of an enum.
+fn walk_kinds(
+    root: &Value,
+    schema: &Value,
+    values: &[&Value],
+    path: &str,
+    missing: &mut BTreeSet<String>,
+) {
+    let shapes = schema["oneOf"].as_array().into_iter().flatten();
+    let shapes: Vec<_> = shapes
+        .filter_map(|shape| {
+            let kind = shape["properties"]["kind"]["const"].as_str()?;
+            Some((kind, shape["properties"].as_object()?))
+        })
+        .collect();
+    let Some((_, first)) = shapes.first() else {
+        return;
+    };
+    let is_common = |key: &String| shapes.iter().all(|(_, shape)| shape.contains_key(key));
+    let part = |keys: &serde_json::Map<String, Value>, common: bool| {
+        let keys = keys.iter().filter(|(key, _)| is_common(key) == common);
+        let keys: serde_json::Map<_, _> = keys.map(|(k, v)| (k.clone(), v.clone())).collect();
+        serde_json::json!({ "properties": keys })
+    };
+    walk(root, &part(first, true), values, path, missing);
+    for (kind, shape) in &shapes {
+        let same = values.iter().filter(|value| value["kind"] == *kind);
+        let same: Vec<&Value> = same.copied().collect();
+        let path = format!("{path}<{kind}>");
+        if same.is_empty() {
+            missing.insert(path);
+        } else {
+            walk(root, &part(shape, false), &same, &path, missing);
+        }
+    }
+}
+
 #[test]
 fn the_whole_file_states_true_defaults() {
     let file = read("waypost.yaml", &text("waypost.yaml"));
     assert_eq!(file.server, http::Settings::default());
     assert_eq!(file.upstream, upstream::Settings::default());
+    assert_eq!(file.mcp, mcp::Settings::default());
     assert_eq!(file.telemetry, telemetry::Settings::default());
     assert_eq!(file.access, None);
 

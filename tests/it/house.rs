@@ -19,7 +19,8 @@ const HEIGHTS: &[(&str, &[&str])] = &[
     ("judgement", &["access", "health", "limit", "route"]),
     ("hands", &["upstream"]),
     ("will", &["relay"]),
-    ("face", &["http"]),
+    ("tools", &["tools"]),
+    ("face", &["http", "mcp"]),
     ("papers", &["config", "app", "cli", "lib", "main"]),
 ];
 
@@ -162,7 +163,10 @@ fn only_one_room_knows_each_outside_thing() {
             );
         }
     };
-    rule("axum::", &["http"]);
+    rule("axum::", &["http", "mcp"]);
+    rule("rmcp::", &["mcp"]);
+    rule("tokio_postgres::", &["tools"]);
+    rule("rusqlite::", &["store"]);
     rule("reqwest::", &["upstream", "cli"]);
     rule("std::fs", &["config", "app", "cli"]);
     rule("std::env::var", &["app", "cli"]);
@@ -173,7 +177,9 @@ fn only_one_room_knows_each_outside_thing() {
             "limit",
             "relay",
             "upstream",
+            "tools",
             "http",
+            "mcp",
             "app",
             "cli",
             "config",

@@ -1,0 +1,107 @@
+//! How a call can fail, in classes: who is to blame decides what may be done about it.
+
+use std::time::Duration;
+
+use super::{Question, output::Output};
+
+/// What went wrong with one call. The label of each is part of the metrics contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultClass {
+    /// The arguments do not fit: the model is guessing.
+    InvalidArguments,
+    /// The operator's conditions do not allow these arguments.
+    Forbidden,
+    /// The caller, or the tool for all callers, has used up a rate limit.
+    RateLimited,
+    /// Too many calls of the tool run at once.
+    Busy,
+    /// The tool's circuit is open after failures.
+    CircuitOpen,
+    /// It took longer than the tool's timeout.
+    Timeout,
+    /// What the tool stands on could not be reached, or says it is overloaded: it may pass by itself.
+    Unavailable,
+    /// The tool ran and failed.
+    Failed,
+    /// What the tool gave is none of what its output schema allows.
+    InvalidOutput,
+    /// What the tool gave is larger than allowed.
+    TooLarge,
+    /// The caller has left, or has called it off.
+    Cancelled,
+    /// A bug of ours.
+    Internal,
+}
+
+impl FaultClass {
+    /// The label in logs and metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::InvalidArguments => "invalid_arguments",
+            Self::Forbidden => "forbidden",
+            Self::RateLimited => "rate_limited",
+            Self::Busy => "busy",
+            Self::CircuitOpen => "circuit_open",
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::Failed => "failed",
+            Self::InvalidOutput => "invalid_output",
+            Self::TooLarge => "too_large",
+            Self::Cancelled => "cancelled",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Whether the same call may well succeed a moment later.
+    pub fn passes(self) -> bool {
+        matches!(self, Self::Timeout | Self::Unavailable)
+    }
+
+    /// Whether it speaks against what the tool stands on.
+    pub fn is_of_the_tool(self) -> bool {
+        matches!(
+            self,
+            Self::Timeout | Self::Unavailable | Self::Failed | Self::InvalidOutput | Self::Internal
+        )
+    }
+}
+
+/// One failed call. The message goes to a model: a sentence of ours, with at most short, escaped quotations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// What went wrong.
+    pub class: FaultClass,
+    /// What the caller reads. Never a path of ours, a URL with credentials, or raw input.
+    pub message: String,
+    /// When to come back, if that is known.
+    pub retry_after: Option<Duration>,
+    /// What the tool itself gave, where it is an answer that says so (a program's last words).
+    pub output: Option<Box<Output>>,
+}
+
+impl Fault {
+    /// A fault of this class.
+    pub fn new(class: FaultClass, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            message: message.into(),
+            retry_after: None,
+            output: None,
+        }
+    }
+}
+
+/// Why a kind has no output.
+#[derive(Debug)]
+pub enum Stop {
+    /// It failed.
+    Fault(Fault),
+    /// It needs answers of the caller first, and will be run anew with them.
+    Asks(Vec<(String, Question)>),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}

@@ -1,0 +1,104 @@
+//! How tools are executed: the trait every kind implements, and the register of kinds.
+
+use std::{fmt, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::{Call, Line, Notes, Output, Stop, Tool, Toolbox, kinds};
+use crate::{problem::Problem, secret::Secret};
+
+/// How one tool is executed.
+pub trait Kind: fmt::Debug + Send + Sync {
+    /// The schema of its arguments, for kinds that have arguments of their own.
+    fn input_schema(&self) -> Option<Map<String, Value>> {
+        None
+    }
+
+    /// The schema of its structured result, likewise.
+    fn output_schema(&self) -> Option<Map<String, Value>> {
+        None
+    }
+
+    /// Executes one call. The arguments fit the schema. Dropping the future ends the work.
+    fn run<'a>(&'a self, run: Run<'a>) -> BoxFuture<'a, Result<Output, Stop>>;
+}
+
+/// What a kind is given for one call.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// The arguments, an object.
+    pub arguments: &'a Value,
+    /// The call.
+    pub call: &'a Call,
+    /// The tool.
+    pub tool: &'a Tool,
+    /// What tools stand on.
+    pub toolbox: &'a Arc<Toolbox>,
+    /// The caller's end.
+    pub line: &'a dyn Line,
+    /// What is noted of it.
+    pub notes: &'a Notes,
+    /// When it must be over.
+    pub deadline: Instant,
+}
+
+/// What a kind is built with. Problems with secrets are reported where they are read.
+pub struct Materials<'a> {
+    /// Reads a secret as written (`env:NAME`, `file:PATH`); the path of keys is the tool's own.
+    pub secret: &'a mut dyn FnMut(&str, &[&str]) -> Option<Secret>,
+    /// Whether a route has this name.
+    pub is_route: &'a dyn Fn(&str) -> bool,
+    /// Whether callers come from this machine only.
+    pub loopback: bool,
+}
+
+/// The register of kinds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum KindSettings {
+    /// A completion through the router.
+    Completion(Box<kinds::completion::Settings>),
+    /// Embeddings through the router.
+    Embed(kinds::embed::Settings),
+    /// A call to an API.
+    Http(Box<kinds::http::Settings>),
+    /// Read-only SQL.
+    Postgres(Box<kinds::postgres::Settings>),
+    /// A program.
+    Command(Box<kinds::command::Settings>),
+    /// What the protocol's conformance suite expects to find.
+    Fixture(kinds::fixture::Settings),
+}
+
+impl KindSettings {
+    /// The name of the kind.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Completion(_) => "completion",
+            Self::Embed(_) => "embed",
+            Self::Http(_) => "http",
+            Self::Postgres(_) => "postgres",
+            Self::Command(_) => "command",
+            Self::Fixture(_) => "fixture",
+        }
+    }
+
+    /// Builds the kind. Paths of problems start at the tool's keys.
+    pub(super) fn build(
+        &self,
+        materials: &mut Materials<'_>,
+    ) -> Result<Box<dyn Kind>, Vec<Problem>> {
+        match self {
+            Self::Completion(settings) => kinds::completion::build(settings, materials),
+            Self::Embed(settings) => kinds::embed::build(settings, materials),
+            Self::Http(settings) => kinds::http::build(settings, materials),
+            Self::Postgres(settings) => kinds::postgres::build(settings, materials),
+            Self::Command(settings) => kinds::command::build(settings, materials),
+            Self::Fixture(settings) => kinds::fixture::build(settings, materials),
+        }
+    }
+}

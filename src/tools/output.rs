@@ -1,0 +1,104 @@
+//! What a tool gives back.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Map, Value};
+
+use crate::{chat::Usage, telemetry::Cost};
+
+/// What a tool gave.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Output {
+    /// For the model to read.
+    pub content: Vec<Content>,
+    /// The same as data, by the tool's output schema where it has one.
+    pub structured: Option<Value>,
+    /// The tool ran and says that it failed.
+    pub is_error: bool,
+    /// What is told beside it, by keys like `dev.waypost/route`.
+    pub meta: Map<String, Value>,
+}
+
+/// One piece of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// Text.
+    Text(String),
+    /// An image: base64 and its MIME type.
+    Image {
+        /// Base64.
+        data: String,
+        /// Its MIME type.
+        mime: String,
+    },
+    /// Sound: base64 and its MIME type.
+    Audio {
+        /// Base64.
+        data: String,
+        /// Its MIME type.
+        mime: String,
+    },
+    /// A resource, whole.
+    Resource {
+        /// Its URI.
+        uri: String,
+        /// Its MIME type.
+        mime: Option<String>,
+        /// Its text.
+        text: String,
+    },
+}
+
+impl Output {
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            content: vec![Content::Text(text.into())],
+            ..Self::default()
+        }
+    }
+
+    /// Data, and the same as text for clients that read text only.
+    pub fn structured(value: Value) -> Self {
+        Self {
+            content: vec![Content::Text(value.to_string())],
+            structured: Some(value),
+            ..Self::default()
+        }
+    }
+}
+
+/// What is noted of a call while it runs, whatever comes of it.
+#[derive(Debug, Default)]
+pub struct Notes(Mutex<Vec<Completion>>);
+
+/// One completion made for a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completion {
+    /// Its record: `/admin/requests/{id}`.
+    pub id: String,
+    /// The route it took; none where a target was named.
+    pub route: Option<Arc<str>>,
+    /// The target that answered.
+    pub target: Option<Arc<str>>,
+    /// What it cost in tokens.
+    pub usage: Option<Usage>,
+    /// What it cost in money.
+    pub cost: Cost,
+}
+
+impl Notes {
+    /// Notes a completion.
+    pub fn completion(&self, completion: Completion) {
+        let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.push(completion);
+    }
+
+    /// What was noted so far.
+    pub fn completions(&self) -> Vec<Completion> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}

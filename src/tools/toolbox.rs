@@ -1,0 +1,54 @@
+//! The tools of one configuration, and what they stand on.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Memory, Tool};
+use crate::{access::Caller, relay::Desk, telemetry::Ledger};
+
+/// The tools of one configuration, and what they stand on.
+#[derive(Debug)]
+pub struct Toolbox {
+    /// By wire name: lists are in this order, which is the same at every call.
+    tools: BTreeMap<String, Arc<Tool>>,
+    /// What completions need.
+    pub desk: Arc<Desk>,
+    /// Where records go.
+    pub ledger: Arc<Ledger>,
+    /// What outlives a reload.
+    pub memory: Arc<Memory>,
+}
+
+impl Toolbox {
+    /// A toolbox. Wire names differ: that was checked.
+    pub fn new(
+        tools: Vec<Tool>,
+        desk: Arc<Desk>,
+        ledger: Arc<Ledger>,
+        memory: Arc<Memory>,
+    ) -> Self {
+        let by_name = |tool: Tool| (tool.wire.clone(), Arc::new(tool));
+        Self {
+            tools: tools.into_iter().map(by_name).collect(),
+            desk,
+            ledger,
+            memory,
+        }
+    }
+
+    /// The tool of this wire name, if this caller may know of it.
+    pub fn find(&self, wire: &str, caller: &Caller) -> Option<&Arc<Tool>> {
+        let tool = self.tools.get(wire)?;
+        caller.may_use_tool(&tool.id).then_some(tool)
+    }
+
+    /// The tool of this wire name, whoever asks.
+    pub fn get(&self, wire: &str) -> Option<&Arc<Tool>> {
+        self.tools.get(wire)
+    }
+
+    /// The tools this caller may know of, by name.
+    pub fn visible<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Tool>> {
+        let tools = self.tools.values();
+        tools.filter(|tool| caller.may_use_tool(&tool.id))
+    }
+}
