@@ -149,7 +149,8 @@ impl Job {
             notes: &self.notes,
             deadline: self.deadline,
         };
-        let running = AssertUnwindSafe(self.tool.kind.run(run)).catch_unwind();
+        // In a block, so that it covers what a kind does before it has a future too.
+        let running = AssertUnwindSafe(async { self.tool.kind.run(run).await }).catch_unwind();
         let mut output = match timeout_at(self.deadline, running).await {
             Ok(Ok(ran)) => ran?,
             Ok(Err(_)) => return Err(self.panicked().into()),

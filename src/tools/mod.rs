@@ -37,6 +37,8 @@ mod settings;
 mod sharing;
 mod shelf;
 mod size;
+#[cfg(test)]
+mod stage;
 mod standing;
 mod tool;
 mod toolbox;

@@ -74,8 +74,9 @@ impl Pages {
             content,
             page: most,
         };
+        whole.can_be_cut()?;
         let token = tool.common.paging.then(random);
-        let mut page = whole.page(0, token.as_deref())?;
+        let mut page = whole.page(0, token.as_deref());
         page.is_error = output.is_error;
         page.meta.extend(output.meta);
         if let Some(token) = token {
@@ -99,7 +100,7 @@ impl Pages {
         if !whole.has(from) {
             return Err(unknown());
         }
-        whole.page(from, Some(token))
+        Ok(whole.page(from, Some(token)))
     }
 }
 
@@ -127,6 +128,17 @@ fn too_large(bytes: usize, most: usize) -> Fault {
 }
 
 impl Whole {
+    /// Whether every piece that has no parts fits into one page.
+    fn can_be_cut(&self) -> Result<(), Fault> {
+        let pieces = self.content.iter();
+        let pieces = pieces.filter(|content| !matches!(content, Content::Text(_)));
+        let largest = pieces.map(size::of_content).max().unwrap_or_default();
+        if largest > self.page {
+            return Err(too_large(largest, self.page));
+        }
+        Ok(())
+    }
+
     /// Whether a page may begin behind so many bytes: inside of the result, and not inside of a character or of
     /// what has no parts.
     fn has(&self, from: usize) -> bool {
@@ -145,7 +157,7 @@ impl Whole {
     }
 
     /// The page that begins behind so many bytes. `token` names the result where more of it can be asked for.
-    fn page(&self, from: usize, token: Option<&str>) -> Result<Output, Fault> {
+    fn page(&self, from: usize, token: Option<&str>) -> Output {
         let mut output = Output::default();
         let mut before = from;
         let mut room = self.page;
@@ -162,20 +174,16 @@ impl Whole {
                 before = 0;
                 continue;
             }
-            match content {
-                Content::Text(text) => {
-                    let end = text.floor_char_boundary(before + room);
-                    output.content.push(Content::Text(text[before..end].to_owned()));
-                    room -= end - before;
-                }
-                // It has no parts; it may begin the next page, unless it is larger than that.
-                _ if bytes > self.page => return Err(too_large(bytes, self.page)),
-                _ => {}
+            // What has no parts begins the next page.
+            if let Content::Text(text) = content {
+                let end = text.floor_char_boundary(before + room);
+                output.content.push(Content::Text(text[before..end].to_owned()));
+                room -= end - before;
             }
             self.say_more(from + (self.page - room), token, &mut output);
-            return Ok(output);
+            break;
         }
-        Ok(output)
+        output
     }
 
     /// Tells the model, and its client, that the page ends behind `end` bytes of the whole.
@@ -200,3 +208,7 @@ fn behind(content: &Content, before: usize) -> Content {
         other => other.clone(),
     }
 }
+
+#[cfg(test)]
+#[path = "pages_tests.rs"]
+mod tests;

@@ -127,12 +127,11 @@ async fn cached(job: &Arc<Job>) -> Result<Outcome, Fault> {
         return job.run().await;
     };
     let arguments = digest::of_value(&job.arguments);
-    let owner: &str = match cache.scope {
-        Scope::Key => &job.call.caller.name,
-        Scope::Everyone => "",
+    // The scope is part of the key: no caller's name may stand for everyone.
+    let (scope, owner) = match cache.scope {
+        Scope::Key => ("key", &*job.call.caller.name),
+        Scope::Everyone => ("everyone", ""),
     };
-    // A scope by its name too: no caller's name may stand for everyone.
-    let scope = if owner.is_empty() { "everyone" } else { "key" };
     let key = digest::of_texts(&[scope, owner, &job.tool.id, &job.tool.revision]);
     let same = Same {
         key: digest::joined(&key, &arguments),
@@ -167,3 +166,7 @@ fn has_run(ran: &Result<Outcome, Fault>) -> bool {
 fn is_good(ran: &Result<Outcome, Fault>) -> bool {
     matches!(ran, Ok(Outcome::Done(output)) if !output.is_error)
 }
+
+#[cfg(test)]
+#[path = "sharing_tests.rs"]
+mod tests;
