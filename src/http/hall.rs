@@ -9,7 +9,10 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
-use crate::{access::Access, limit::PerCaller, relay::Desk, secret::Secret, telemetry::Ledger, tools::Toolbox};
+use crate::{
+    access::Access, limit::PerCaller, relay::Desk, secret::Secret, telemetry::Ledger,
+    tools::Toolbox,
+};
 
 /// One configuration, wired. A request keeps the one it began with.
 #[derive(Debug)]

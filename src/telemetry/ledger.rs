@@ -193,7 +193,11 @@ impl<T> Ring<T> {
     }
 
     fn newest(&self, is_it: impl Fn(&T) -> bool) -> Option<Arc<T>> {
-        self.order.iter().rev().find(|record| is_it(record)).cloned()
+        self.order
+            .iter()
+            .rev()
+            .find(|record| is_it(record))
+            .cloned()
     }
 }
 

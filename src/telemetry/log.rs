@@ -51,7 +51,10 @@ pub(super) fn tool_line(record: &ToolRecord, out: &mut Vec<u8>) {
     line.word("surface", Some(record.surface));
     line.text("tool", Some(&record.tool));
     line.word("kind", Some(record.kind));
-    line.word("outcome", Some(if failed { "failed" } else { record.outcome }));
+    line.word(
+        "outcome",
+        Some(if failed { "failed" } else { record.outcome }),
+    );
     line.word("error_class", failed.then_some(record.outcome));
     line.count("runs", Some(record.runs.into()));
     line.word("cache", record.cache);

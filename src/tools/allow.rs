@@ -41,7 +41,8 @@ impl Allow {
                 false
             });
             if !allowed {
-                let message = format!("These arguments are not allowed by the operator's rule {number}");
+                let message =
+                    format!("These arguments are not allowed by the operator's rule {number}");
                 return Err(Fault::new(FaultClass::Forbidden, message));
             }
         }
@@ -117,8 +118,14 @@ mod tests {
             "input.a ==".to_owned(),
         ]);
         let problems = problems.unwrap_err();
-        let paths: Vec<String> = problems.iter().flat_map(|found| found.path.clone()).collect();
+        let paths: Vec<String> = problems
+            .iter()
+            .flat_map(|found| found.path.clone())
+            .collect();
         assert_eq!(paths, ["1", "2"]);
-        assert!(problems[0].message.contains("`request.tool`"), "{problems:?}");
+        assert!(
+            problems[0].message.contains("`request.tool`"),
+            "{problems:?}"
+        );
     }
 }

@@ -44,10 +44,16 @@ async fn what_may_not_run_does_not_run() {
     assert_eq!(invalid.class, FaultClass::InvalidArguments);
     assert!(!invalid.message.contains('\u{1B}'), "{}", invalid.message);
     let absent = fault(stage.call(Value::Null).await);
-    assert_eq!(absent.message, r#"Invalid arguments: the member "n" is missing"#);
+    assert_eq!(
+        absent.message,
+        r#"Invalid arguments: the member "n" is missing"#
+    );
     let forbidden = fault(stage.call(json!({"n": 10})).await);
     assert_eq!(forbidden.class, FaultClass::Forbidden);
-    assert_eq!(forbidden.message, "These arguments are not allowed by the operator's rule 1");
+    assert_eq!(
+        forbidden.message,
+        "These arguments are not allowed by the operator's rule 1"
+    );
     let unknown = Call {
         tool: "u".to_owned(),
         ..call_of(json!({"n": 1}))
@@ -75,10 +81,18 @@ async fn a_caller_and_a_tool_have_their_own_limits() {
     output(stage.make(limited()).await);
     let refused = fault(stage.make(limited()).await);
     assert_eq!(refused.class, FaultClass::RateLimited);
-    assert!(refused.message.contains("for this key"), "{}", refused.message);
+    assert!(
+        refused.message.contains("for this key"),
+        "{}",
+        refused.message
+    );
     output(stage.call(json!({})).await);
     let refused = fault(stage.call(json!({})).await);
-    assert!(refused.message.contains("of this tool"), "{}", refused.message);
+    assert!(
+        refused.message.contains("of this tool"),
+        "{}",
+        refused.message
+    );
     let wait = refused.retry_after.unwrap();
     assert!(wait <= Duration::from_secs(30), "{wait:?}");
     // A reload that leaves the quota as it is gives nobody new calls.
@@ -156,7 +170,10 @@ async fn what_may_pass_is_tried_again_and_nothing_else() {
         assert_eq!(stage.record("req_1").runs as usize, stage.runs());
     }
     let stage = Stage::new(settings, |_, _| failing(FaultClass::Unavailable));
-    assert_eq!(fault(stage.call(json!({})).await).class, FaultClass::Unavailable);
+    assert_eq!(
+        fault(stage.call(json!({})).await).class,
+        FaultClass::Unavailable
+    );
     assert_eq!(stage.runs(), 3);
 }
 
@@ -185,7 +202,10 @@ async fn a_wait_the_deadline_does_not_allow_is_not_begun() {
     assert_eq!((hopeless.runs(), began.elapsed()), (1, Duration::ZERO));
     let patient = stage(9);
     output(patient.call(json!({})).await);
-    assert!(began.elapsed() >= Duration::from_secs(9), "it comes when it was asked to");
+    assert!(
+        began.elapsed() >= Duration::from_secs(9),
+        "it comes when it was asked to"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,7 +222,11 @@ async fn a_broken_tool_is_left_alone_for_a_while() {
     assert_eq!(stage.runs(), 5);
     stage.reload(common());
     let refused = fault(stage.call(json!({})).await);
-    assert_eq!(refused.class, FaultClass::CircuitOpen, "a reload mends nothing");
+    assert_eq!(
+        refused.class,
+        FaultClass::CircuitOpen,
+        "a reload mends nothing"
+    );
     tokio::time::advance(refused.retry_after.unwrap()).await;
     output(stage.call(json!({})).await);
     assert_eq!(stage.runs(), 6);
@@ -210,7 +234,10 @@ async fn a_broken_tool_is_left_alone_for_a_while() {
 
 #[tokio::test]
 async fn what_says_nothing_of_the_tool_does_not_open_its_circuit() {
-    for class in FaultClass::ALL.into_iter().filter(|class| !class.is_of_the_tool()) {
+    for class in FaultClass::ALL
+        .into_iter()
+        .filter(|class| !class.is_of_the_tool())
+    {
         let stage = Stage::new(common(), move |_, _| failing(class));
         for _ in 0..30 {
             assert_eq!(fault(stage.call(json!({})).await).class, class);
@@ -221,7 +248,8 @@ async fn what_says_nothing_of_the_tool_does_not_open_its_circuit() {
 
 #[tokio::test]
 async fn a_result_must_fit_its_schema_and_no_default_is_filled_in() {
-    let schema = json!({"type": "object", "required": ["ok"], "properties": {"ok": {"default": true}}});
+    let schema =
+        json!({"type": "object", "required": ["ok"], "properties": {"ok": {"default": true}}});
     let settings = Common {
         output_schema: schema.as_object().cloned(),
         ..common()

@@ -86,7 +86,9 @@ fn behind_escape(text: &str) -> &str {
         // Titles and links of terminals end with a bell or with another escape. One without an end is no sequence.
         Some(b']') => match text.find(['\u{7}', '\u{1B}']) {
             Some(end) if text.as_bytes()[end] == 7 => &text[end + 1..],
-            Some(end) => text[end + 1..].strip_prefix('\\').unwrap_or(&text[end + 1..]),
+            Some(end) => text[end + 1..]
+                .strip_prefix('\\')
+                .unwrap_or(&text[end + 1..]),
             None => text,
         },
         _ => text,

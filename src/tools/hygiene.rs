@@ -35,9 +35,9 @@ pub(super) fn problems(common: &Common) -> Vec<Problem> {
 
 /// What is wrong with the texts of a schema, the first of them.
 pub(super) fn schema_problem(key: &str, schema: &Map<String, Value>) -> Option<Problem> {
-    let found = schema.iter().find_map(|(name, value)| {
-        unwanted(name).or_else(|| in_value(value, 1))
-    });
+    let found = schema
+        .iter()
+        .find_map(|(name, value)| unwanted(name).or_else(|| in_value(value, 1)));
     found.map(|why| Problem::new([key], why))
 }
 

@@ -169,7 +169,10 @@ impl Job {
     /// The panic hook has told where.
     fn panicked(&self) -> Fault {
         self.toolbox.ledger.metrics().panics.inc();
-        Fault::new(FaultClass::Internal, "The tool broke down: this is a bug of the gateway")
+        Fault::new(
+            FaultClass::Internal,
+            "The tool broke down: this is a bug of the gateway",
+        )
     }
 
     /// Holds what the tool gave to its output schema.
@@ -216,10 +219,18 @@ impl Job {
         let tool = self.tool.id.as_str();
         match change {
             Some(Change::Opened { because, wait, .. }) => {
-                tracing::warn!(tool, ?because, ?wait, "the circuit of the tool {tool} opened: it is not asked for a while");
+                tracing::warn!(
+                    tool,
+                    ?because,
+                    ?wait,
+                    "the circuit of the tool {tool} opened: it is not asked for a while"
+                );
             }
             Some(Change::Closed) => {
-                tracing::info!(tool, "the circuit of the tool {tool} closed: it works again");
+                tracing::info!(
+                    tool,
+                    "the circuit of the tool {tool} closed: it works again"
+                );
             }
             _ => {}
         }

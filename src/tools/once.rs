@@ -158,11 +158,7 @@ struct Landing {
 }
 
 impl Landing {
-    async fn guard(
-        self,
-        same: Same,
-        run: BoxFuture<'static, Result<Outcome, Fault>>,
-    ) -> Ran {
+    async fn guard(self, same: Same, run: BoxFuture<'static, Result<Outcome, Fault>>) -> Ran {
         let ran = Arc::new(run.await);
         if let Some(keep) = same.keep.filter(|_| (same.sticks)(&ran)) {
             let until = super::after(Instant::now(), keep);

@@ -83,7 +83,10 @@ impl Pages {
             let bytes = whole.bytes;
             let until = after(Instant::now(), KEPT);
             let owner = &call.caller.name;
-            if !self.0.put(key(call, &token), owner, (Arc::new(whole), bytes), until) {
+            if !self
+                .0
+                .put(key(call, &token), owner, (Arc::new(whole), bytes), until)
+            {
                 return Err(too_large(bytes, BOUNDS.bytes_each));
             }
         }
@@ -92,7 +95,12 @@ impl Pages {
 
     /// The page a handle leads to. Whether it was another's, is over or never was is told to nobody.
     pub(super) fn next(&self, call: &Call, handle: &str) -> Result<Output, Fault> {
-        let unknown = || Fault::new(FaultClass::InvalidArguments, "Unknown handle: results are kept for 10 minutes, for whoever asked for them");
+        let unknown = || {
+            Fault::new(
+                FaultClass::InvalidArguments,
+                "Unknown handle: results are kept for 10 minutes, for whoever asked for them",
+            )
+        };
         let (token, from) = handle.split_once('.').ok_or_else(unknown)?;
         let from = from.parse().map_err(|_| unknown())?;
         let whole = self.0.get(&key(call, token), Instant::now());
@@ -177,7 +185,11 @@ impl Whole {
             // What has no parts begins the next page.
             if let Content::Text(text) = content {
                 let end = text.floor_char_boundary(before + room);
-                output.content.push(Content::Text(text[before..end].to_owned()));
+                if end > before {
+                    output
+                        .content
+                        .push(Content::Text(text[before..end].to_owned()));
+                }
                 room -= end - before;
             }
             self.say_more(from + (self.page - room), token, &mut output);
@@ -194,7 +206,10 @@ impl Whole {
             Some(token) => {
                 let handle = format!("{token}.{end}");
                 output.meta.insert(NEXT.to_owned(), handle.as_str().into());
-                write!(note, "Call `{NEXT_TOOL}` with {{\"handle\": \"{handle}\"}} for more.")
+                write!(
+                    note,
+                    "Call `{NEXT_TOOL}` with {{\"handle\": \"{handle}\"}} for more."
+                )
             }
             None => write!(note, "Ask for less, or for a part of it."),
         };

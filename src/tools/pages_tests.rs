@@ -71,7 +71,10 @@ async fn all_pages_together_are_the_result() {
     }
     assert_eq!(together, whole);
     assert_eq!(pages, 4);
-    assert_eq!(stage.metric(r#"waypost_tool_pages_total{tool="t"}"#), Some(1.0));
+    assert_eq!(
+        stage.metric(r#"waypost_tool_pages_total{tool="t"}"#),
+        Some(1.0)
+    );
 }
 
 #[tokio::test]
@@ -81,10 +84,16 @@ async fn pieces_that_cannot_be_cut_begin_the_next_page() {
         mime: "image/png".to_owned(),
     };
     let given = move |size| Output {
-        content: vec![Content::Text("a".repeat(600)), image(size), Content::Text("b".repeat(600))],
+        content: vec![
+            Content::Text("a".repeat(600)),
+            image(size),
+            Content::Text("b".repeat(600)),
+        ],
         ..Output::default()
     };
-    let stage = Stage::new(paging(), move |run, _| Ok(given(if run == 0 { 600 } else { 1_025 })));
+    let stage = Stage::new(paging(), move |run, _| {
+        Ok(given(if run == 0 { 600 } else { 1_025 }))
+    });
     let first = output(stage.call(json!({})).await);
     assert_eq!(texts(&first), ["a".repeat(600)]);
     let second = output(stage.make(next_of(&handle(&first).unwrap())).await);
@@ -114,7 +123,11 @@ async fn a_handle_is_worth_nothing_to_others_elsewhere_or_later() {
     let unknown = async |call: Call| {
         let refused = fault(stage.make(call).await);
         assert_eq!(refused.class, FaultClass::InvalidArguments);
-        assert!(refused.message.starts_with("Unknown handle"), "{}", refused.message);
+        assert!(
+            refused.message.starts_with("Unknown handle"),
+            "{}",
+            refused.message
+        );
         refused.message
     };
     output(stage.make(within(&found)).await);
@@ -130,7 +143,13 @@ async fn a_handle_is_worth_nothing_to_others_elsewhere_or_later() {
         })
         .await,
     ];
-    for made_up in ["", ".", "x.1", "0.18446744073709551616", &format!("{:032x}.1024", 7)] {
+    for made_up in [
+        "",
+        ".",
+        "x.1",
+        "0.18446744073709551616",
+        &format!("{:032x}.1024", 7),
+    ] {
         told.push(unknown(within(made_up)).await);
     }
     let token = found.split('.').next().unwrap();
@@ -139,7 +158,10 @@ async fn a_handle_is_worth_nothing_to_others_elsewhere_or_later() {
     }
     advance(Duration::from_secs(600)).await;
     told.push(unknown(within(&found)).await);
-    assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "all are told alike");
+    assert!(
+        told.windows(2).all(|pair| pair[0] == pair[1]),
+        "all are told alike"
+    );
 }
 
 #[tokio::test]
@@ -179,7 +201,9 @@ async fn without_paging_the_rest_is_not_kept_and_the_tool_is_not_offered() {
     assert_eq!(handle(&cut), None);
     assert_eq!(
         cut.content[1],
-        Content::Text("Result cut after 1024 of 3000 bytes. Ask for less, or for a part of it.".to_owned())
+        Content::Text(
+            "Result cut after 1024 of 3000 bytes. Ask for less, or for a part of it.".to_owned()
+        )
     );
     let names = |stage: &Stage| {
         let alice = caller("alice");
@@ -199,8 +223,13 @@ async fn what_a_caller_keeps_is_bounded() {
         max_result: 1024,
         ..paging()
     };
-    let huge = Stage::new(settings.clone(), |_, _| Ok(Output::text("x".repeat(9 << 20))));
-    assert_eq!(fault(huge.call(json!({})).await).class, FaultClass::TooLarge);
+    let huge = Stage::new(settings.clone(), |_, _| {
+        Ok(Output::text("x".repeat(9 << 20)))
+    });
+    assert_eq!(
+        fault(huge.call(json!({})).await).class,
+        FaultClass::TooLarge
+    );
     let stage = Stage::new(settings, |_, _| Ok(Output::text("x".repeat(3 << 20))));
     let mut handles = Vec::new();
     for _ in 0..3 {
@@ -211,7 +240,8 @@ async fn what_a_caller_keeps_is_bounded() {
         ..call_of(json!({}))
     };
     output(stage.make(bobs).await);
-    let held = async |handle: &str| matches!(stage.make(next_of(handle)).await, Ok(Outcome::Done(_)));
+    let held =
+        async |handle: &str| matches!(stage.make(next_of(handle)).await, Ok(Outcome::Done(_)));
     assert!(!held(&handles[0]).await, "the oldest made room");
     assert!(held(&handles[1]).await && held(&handles[2]).await);
 }

@@ -16,7 +16,10 @@ pub(super) struct Receipt {
 impl Receipt {
     pub(super) fn open(job: Arc<Job>) -> Self {
         let metrics = job.toolbox.ledger.metrics();
-        metrics.tool_running.with_label_values(&[&job.tool.id]).inc();
+        metrics
+            .tool_running
+            .with_label_values(&[&job.tool.id])
+            .inc();
         job.tool.standing.count();
         Self {
             at: jiff::Timestamp::now(),

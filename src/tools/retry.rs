@@ -91,7 +91,10 @@ mod tests {
         }
         let bounds = [200, 400, 800, 1_600, 2_000].map(Duration::from_millis);
         for (longest, bound) in longest.into_iter().zip(bounds) {
-            assert!(longest <= bound && longest > bound / 2, "{longest:?} {bound:?}");
+            assert!(
+                longest <= bound && longest > bound / 2,
+                "{longest:?} {bound:?}"
+            );
         }
         assert!(retry.waits(7).eq(retry.waits(7)), "the seed decides");
     }
@@ -104,7 +107,10 @@ mod tests {
         };
         let paths = |attempts, repeatable| {
             let problems = retry(attempts).problems(repeatable);
-            problems.into_iter().flat_map(|found| found.path).collect::<Vec<_>>()
+            problems
+                .into_iter()
+                .flat_map(|found| found.path)
+                .collect::<Vec<_>>()
         };
         assert_eq!(paths(1, false), Vec::<String>::new());
         assert_eq!(paths(3, true), Vec::<String>::new());

@@ -67,10 +67,19 @@ async fn a_hundred_calls_with_one_key_run_once() {
         assert_eq!(text(outcome), "run 0");
     }
     // And one that comes later, with its members in another order.
-    assert_eq!(text(stage.make(keyed("k", json!({"b": 2.0, "a": 1.0}))).await), "run 0");
+    assert_eq!(
+        text(stage.make(keyed("k", json!({"b": 2.0, "a": 1.0}))).await),
+        "run 0"
+    );
     assert_eq!(stage.runs(), 1);
-    assert_eq!(stage.metric(r#"waypost_tool_shared_total{how="joined",tool="t"}"#), Some(99.0));
-    assert_eq!(stage.metric(r#"waypost_tool_shared_total{how="replayed",tool="t"}"#), Some(1.0));
+    assert_eq!(
+        stage.metric(r#"waypost_tool_shared_total{how="joined",tool="t"}"#),
+        Some(99.0)
+    );
+    assert_eq!(
+        stage.metric(r#"waypost_tool_shared_total{how="replayed",tool="t"}"#),
+        Some(1.0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,8 +88,14 @@ async fn a_key_is_one_callers_for_ten_minutes_and_one_calls() {
     assert_eq!(text(stage.make(keyed("k", json!({"n": 1}))).await), "run 0");
     let reused = stage.make(keyed("k", json!({"n": 2}))).await;
     assert_eq!(reused, Err(Refusal::KeyReused));
-    assert_eq!(text(stage.make(by("bob", keyed("k", json!({"n": 2})))).await), "run 1");
-    assert_eq!(text(stage.make(keyed("other", json!({"n": 2}))).await), "run 2");
+    assert_eq!(
+        text(stage.make(by("bob", keyed("k", json!({"n": 2})))).await),
+        "run 1"
+    );
+    assert_eq!(
+        text(stage.make(keyed("other", json!({"n": 2}))).await),
+        "run 2"
+    );
     advance(Duration::from_secs(599)).await;
     assert_eq!(text(stage.make(keyed("k", json!({"n": 1}))).await), "run 0");
     advance(Duration::from_secs(1)).await;
@@ -187,7 +202,14 @@ async fn results_are_kept_for_the_same_arguments_of_the_same_caller() {
         let second = output(stage.call(json!({"b": 2, "a": 1.0})).await);
         assert_eq!(second.meta["dev.waypost/cache"], "hit");
         assert_eq!(second.content, first.content);
-        assert_eq!(text(stage.make(by("bob", call_of(json!({"a": 1, "b": 2})))).await), bobs);
+        assert_eq!(
+            text(
+                stage
+                    .make(by("bob", call_of(json!({"a": 1, "b": 2}))))
+                    .await
+            ),
+            bobs
+        );
         let before = stage.runs();
         output(stage.call(json!({"a": 2})).await);
         assert_eq!(stage.runs(), before + 1);

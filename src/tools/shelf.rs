@@ -230,6 +230,9 @@ mod tests {
         for _ in 0..100 {
             assert!(shelf.put(key(1), &"a".into(), ((), 60), until));
         }
-        assert_eq!(shelf.locked(|inner| (inner.bytes, inner.order.len())), (60, 1));
+        assert_eq!(
+            shelf.locked(|inner| (inner.bytes, inner.order.len())),
+            (60, 1)
+        );
     }
 }

@@ -166,3 +166,7 @@ fn compile(schema: &Map<String, Value>) -> Result<Schema, String> {
     let text = text.map_err(|error| error.to_string())?;
     Schema::compile_with_formats(&text).map_err(|unusable| unusable.to_string())
 }
+
+#[cfg(test)]
+#[path = "tool_tests.rs"]
+mod tests;
