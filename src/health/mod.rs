@@ -21,6 +21,7 @@ mod breaker;
 mod budget;
 mod chance;
 mod change;
+mod circuit;
 mod condition;
 mod credential;
 mod histogram;
@@ -38,6 +39,7 @@ mod window;
 
 pub use budget::{Budget, Cost};
 pub use change::Change;
+pub use circuit::{Circuit, Passage};
 pub use condition::{Condition, Leave, Shut, TargetState};
 pub use credential::KeyState;
 pub use latency::Shape;

@@ -11,7 +11,12 @@ use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use super::{Hall, body, error::Reply, hints};
-use crate::{access::Access, relay};
+use crate::{
+    access::Access,
+    relay,
+    telemetry::{Record, ToolRecord},
+    tools,
+};
 
 /// `GET /metrics`, in Prometheus' text format.
 pub(super) async fn metrics(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> Response {
@@ -19,7 +24,9 @@ pub(super) async fn metrics(State(hall): State<Arc<Hall>>, headers: HeaderMap) -
         return refusal;
     }
     let metrics = hall.ledger.metrics();
-    relay::gauges(&hall.face().desk, metrics);
+    let face = hall.face();
+    relay::gauges(&face.desk, metrics);
+    tools::gauges(&face.toolbox, metrics);
     let text = metrics.render();
     (
         [(
@@ -56,7 +63,14 @@ pub(super) async fn requests(
     answer(&records)
 }
 
-/// `GET /admin/requests/{id}`: the explain record of one request.
+/// A call of a tool, with the completions made for it as far as they are still known.
+#[derive(Serialize)]
+struct ToolCall<'a> {
+    tool_call: &'a ToolRecord,
+    completions: Vec<Arc<Record>>,
+}
+
+/// `GET /admin/requests/{id}`: the explain record of one request. That of a tool has its completions' in it.
 pub(super) async fn request(
     State(hall): State<Arc<Hall>>,
     Path(id): Path<String>,
@@ -64,6 +78,13 @@ pub(super) async fn request(
 ) -> Response {
     if let Some(refusal) = refuse(&hall, &headers) {
         return refusal;
+    }
+    if let Some(called) = hall.ledger.find_tool_call(&id) {
+        let completions = called.completions.iter();
+        return answer(&ToolCall {
+            tool_call: &called,
+            completions: completions.filter_map(|id| hall.ledger.find(id)).collect(),
+        });
     }
     match hall.ledger.find(&id) {
         Some(record) => answer(&record),
@@ -82,6 +103,14 @@ pub(super) async fn targets(State(hall): State<Arc<Hall>>, headers: HeaderMap) -
         return refusal;
     }
     answer(&relay::targets(&hall.face().desk))
+}
+
+/// `GET /admin/tools`: every tool, its limits and how it is.
+pub(super) async fn tools(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> Response {
+    if let Some(refusal) = refuse(&hall, &headers) {
+        return refusal;
+    }
+    answer(&tools::states(&hall.face().toolbox))
 }
 
 /// `POST /admin/explain`: the plan for a chat body, by the running configuration. Calls nobody.

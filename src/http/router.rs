@@ -41,6 +41,7 @@ pub fn admin_router(hall: Arc<Hall>) -> Paths {
         .route("/admin/requests/{id}", get(admin::request))
         .route("/admin/explain", post(admin::explain))
         .route("/admin/targets", get(admin::targets))
+        .route("/admin/tools", get(admin::tools))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(admin::unknown)

@@ -96,6 +96,7 @@ impl ServerHandler for Server {
             request: guest.request,
             idempotency_key: in_meta.or(guest.idempotency_key),
             conversation: guest.conversation,
+            surface: tools::Surface::Http,
             arrived,
         };
         let line = Arc::new(ClientLine::of(&context));

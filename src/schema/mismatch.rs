@@ -72,6 +72,7 @@ fn message(error: &ValidationError<'_>) -> String {
         Kind::Pattern { pattern } => {
             format!("{value} does not match the pattern {}", shown(pattern))
         }
+        Kind::Format { format } => format!("{value} is no {}", shown_text(format, QUOTED)),
         Kind::Minimum { limit } => format!("{value} is less than {}", shown(limit)),
         Kind::Maximum { limit } => format!("{value} is more than {}", shown(limit)),
         Kind::ExclusiveMinimum { limit } => format!("{value} is not more than {}", shown(limit)),

@@ -38,12 +38,21 @@ impl Schema {
     /// Compiles a schema. Without `$schema` it is read as Draft 2020-12. `format` is an annotation only, as
     /// that draft has it: models are not refused for a date the caller's own library would take.
     pub fn compile(schema: &RawValue) -> Result<Self, Unusable> {
+        Self::build(schema, false)
+    }
+
+    /// Compiles a schema whose `format` is held to as well: the operator wrote it to keep a tool from what it names.
+    pub fn compile_with_formats(schema: &RawValue) -> Result<Self, Unusable> {
+        Self::build(schema, true)
+    }
+
+    fn build(schema: &RawValue, formats: bool) -> Result<Self, Unusable> {
         let bounded = bounds::read(schema)?;
         // Not `with_draft`: it would overrule the schema's own `$schema`. The default for schemas without one
         // is the newest draft, and a test holds it there.
         let validator = jsonschema::options()
             .offline()
-            .should_validate_formats(false)
+            .should_validate_formats(formats)
             .with_pattern_options(PatternOptions::regex().size_limit(MAX_PATTERN))
             .build(&bounded.schema)
             // The library's message may hold parts of the schema of any length.
@@ -66,5 +75,18 @@ impl Schema {
         }
         let found = self.validator.validate(value);
         found.map_err(|error| Mismatch::of(&error))
+    }
+
+    /// Where a value does not fit and why: the first `most` places found, none if it fits.
+    pub fn mismatches(&self, value: &Value, most: usize) -> Vec<Mismatch> {
+        match self.check(value) {
+            Ok(()) => Vec::new(),
+            // Reasons in a circle are not looked for, as said above.
+            Err(first) if self.recursive => vec![first],
+            Err(_) => {
+                let errors = self.validator.iter_errors(value).take(most);
+                errors.map(|error| Mismatch::of(&error)).collect()
+            }
+        }
     }
 }

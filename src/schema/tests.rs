@@ -221,3 +221,25 @@ fn a_circle_is_judged_without_reasons() {
         "it does not fit its schema"
     );
 }
+
+#[test]
+fn all_mismatches_are_told_up_to_a_number() {
+    let schema = compile(r#"{"items":{"type":"integer"}}"#).unwrap();
+    assert_eq!(schema.mismatches(&json!([1, 2]), 5), []);
+    let found = schema.mismatches(&json!(["a", 1, "b", "c"]), 2);
+    let places: Vec<&str> = found.iter().map(|found| found.path.as_str()).collect();
+    assert_eq!(places, ["/0", "/2"]);
+    let circle = compile(r##"{"items":{"$ref":"#"},"type":"array"}"##).unwrap();
+    assert_eq!(circle.mismatches(&json!([1, 2]), 5).len(), 1);
+}
+
+#[test]
+fn formats_count_where_they_are_asked_for() {
+    let text = r#"{"format":"date"}"#;
+    assert_eq!(verdict(text, &json!("soon")), "fits");
+    let raw = RawValue::from_string(text.to_owned()).unwrap();
+    let strict = Schema::compile_with_formats(&raw).unwrap();
+    assert_eq!(strict.check(&json!("2026-02-28")), Ok(()));
+    let found = strict.check(&json!("soon")).unwrap_err();
+    assert_eq!(found.to_string(), r#""soon" is no date"#);
+}

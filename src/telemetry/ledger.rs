@@ -11,12 +11,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Metrics, Record, log};
+use super::{Metrics, Record, ToolRecord, log};
 
 /// Records on their way to the thread: about a second's worth at full speed.
 const QUEUE: usize = 16_384;
 
-/// Recent records kept for explain.
+/// Recent records kept for explain; as many of requests as of calls of tools.
 const RING: usize = 10_000;
 
 /// How long a record may wait for its batch. Waking the thread for each would cost more than writing the line.
@@ -29,20 +29,37 @@ pub struct Ledger {
     queue: Mutex<Queue>,
     /// Signalled when the queue closes and when its last batch is written.
     changed: Condvar,
-    ring: Mutex<Ring>,
+    requests: Mutex<Ring<Record>>,
+    tool_calls: Mutex<Ring<ToolRecord>>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: Vec<Record>,
+    waiting: Vec<Entry>,
     closed: bool,
     written: bool,
 }
 
-#[derive(Debug, Default)]
-struct Ring {
-    order: VecDeque<Arc<Record>>,
+/// One line of the log.
+#[derive(Debug)]
+enum Entry {
+    Request(Record),
+    ToolCall(ToolRecord),
+}
+
+#[derive(Debug)]
+struct Ring<T> {
+    order: VecDeque<Arc<T>>,
     taken: u64,
+}
+
+impl<T> Default for Ring<T> {
+    fn default() -> Self {
+        Self {
+            order: VecDeque::new(),
+            taken: 0,
+        }
+    }
 }
 
 impl Ledger {
@@ -52,7 +69,8 @@ impl Ledger {
             metrics: Metrics::new(),
             queue: Mutex::default(),
             changed: Condvar::new(),
-            ring: Mutex::default(),
+            requests: Mutex::default(),
+            tool_calls: Mutex::default(),
         });
         let keeper = ledger.clone();
         let thread = std::thread::Builder::new().name("ledger".into());
@@ -70,9 +88,19 @@ impl Ledger {
     /// Takes a closed record. Never waits.
     pub(super) fn take(&self, record: Record) {
         self.metrics.observe(&record);
+        self.queue(Entry::Request(record));
+    }
+
+    /// Takes the record of a call of a tool. Never waits.
+    pub fn take_tool_call(&self, record: ToolRecord) {
+        self.metrics.observe_tool_call(&record);
+        self.queue(Entry::ToolCall(record));
+    }
+
+    fn queue(&self, entry: Entry) {
         let mut queue = lock(&self.queue);
         if queue.waiting.len() < QUEUE {
-            queue.waiting.push(record);
+            queue.waiting.push(entry);
         } else {
             self.metrics.records_lost.inc();
         }
@@ -81,14 +109,17 @@ impl Ledger {
     /// The record of this request, if it is among the recent ones.
     pub fn find(&self, id: &str) -> Option<Arc<Record>> {
         // Looked through, newest first: an index would cost each request more than this costs an operator.
-        let ring = lock(&self.ring);
-        let mut newest_first = ring.order.iter().rev();
-        newest_first.find(|record| record.id == id).cloned()
+        lock(&self.requests).newest(|record| record.id == id)
+    }
+
+    /// The call of a tool that came with this request, if it is among the recent ones.
+    pub fn find_tool_call(&self, id: &str) -> Option<Arc<ToolRecord>> {
+        lock(&self.tool_calls).newest(|record| record.id == id)
     }
 
     /// Up to `count` recent records, newest last, and the number of all records so far.
     pub fn recent(&self, count: usize) -> (Vec<Arc<Record>>, u64) {
-        let ring = lock(&self.ring);
+        let ring = lock(&self.requests);
         let skip = ring.order.len().saturating_sub(count);
         (ring.order.iter().skip(skip).cloned().collect(), ring.taken)
     }
@@ -121,11 +152,17 @@ impl Ledger {
                 queue.closed
             };
             lines.clear();
-            for record in batch.drain(..) {
+            for entry in batch.drain(..) {
                 if output.is_some() {
-                    log::line(&record, &mut lines);
+                    match &entry {
+                        Entry::Request(record) => log::line(record, &mut lines),
+                        Entry::ToolCall(record) => log::tool_line(record, &mut lines),
+                    }
                 }
-                lock(&self.ring).push(Arc::new(record));
+                match entry {
+                    Entry::Request(record) => lock(&self.requests).push(record),
+                    Entry::ToolCall(record) => lock(&self.tool_calls).push(record),
+                }
             }
             if let Some(output) = &mut output
                 && !lines.is_empty()
@@ -146,13 +183,21 @@ impl Ledger {
     }
 }
 
-impl Ring {
-    fn push(&mut self, record: Arc<Record>) {
+impl<T> Ring<T> {
+    fn push(&mut self, record: T) {
         self.taken += 1;
         if self.order.len() == RING {
             self.order.pop_front();
         }
-        self.order.push_back(record);
+        self.order.push_back(Arc::new(record));
+    }
+
+    fn newest(&self, is_it: impl Fn(&T) -> bool) -> Option<Arc<T>> {
+        self.order
+            .iter()
+            .rev()
+            .find(|record| is_it(record))
+            .cloned()
     }
 }
 

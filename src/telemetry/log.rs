@@ -1,4 +1,5 @@
-//! The access log: one JSON line for each request, a choice from the record: explain has the rest.
+//! The access log: one JSON line for each request and each call of a tool, told apart by `message`; a choice from
+//! the record: explain has the rest.
 //!
 //! Written by hand, because it is written for each request: a serialiser's steps for every key of a line that
 //! always has the same keys cost more than metrics, limits and keys together.
@@ -7,7 +8,7 @@ use std::{io::Write, time::Duration};
 
 use jiff::fmt::temporal::DateTimePrinter;
 
-use super::{Cost, End, Record};
+use super::{Cost, End, Record, ToolRecord};
 use crate::chat::Usage;
 
 /// Appends the line of one record. The keys and their order are part of the log's contract.
@@ -19,11 +20,7 @@ pub(super) fn line(record: &Record, out: &mut Vec<u8>) {
         .filter(|attempt| attempt.end != End::Delivered)
         .fold(Cost::Nothing, |sum, attempt| sum.plus(attempt.cost));
     let failed = !matches!(record.end, End::Delivered | End::Open);
-    out.extend_from_slice(b"{\"at\":\"");
-    // It fails for years beyond 9999 only, and then prints nothing.
-    let _ = DateTimePrinter::new().print_timestamp(&record.at, &mut *out);
-    out.extend_from_slice(b"\",\"level\":\"info\",\"message\":\"request\"");
-    let mut line = Line(out);
+    let mut line = begin(record.at, "request", out);
     line.text("request_id", Some(&record.id));
     line.text("caller", Some(&record.caller));
     line.word("surface", Some(record.surface.label()));
@@ -43,6 +40,44 @@ pub(super) fn line(record: &Record, out: &mut Vec<u8>) {
     line.cost("cost_usd", record.cost);
     line.cost("wasted_usd", wasted);
     out.extend_from_slice(b"}\n");
+}
+
+/// Appends the line of one call of a tool; its keys are part of the log's contract too.
+pub(super) fn tool_line(record: &ToolRecord, out: &mut Vec<u8>) {
+    let failed = record.failed();
+    let mut line = begin(record.at, "tool_call", out);
+    line.text("request_id", Some(&record.id));
+    line.text("caller", Some(&record.caller));
+    line.word("surface", Some(record.surface));
+    line.text("tool", Some(&record.tool));
+    line.word("kind", Some(record.kind));
+    line.word(
+        "outcome",
+        Some(if failed { "failed" } else { record.outcome }),
+    );
+    line.word("error_class", failed.then_some(record.outcome));
+    line.count("runs", Some(record.runs.into()));
+    line.word("cache", record.cache);
+    line.word("shared", record.shared);
+    line.flag("paged", record.paged);
+    line.count("completions", Some(record.completions.len() as u64));
+    line.count("input_tokens", Some(record.input_tokens));
+    line.count("output_tokens", Some(record.output_tokens));
+    line.cost("cost_usd", record.cost);
+    line.millis("queued_ms", record.queued);
+    line.millis("total_ms", record.total);
+    out.extend_from_slice(b"}\n");
+}
+
+/// The members every line begins with.
+fn begin<'a>(at: jiff::Timestamp, message: &str, out: &'a mut Vec<u8>) -> Line<'a> {
+    out.extend_from_slice(b"{\"at\":\"");
+    // It fails for years beyond 9999 only, and then prints nothing.
+    let _ = DateTimePrinter::new().print_timestamp(&at, &mut *out);
+    out.extend_from_slice(b"\",\"level\":\"info\",\"message\":\"");
+    out.extend_from_slice(message.as_bytes());
+    out.push(b'"');
+    Line(out)
 }
 
 /// A line behind its first member.
@@ -209,6 +244,41 @@ mod tests {
                 r#""target":null,"attempts":0,"outcome":"failed","error_class":"rate_limit","first_token_ms":null,"#,
                 r#""total_ms":null,"input_tokens":null,"output_tokens":null,"cached_tokens":null,"estimated":false,"#,
                 r#""cost_usd":null,"wasted_usd":null}"#,
+            ),
+        );
+    }
+
+    #[test]
+    fn a_call_of_a_tool_has_a_line_of_its_own() {
+        let record = ToolRecord {
+            id: "req_1".into(),
+            at: "2026-01-02T03:04:05.5Z".parse().unwrap(),
+            tool: "docs.search".into(),
+            kind: "embed",
+            caller: "ci".into(),
+            surface: "http",
+            outcome: "timeout",
+            runs: 2,
+            cache: Some("miss"),
+            shared: None,
+            paged: false,
+            completions: vec!["req_2".into()],
+            input_tokens: 7,
+            output_tokens: 0,
+            cost: Cost::Known(NanoDollars(2_500)),
+            queued: None,
+            total: Some(Duration::from_micros(1_002)),
+        };
+        let mut out = Vec::new();
+        tool_line(&record, &mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            concat!(
+                r#"{"at":"2026-01-02T03:04:05.5Z","level":"info","message":"tool_call","request_id":"req_1","#,
+                r#""caller":"ci","surface":"http","tool":"docs.search","kind":"embed","outcome":"failed","#,
+                r#""error_class":"timeout","runs":2,"cache":"miss","shared":null,"paged":false,"completions":1,"#,
+                r#""input_tokens":7,"output_tokens":0,"cost_usd":"0.0000025","queued_ms":null,"total_ms":1.002}"#,
+                "\n",
             ),
         );
     }

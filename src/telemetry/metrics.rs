@@ -9,7 +9,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
-use super::{Cost, End, Record};
+use super::{Cost, End, Record, ToolRecord};
 
 /// OpenTelemetry's buckets for durations of model calls, in seconds.
 const SECONDS: &[f64] = &[
@@ -32,6 +32,11 @@ const TOKENS: &[f64] = &[
     4_194_304.0,
     16_777_216.0,
     67_108_864.0,
+];
+
+/// OpenTelemetry's buckets for durations of MCP operations, in seconds.
+const MCP_SECONDS: &[f64] = &[
+    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0,
 ];
 
 /// Our own share of a request is tens of microseconds when all is well.
@@ -151,6 +156,23 @@ table! {
     records_lost: IntCounter = "waypost_records_lost_total";
     /// Batches of the access log that could not be written.
     log_failures: IntCounter = "waypost_log_failures_total";
+    /// Time from an MCP request's arrival to its answer, in seconds.
+    mcp_operation: HistogramVec = "mcp_server_operation_duration_seconds"
+        ["mcp_method_name", "gen_ai_tool_name", "error_type"] @ MCP_SECONDS;
+    /// Calls of tools by how they ended.
+    tool_calls: IntCounterVec = "waypost_tool_calls_total" ["tool", "outcome"];
+    /// Calls of tools that run now.
+    tool_running: IntGaugeVec = "waypost_tool_running" ["tool"];
+    /// Runs of tools beyond the first of their call.
+    tool_retries: IntCounterVec = "waypost_tool_retries_total" ["tool"];
+    /// Calls that looked in their tool's cache, by what it had.
+    tool_cache: IntCounterVec = "waypost_tool_cache_total" ["tool", "result"];
+    /// Calls answered by the run of an earlier one: joined while it ran, replayed after it.
+    tool_shared: IntCounterVec = "waypost_tool_shared_total" ["tool", "how"];
+    /// Results that were cut into pages.
+    tool_pages: IntCounterVec = "waypost_tool_pages_total" ["tool"];
+    /// The state of each tool's circuit: 0 closed, 1 warming up, 2 half open, 3 open. Read when metrics are asked for.
+    tool_circuit: IntGaugeVec = "waypost_tool_circuit" ["tool"];
     /// Handlers that panicked.
     panics: IntCounter = "waypost_panics_total";
 }
@@ -168,6 +190,8 @@ impl Metrics {
                 counter.with_label_values(&[label]);
             }
         }
+        self.tool_calls
+            .with_label_values(&["other", "unknown_tool"]);
     }
 
     /// Adds what is not counted but asked at each scrape. What has the name of another is left out.
@@ -253,6 +277,53 @@ impl Metrics {
             upstream += attempt.waited.unwrap_or_default();
         }
         self.observe_times(record, operation, upstream);
+    }
+
+    /// Counts a closed record of a call of a tool.
+    pub(super) fn observe_tool_call(&self, record: &ToolRecord) {
+        let tool = record.tool.as_str();
+        self.tool_calls
+            .with_label_values(&[tool, record.outcome])
+            .inc();
+        if record.runs > 1 {
+            self.tool_retries
+                .with_label_values(&[tool])
+                .inc_by(u64::from(record.runs - 1));
+        }
+        if let Some(result) = record.cache {
+            self.tool_cache.with_label_values(&[tool, result]).inc();
+        }
+        if let Some(how) = record.shared {
+            self.tool_shared.with_label_values(&[tool, how]).inc();
+        }
+        if record.paged {
+            self.tool_pages.with_label_values(&[tool]).inc();
+        }
+        if let Some(total) = record.total
+            && record.is_mcp()
+        {
+            // OpenTelemetry's word for results that say of themselves that they are errors.
+            let error = if record.failed() { "tool_error" } else { "" };
+            self.mcp_operation
+                .with_label_values(&["tools/call", tool, error])
+                .observe(total.as_secs_f64());
+        }
+    }
+
+    /// Makes the series of a configured tool, at zero.
+    pub fn begin_tool(&self, tool: &str, outcomes: impl Iterator<Item = &'static str>) {
+        for outcome in outcomes {
+            self.tool_calls.with_label_values(&[tool, outcome]);
+        }
+        self.tool_running.with_label_values(&[tool]);
+        self.tool_retries.with_label_values(&[tool]);
+        self.tool_pages.with_label_values(&[tool]);
+        for result in ["hit", "miss"] {
+            self.tool_cache.with_label_values(&[tool, result]);
+        }
+        for how in ["joined", "replayed"] {
+            self.tool_shared.with_label_values(&[tool, how]);
+        }
     }
 
     fn observe_times(&self, record: &Record, operation: &str, upstream: std::time::Duration) {

@@ -11,6 +11,7 @@ mod receipt;
 pub mod record;
 mod request_id;
 mod settings;
+mod tool;
 
 pub use ledger::Ledger;
 pub use metrics::Metrics;
@@ -18,3 +19,4 @@ pub use receipt::{Beginning, Opening, Receipt};
 pub use record::{Attempt, Cost, End, Record, Surface};
 pub use request_id::{REQUEST_ID, request_id};
 pub use settings::{AccessLog, Level, Settings};
+pub use tool::ToolRecord;

@@ -1,14 +1,22 @@
 //! The life of one call, for whoever calls.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use serde_json::{Map, Value};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::{
-    Conversation, Fault, FaultClass, Line, Notes, Output, Question, Run, Stop, Tool, Toolbox,
+    Conversation, Fault, FaultClass, Input, Line, Output, Question, Toolbox, arguments, job::Job,
+    receipt::Receipt, sharing,
 };
 use crate::{access::Caller, limit::Limits};
+
+/// The member of `_meta` that says whether a result came from the cache.
+const CACHE: &str = "dev.waypost/cache";
 
 /// One call to be made.
 #[derive(Clone, Debug)]
@@ -27,12 +35,48 @@ pub struct Call {
     pub idempotency_key: Option<String>,
     /// What this call belongs to.
     pub conversation: Arc<Conversation>,
+    /// Where it came in.
+    pub surface: Surface,
     /// When it came.
     pub arrived: Instant,
 }
 
+/// Where calls come in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Surface {
+    /// MCP over HTTP, each request for itself.
+    #[default]
+    Http,
+    /// MCP over HTTP, in a session.
+    Session,
+    /// MCP over a WebSocket.
+    WebSocket,
+    /// MCP over a program's standard input and output.
+    Stdio,
+    /// From inside the gateway: another tool, or a completion.
+    Inside,
+}
+
+impl Surface {
+    /// The label in logs and records.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Session => "session",
+            Self::WebSocket => "websocket",
+            Self::Stdio => "stdio",
+            Self::Inside => "inside",
+        }
+    }
+
+    /// Whether later calls of the same client come with the same conversation.
+    pub(super) fn lasts(self) -> bool {
+        matches!(self, Self::Session | Self::WebSocket | Self::Stdio)
+    }
+}
+
 /// What came of it.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The tool ran.
     Done(Output),
@@ -41,7 +85,7 @@ pub enum Outcome {
 }
 
 /// Why there is no outcome.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum Refusal {
     /// There is no such tool, or none this caller may know of: both are told alike.
     UnknownTool,
@@ -51,62 +95,78 @@ pub enum Refusal {
     Fault(Fault),
 }
 
-/// Makes one call.
-pub async fn call(
-    toolbox: Arc<Toolbox>,
-    mut call: Call,
-    line: Arc<dyn Line>,
-) -> Result<Outcome, Refusal> {
-    let tool = toolbox.find(&call.tool, &call.caller);
-    let tool = tool.ok_or(Refusal::UnknownTool)?.clone();
-    let arguments = Value::Object(std::mem::take(&mut call.arguments));
-    if let Err(mismatch) = tool.input.check(&arguments) {
-        let message = format!("Invalid arguments: {mismatch}");
-        return Err(Refusal::Fault(Fault::new(
-            FaultClass::InvalidArguments,
-            message,
-        )));
-    }
-    let patience = tool.common.timeout.get();
-    let deadline = after(call.arrived, patience);
-    let notes = Notes::default();
-    let run = Run {
-        arguments: &arguments,
-        call: &call,
-        tool: &tool,
-        toolbox: &toolbox,
-        line: &*line,
-        notes: &notes,
-        deadline,
-    };
-    let ran = timeout_at(deadline, tool.kind.run(run)).await;
-    let ran = ran.unwrap_or_else(|_| {
-        let message = format!("The tool did not finish within {}", tool.common.timeout);
-        Err(Fault::new(FaultClass::Timeout, message).into())
-    });
-    match ran {
-        Ok(output) => checked(&tool, output).map(Outcome::Done),
-        Err(Stop::Asks(questions)) => Ok(Outcome::Asks(questions)),
-        Err(Stop::Fault(fault)) => Err(Refusal::Fault(fault)),
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
     }
 }
 
-/// Holds what the tool gave to its output schema.
-fn checked(tool: &Tool, output: Output) -> Result<Output, Refusal> {
-    let Some(schema) = tool.output.as_ref().filter(|_| !output.is_error) else {
-        return Ok(output);
+/// Makes one call. Dropping the future calls it off.
+pub async fn call(
+    toolbox: Arc<Toolbox>,
+    call: Call,
+    line: Arc<dyn Line>,
+) -> Result<Outcome, Refusal> {
+    let Some(tool) = toolbox.find(&call.tool, &call.caller).cloned() else {
+        let calls = &toolbox.ledger.metrics().tool_calls;
+        calls.with_label_values(&["other", "unknown_tool"]).inc();
+        return Err(Refusal::UnknownTool);
     };
-    let fits = match &output.structured {
-        Some(value) => schema.check(value).map_err(|mismatch| mismatch.to_string()),
-        None => Err("there is no structured result".to_owned()),
+    let span = tracing::debug_span!(
+        "tool_call",
+        request_id = %call.request,
+        tool = %tool.id,
+        caller = %call.caller.name,
+    );
+    let job = Arc::new(Job::new(toolbox, tool, call, line));
+    let receipt = Receipt::open(job.clone());
+    let outcome = answered(&job).instrument(span).await;
+    receipt.close(&outcome);
+    outcome
+}
+
+/// The outcome of a call somebody may make.
+async fn answered(job: &Arc<Job>) -> Result<Outcome, Refusal> {
+    arguments::check(&job.tool.input, &job.arguments)?;
+    let input = Input {
+        arguments: &job.arguments,
+        caller: &job.call.caller.name,
     };
-    fits.map(|()| output).map_err(|why| {
-        let message = format!("The tool gave a result that does not fit its output schema: {why}");
-        Refusal::Fault(Fault::new(FaultClass::InvalidOutput, message))
-    })
+    job.tool.allow.check(&job.tool.id, input)?;
+    admitted(job)?;
+    let output = match sharing::outcome(job).await? {
+        Outcome::Done(output) => output,
+        asks @ Outcome::Asks(_) => return Ok(asks),
+    };
+    let pages = &job.toolbox.memory.pages;
+    let (mut output, more) = pages.first(&job.tool, &job.call, output)?;
+    job.seen.paged.store(more, Ordering::Relaxed);
+    if let Some(had) = job.seen.had() {
+        output.meta.insert(CACHE.to_owned(), had.into());
+    }
+    Ok(Outcome::Done(output))
+}
+
+/// Takes the call from what its caller may use, and from what the tool has for all.
+fn admitted(job: &Job) -> Result<(), Fault> {
+    let now = Instant::now();
+    let admitted = job.call.limits.admit(0, now).map(drop);
+    admitted.map_err(|refused| {
+        let limited = &job.toolbox.ledger.metrics().limited;
+        limited.with_label_values(&[refused.limit]).inc();
+        Fault {
+            retry_after: refused.retry_after,
+            ..Fault::new(FaultClass::RateLimited, refused.to_string())
+        }
+    })?;
+    job.tool.standing.admit(now)
 }
 
 /// The end of a span; one whose end no clock can tell is over at once.
-fn after(start: Instant, span: Duration) -> Instant {
+pub(super) fn after(start: Instant, span: Duration) -> Instant {
     start.checked_add(span).unwrap_or(start)
 }
+
+#[cfg(test)]
+#[path = "call_tests.rs"]
+mod tests;

@@ -34,6 +34,22 @@ pub enum FaultClass {
 }
 
 impl FaultClass {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::InvalidArguments,
+        Self::Forbidden,
+        Self::RateLimited,
+        Self::Busy,
+        Self::CircuitOpen,
+        Self::Timeout,
+        Self::Unavailable,
+        Self::Failed,
+        Self::InvalidOutput,
+        Self::TooLarge,
+        Self::Cancelled,
+        Self::Internal,
+    ];
+
     /// The label in logs and metrics.
     pub fn label(self) -> &'static str {
         match self {

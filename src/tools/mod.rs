@@ -10,27 +10,52 @@
 //! A file in `kinds/` with its settings and a type that implements [`Kind`], a variant of [`KindSettings`] and its
 //! line in `kind.rs`, and its chapter in `docs/tools.md`.
 
+mod allow;
+mod arguments;
 mod call;
+mod character;
+mod clean;
+mod digest;
 mod fault;
+mod gauges;
+mod hygiene;
 mod input;
+mod job;
 mod kind;
 pub mod kinds;
 mod line;
 mod memory;
 mod name;
+mod next;
+mod once;
 mod output;
+mod pages;
+mod places;
+mod receipt;
+mod retry;
 mod settings;
+mod sharing;
+mod shelf;
+mod size;
+#[cfg(test)]
+mod stage;
+mod standing;
 mod tool;
 mod toolbox;
 
-pub use call::{Call, Outcome, Refusal, call};
+use call::after;
+pub use call::{Call, Outcome, Refusal, Surface, call};
 pub use fault::{Fault, FaultClass, Stop};
+pub use gauges::{ToolState, gauges, states};
 pub use input::Input;
 pub use kind::{Kind, KindSettings, Materials, Run};
 pub use line::{Abilities, Answers, Level, Line, Nobody, Question, Unanswered};
 pub use memory::{Conversation, Memory};
 pub use name::wire_name;
 pub use output::{Completion, Content, Notes, Output};
+pub use places::Concurrency;
+pub use retry::Retry;
 pub use settings::{Annotations, Common, Settings, TaskSupport};
+pub use sharing::{Cache, Idempotency, Scope};
 pub use tool::Tool;
 pub use toolbox::Toolbox;

@@ -1,5 +1,6 @@
 //! Names of tools: with dots in the configuration, without on the wire.
 
+use super::pages::NEXT_TOOL;
 use crate::problem::Problem;
 
 /// The longest wire name: what the APIs of models take.
@@ -19,6 +20,8 @@ pub(super) fn problem(id: &str) -> Option<Problem> {
         format!("`{id}` is no name for a tool")
     } else if wire_name(id).len() > LONGEST {
         format!("`{id}` is too long for a tool")
+    } else if wire_name(id) == NEXT_TOOL {
+        format!("`{id}` is the gateway's own tool")
     } else {
         return None;
     };

@@ -4,8 +4,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::KindSettings;
-use crate::span::Span;
+use super::{Cache, Concurrency, Idempotency, KindSettings, Retry, hygiene};
+use crate::{policy::Breaker, problem::Problem, span::Span};
 
 /// One tool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,24 @@ pub struct Common {
     pub timeout: Span,
     /// Whether a call may, or must, run as a task that the client polls.
     pub task: TaskSupport,
+    /// Calls per minute over all callers; unlimited when absent. Each also counts as one of its caller's own requests.
+    pub rpm: Option<u32>,
+    /// How many calls run at once, and how long others wait; unlimited when absent.
+    pub concurrency: Option<Concurrency>,
+    /// Whether a call runs the tool again after a fault that may pass by itself.
+    pub retry: Retry,
+    /// When the tool counts as broken and is not asked for a while. What it says of slow streams means nothing for tools.
+    pub breaker: Breaker,
+    /// Whether results are kept and given again for the same arguments. Needs the annotation readOnlyHint or idempotentHint.
+    pub cache: Option<Cache>,
+    /// Which calls run once: those with the same idempotency key (`key`), or also those of one caller who asks for the same at the same time (`auto`).
+    pub idempotency: Idempotency,
+    /// Conditions (CEL) over `input` and `caller.name` that must all be true of a call.
+    pub allow: Vec<String>,
+    /// The largest result, in bytes. A larger one is cut with a note that says so; one with an output schema is refused.
+    pub max_result: usize,
+    /// Whether the rest of a result that was cut can be asked for, with the tool result.next that is offered then.
+    pub paging: bool,
 }
 
 impl Default for Common {
@@ -48,7 +66,59 @@ impl Default for Common {
             annotations: Annotations::default(),
             timeout: Span::secs(30),
             task: TaskSupport::default(),
+            rpm: None,
+            concurrency: None,
+            retry: Retry::default(),
+            breaker: Breaker::default(),
+            cache: None,
+            idempotency: Idempotency::default(),
+            allow: Vec::new(),
+            max_result: 256 * 1024,
+            paging: false,
         }
+    }
+}
+
+/// The smallest page: below it, notes on what was cut would be most of it.
+const SMALLEST_RESULT: usize = 1024;
+
+/// The largest result: what one caller's share of kept results holds.
+const LARGEST_RESULT: usize = 8 * 1024 * 1024;
+
+impl Common {
+    /// What is wrong with them; paths start at the tool's keys.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let mut problems = hygiene::problems(self);
+        let repeatable = self.annotations.are_repeatable();
+        if self.timeout.get().is_zero() {
+            let problem = Problem::new(["timeout"], "there is no time to run");
+            problems.push(problem.expected("more than 0s"));
+        }
+        if self.rpm == Some(0) {
+            let problem = Problem::new(["rpm"], "no call would ever pass");
+            problems.push(problem.expected("at least 1"));
+        }
+        if !(SMALLEST_RESULT..=LARGEST_RESULT).contains(&self.max_result) {
+            let message = format!("{} bytes", self.max_result);
+            let problem = Problem::new(["max_result"], message);
+            problems.push(problem.expected(format!("{SMALLEST_RESULT} to {LARGEST_RESULT}")));
+        }
+        let places = self.concurrency.and_then(Concurrency::problems);
+        problems.extend(places.map(|problem| problem.under(["concurrency"])));
+        let retry = self.retry.problems(repeatable).into_iter();
+        problems.extend(retry.map(|problem| problem.under(["retry"])));
+        let breaker = self.breaker.problems().into_iter();
+        problems.extend(breaker.map(|problem| problem.under(["breaker"])));
+        let cache = self.cache.and_then(|cache| cache.problems(repeatable));
+        problems.extend(cache.map(|problem| problem.under(["cache"])));
+        problems
+    }
+}
+
+impl Annotations {
+    /// Whether the operator says that running the tool once more does no harm.
+    fn are_repeatable(self) -> bool {
+        self.read_only == Some(true) || self.idempotent == Some(true)
     }
 }
 

@@ -4,7 +4,10 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{
     Annotations, Common, Kind, Materials, Settings,
+    allow::Allow,
+    hygiene,
     name::{self, wire_name},
+    standing::Standing,
 };
 use crate::{problem::Problem, schema::Schema};
 
@@ -23,8 +26,12 @@ pub struct Tool {
     pub input_schema: Map<String, Value>,
     /// The schema of its structured result.
     pub output_schema: Option<Map<String, Value>>,
+    /// Tells its settings from others: results of one revision are none of another.
+    pub(super) revision: String,
     pub(super) input: Schema,
     pub(super) output: Option<Schema>,
+    pub(super) allow: Allow,
+    pub(super) standing: Standing,
     pub(super) kind: Box<dyn Kind>,
 }
 
@@ -36,11 +43,12 @@ impl Tool {
         materials: &mut Materials<'_>,
     ) -> Result<Self, Vec<Problem>> {
         let mut problems: Vec<Problem> = name::problem(id).into_iter().collect();
-        let common = &settings.common;
-        if common.description.trim().is_empty() {
-            let problem = Problem::new(["description"], "there is no description");
-            problems.push(problem.expected("what the tool does and when to use it, for the model"));
-        }
+        problems.extend(settings.common.problems());
+        let allow = Allow::compile(&settings.common.allow).unwrap_or_else(|found| {
+            let found = found.into_iter();
+            problems.extend(found.map(|problem| problem.under(["allow"])));
+            Allow::default()
+        });
         let kind = match settings.kind.build(materials) {
             Ok(kind) => kind,
             Err(more) => {
@@ -48,17 +56,46 @@ impl Tool {
                 return Err(problems);
             }
         };
+        let named = (id.to_owned(), wire_name(id), settings.kind.name());
+        match Self::assemble(named, settings.common.clone(), kind) {
+            Ok(tool) if problems.is_empty() => Ok(Self {
+                allow,
+                revision: revision(settings),
+                ..tool
+            }),
+            Ok(_) => Err(problems),
+            Err(more) => {
+                problems.extend(more);
+                Err(problems)
+            }
+        }
+    }
+
+    /// A tool of the gateway's own; none if its schemas do not compile.
+    pub(super) fn built_in(
+        id: &str,
+        wire: &str,
+        common: Common,
+        kind: Box<dyn Kind>,
+    ) -> Option<Self> {
+        let named = (id.to_owned(), wire.to_owned(), "built_in");
+        Self::assemble(named, common, kind).ok()
+    }
+
+    /// From a kind and what every tool has: id, wire name and name of the kind come together.
+    fn assemble(
+        (id, wire, kind_name): (String, String, &'static str),
+        common: Common,
+        kind: Box<dyn Kind>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
         let input_schema = common.input_schema.clone();
-        let input_schema = closed(
-            input_schema
-                .or_else(|| kind.input_schema())
-                .unwrap_or_default(),
-        );
-        let output_schema = common
-            .output_schema
-            .clone()
-            .or_else(|| kind.output_schema());
+        let input_schema = input_schema.or_else(|| kind.input_schema());
+        let input_schema = closed(input_schema.unwrap_or_default());
+        let output_schema = common.output_schema.clone();
+        let output_schema = output_schema.or_else(|| kind.output_schema());
         let mut compile = |key: &str, schema: &Map<String, Value>| {
+            problems.extend(hygiene::schema_problem(key, schema));
             compile(schema)
                 .map_err(|message| problems.push(Problem::new([key], message)))
                 .ok()
@@ -66,21 +103,24 @@ impl Tool {
         let input = compile("input_schema", &input_schema);
         let output = output_schema
             .as_ref()
-            .map(|schema| compile("output_schema", schema));
-        match (input, output) {
-            (Some(input), output @ (None | Some(Some(_)))) if problems.is_empty() => Ok(Self {
-                id: id.to_owned(),
-                wire: wire_name(id),
-                kind_name: settings.kind.name(),
-                common: common.clone(),
-                input,
-                output: output.flatten(),
-                input_schema,
-                output_schema,
-                kind,
-            }),
-            _ => Err(problems),
-        }
+            .and_then(|schema| compile("output_schema", schema));
+        let Some(input) = input.filter(|_| problems.is_empty()) else {
+            return Err(problems);
+        };
+        Ok(Self {
+            id,
+            wire,
+            kind_name,
+            standing: Standing::new(&common),
+            common,
+            input_schema,
+            output_schema,
+            revision: String::new(),
+            input,
+            output,
+            allow: Allow::default(),
+            kind,
+        })
     }
 
     /// What clients may assume of it.
@@ -114,8 +154,19 @@ fn closed(mut schema: Map<String, Value>) -> Map<String, Value> {
     schema
 }
 
+/// Secrets stand in settings as references only.
+fn revision(settings: &Settings) -> String {
+    // Settings that were read can be written.
+    let written = serde_json::to_vec(settings).unwrap_or_default();
+    blake3::hash(&written).to_hex().to_string()
+}
+
 fn compile(schema: &Map<String, Value>) -> Result<Schema, String> {
     let text = serde_json::to_string(schema).and_then(RawValue::from_string);
     let text = text.map_err(|error| error.to_string())?;
-    Schema::compile(&text).map_err(|unusable| unusable.to_string())
+    Schema::compile_with_formats(&text).map_err(|unusable| unusable.to_string())
 }
+
+#[cfg(test)]
+#[path = "tool_tests.rs"]
+mod tests;

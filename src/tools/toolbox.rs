@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Memory, Tool};
+use super::{Memory, Tool, next, pages::NEXT_TOOL, receipt};
 use crate::{access::Caller, relay::Desk, telemetry::Ledger};
 
 /// The tools of one configuration, and what they stand on.
@@ -19,13 +19,21 @@ pub struct Toolbox {
 }
 
 impl Toolbox {
-    /// A toolbox. Wire names differ: that was checked.
+    /// A toolbox. Wire names differ: that was checked. What `memory` knows of these tools they keep; the rest is
+    /// forgotten.
     pub fn new(
-        tools: Vec<Tool>,
+        mut tools: Vec<Tool>,
         desk: Arc<Desk>,
         ledger: Arc<Ledger>,
         memory: Arc<Memory>,
     ) -> Self {
+        if tools.iter().any(|tool| tool.common.paging) {
+            tools.extend(next::tool());
+        }
+        memory.settle(tools.iter_mut());
+        for tool in &tools {
+            ledger.metrics().begin_tool(&tool.id, receipt::labels());
+        }
         let by_name = |tool: Tool| (tool.wire.clone(), Arc::new(tool));
         Self {
             tools: tools.into_iter().map(by_name).collect(),
@@ -38,7 +46,7 @@ impl Toolbox {
     /// The tool of this wire name, if this caller may know of it.
     pub fn find(&self, wire: &str, caller: &Caller) -> Option<&Arc<Tool>> {
         let tool = self.tools.get(wire)?;
-        caller.may_use_tool(&tool.id).then_some(tool)
+        self.may_use(caller, tool).then_some(tool)
     }
 
     /// The tool of this wire name, whoever asks.
@@ -49,6 +57,20 @@ impl Toolbox {
     /// The tools this caller may know of, by name.
     pub fn visible<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Tool>> {
         let tools = self.tools.values();
-        tools.filter(|tool| caller.may_use_tool(&tool.id))
+        tools.filter(|tool| self.may_use(caller, tool))
+    }
+
+    /// All tools, by name.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Tool>> {
+        self.tools.values()
+    }
+
+    /// The next page is for whoever may have had the first.
+    fn may_use(&self, caller: &Caller, tool: &Tool) -> bool {
+        if tool.wire == NEXT_TOOL {
+            let mut tools = self.tools.values();
+            return tools.any(|tool| tool.common.paging && caller.may_use_tool(&tool.id));
+        }
+        caller.may_use_tool(&tool.id)
     }
 }

@@ -64,6 +64,7 @@ fn dashboard_and_alerts_ask_for_metrics_there_are() {
         let text = text(file);
         let mut asked = words(&text, "waypost_");
         asked.extend(words(&text, "gen_ai_client_"));
+        asked.extend(words(&text, "mcp_server_"));
         assert!(!asked.is_empty(), "{file}");
         for word in asked {
             let parts = ["_bucket", "_sum", "_count"];
@@ -77,7 +78,7 @@ fn dashboard_and_alerts_ask_for_metrics_there_are() {
 #[test]
 fn every_metric_has_a_panel() {
     let board = text("grafana/waypost.json");
-    let asked: BTreeSet<&str> = ["waypost_", "gen_ai_client_"]
+    let asked: BTreeSet<&str> = ["waypost_", "gen_ai_client_", "mcp_server_"]
         .into_iter()
         .flat_map(|start| words(&board, start))
         .collect();

@@ -1,0 +1,46 @@
+//! What a tool gave, without what people do not see. Results are data, and stay data: they never touch a
+//! description, and what a terminal or a model would obey without anybody seeing it does not reach one.
+
+use serde_json::Value;
+
+use super::{Content, Output, character::cleaned};
+
+/// Takes unwanted characters out of everything that is read as text.
+pub(super) fn clean(output: &mut Output) {
+    for content in &mut output.content {
+        match content {
+            Content::Text(text) | Content::Resource { text, .. } => clean_text(text),
+            // Base64 is no text.
+            Content::Image { .. } | Content::Audio { .. } => {}
+        }
+    }
+    if let Some(structured) = &mut output.structured {
+        clean_value(structured);
+    }
+}
+
+fn clean_text(text: &mut String) {
+    if let Some(clean) = cleaned(text) {
+        *text = clean;
+    }
+}
+
+/// No deeper than the parsers' limit of 128 levels, for it came through one or is of our making.
+fn clean_value(value: &mut Value) {
+    match value {
+        Value::String(text) => clean_text(text),
+        Value::Array(items) => items.iter_mut().for_each(clean_value),
+        Value::Object(members) => {
+            let names = members.keys();
+            let unclean = names.filter_map(|name| Some((name.clone(), cleaned(name)?)));
+            let unclean: Vec<(String, String)> = unclean.collect();
+            for (name, clean) in unclean {
+                if let Some(value) = members.remove(&name) {
+                    members.insert(clean, value);
+                }
+            }
+            members.values_mut().for_each(clean_value);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
