@@ -31,6 +31,20 @@ pub trait Line: Send + Sync {
     /// once; if one is missing, the kind passes [`Unanswered::Later`] on as [`super::Stop::Asks`] and is run anew.
     fn ask(&self, questions: Vec<(String, Question)>)
     -> BoxFuture<'_, Result<Answers, Unanswered>>;
+
+    /// Tells whoever listens that a list is another now.
+    fn changed(&self, _listing: Listing) {}
+}
+
+/// One of the lists that clients keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Listing {
+    /// Of tools.
+    Tools,
+    /// Of prompts.
+    Prompts,
+    /// Of resources and their templates.
+    Resources,
 }
 
 /// What a caller can be asked.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    Annotations, Common, Kind, Materials, Settings,
+    Annotations, Common, Kind, Materials, Question, Settings, header,
     name::{self, wire_name},
 };
 use crate::{problem::Problem, schema::Schema};
@@ -58,6 +58,7 @@ impl Tool {
             .output_schema
             .clone()
             .or_else(|| kind.output_schema());
+        problems.extend(header::problems(&input_schema));
         let mut compile = |key: &str, schema: &Map<String, Value>| {
             compile(schema)
                 .map_err(|message| problems.push(Problem::new([key], message)))
@@ -86,6 +87,11 @@ impl Tool {
     /// What clients may assume of it.
     pub fn annotations(&self) -> Annotations {
         self.common.annotations
+    }
+
+    /// What it asks before it begins.
+    pub fn asks_first(&self) -> Vec<(String, Question)> {
+        self.kind.asks_first()
     }
 }
 
