@@ -5,8 +5,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
-use super::Settings;
-use crate::{access::Access, limit::PerCaller, telemetry::Ledger, tools::Toolbox};
+use super::{Settings, state::Sealer, tasks::Board};
+use crate::{
+    access::Access,
+    limit::PerCaller,
+    telemetry::Ledger,
+    tools::{Listing, Toolbox},
+};
 
 /// One configuration, wired. A call keeps the one it began with.
 #[derive(Debug)]
@@ -29,6 +34,10 @@ pub struct Gate {
     pub ledger: Arc<Ledger>,
     /// Cancelled when sessions and streams must end.
     pub closing: CancellationToken,
+    /// Seals what clients carry between two requests.
+    pub(super) sealer: Sealer,
+    /// The tasks there are.
+    pub(super) tasks: Board,
 }
 
 impl Gate {
@@ -37,6 +46,8 @@ impl Gate {
         Self {
             offer: ArcSwap::from_pointee(offer),
             ledger,
+            sealer: Sealer::new(),
+            tasks: Board::new(closing.clone()),
             closing,
         }
     }
@@ -49,5 +60,10 @@ impl Gate {
     /// Puts another configuration in place; running calls end on theirs.
     pub fn put(&self, offer: Offer) {
         self.offer.store(Arc::new(offer));
+    }
+
+    /// Tells whoever listens that a list is another now.
+    pub fn changed(&self, listing: Listing) {
+        tracing::debug!(?listing, "a list has changed");
     }
 }

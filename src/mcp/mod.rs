@@ -5,13 +5,20 @@
 //! in through [`http`](endpoint), is let in at the [gate](Gate), and its era decides which of rmcp's services answers;
 //! both end in one [`server::Server`], which turns messages into calls of [`crate::tools`] and back.
 
+mod asks;
+mod calls;
 mod convert;
 mod endpoint;
 mod gate;
 mod guest;
 mod line;
+mod pages;
 mod server;
 mod settings;
+mod stamp;
+mod state;
+pub mod tasks;
+mod voice;
 
 pub use endpoint::Endpoint;
 pub use gate::{Gate, Offer};

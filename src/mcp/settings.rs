@@ -1,7 +1,14 @@
 //! How MCP is served, as written.
 
+use std::num::NonZeroUsize;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::tasks;
+
+/// More tools than a model should be given, so that most lists are one page.
+const PAGE_SIZE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99);
 
 /// How MCP is served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +22,10 @@ pub struct Settings {
     pub instructions: Option<String>,
     /// The largest request, in bytes.
     pub max_body: usize,
+    /// How many items a list has at once; clients come back for the rest.
+    pub page_size: NonZeroUsize,
+    /// How many calls may run as tasks, and for how long their results are kept.
+    pub tasks: tasks::Settings,
 }
 
 impl Default for Settings {
@@ -24,6 +35,8 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             instructions: None,
             max_body: 4 * 1024 * 1024,
+            page_size: PAGE_SIZE,
+            tasks: tasks::Settings::default(),
         }
     }
 }

@@ -17,11 +17,7 @@ const SHOWN: usize = 60;
 /// What is wrong with the marks of a schema. Paths start at the tool's keys.
 pub(super) fn problems(schema: &Map<String, Value>) -> Vec<Problem> {
     let mut marks = Marks::default();
-    marks.schema(
-        schema,
-        &mut vec!["input_schema".to_owned()],
-        Place::Root,
-    );
+    marks.schema(schema, &mut vec!["input_schema".to_owned()], Place::Root);
     marks.problems
 }
 
@@ -156,7 +152,8 @@ mod tests {
     #[test]
     fn plain_properties_may_be_marked_however_deep() {
         let inner = json!({"properties": {"b": {"type": "integer", "x-mcp-header": "B"}}});
-        let schema = json!({"properties": {"a": {"type": "string", "x-mcp-header": "A"}, "o": inner}});
+        let schema =
+            json!({"properties": {"a": {"type": "string", "x-mcp-header": "A"}, "o": inner}});
         assert_eq!(places(schema), [] as [&str; 0]);
     }
 
