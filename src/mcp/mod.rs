@@ -9,6 +9,7 @@ mod convert;
 mod endpoint;
 mod gate;
 mod guest;
+pub mod library;
 mod line;
 mod server;
 mod settings;

@@ -1,7 +1,11 @@
 //! How MCP is served, as written.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::library::{PromptSettings, ResourceSettings, TemplateSettings};
 
 /// How MCP is served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +19,12 @@ pub struct Settings {
     pub instructions: Option<String>,
     /// The largest request, in bytes.
     pub max_body: usize,
+    /// Messages that users pick by name.
+    pub prompts: BTreeMap<String, PromptSettings>,
+    /// What clients may read.
+    pub resources: BTreeMap<String, ResourceSettings>,
+    /// What clients may read at addresses of one form.
+    pub templates: BTreeMap<String, TemplateSettings>,
 }
 
 impl Default for Settings {
@@ -24,6 +34,9 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             instructions: None,
             max_body: 4 * 1024 * 1024,
+            prompts: BTreeMap::new(),
+            resources: BTreeMap::new(),
+            templates: BTreeMap::new(),
         }
     }
 }

@@ -27,7 +27,7 @@ pub use call::{Call, Outcome, Refusal, call};
 pub use fault::{Fault, FaultClass, Stop};
 pub use input::Input;
 pub use kind::{Kind, KindSettings, Materials, Run};
-pub use line::{Abilities, Answers, Level, Line, Nobody, Question, Unanswered};
+pub use line::{Abilities, Answers, Level, Line, Listing, Nobody, Question, Unanswered};
 pub use memory::{Conversation, Memory};
 pub use name::wire_name;
 pub use output::{Completion, Content, Notes, Output};
