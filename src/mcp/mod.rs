@@ -5,6 +5,8 @@
 //! in through [`http`](endpoint), is let in at the [gate](Gate), and its era decides which of rmcp's services answers;
 //! both end in one [`server::Server`], which turns messages into calls of [`crate::tools`] and back.
 
+mod attention;
+mod changes;
 mod convert;
 mod endpoint;
 mod gate;
@@ -17,4 +19,8 @@ mod settings;
 pub use endpoint::Endpoint;
 pub use gate::{Gate, Offer};
 pub use guest::Guest;
+pub use library::Library;
 pub use settings::Settings;
+
+/// How long clients may keep lists and resources, in milliseconds. Those that listen hear of changes at once.
+const LIST_TTL: u64 = 60_000;

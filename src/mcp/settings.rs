@@ -19,6 +19,8 @@ pub struct Settings {
     pub instructions: Option<String>,
     /// The largest request, in bytes.
     pub max_body: usize,
+    /// How many may listen for changes.
+    pub listeners: Listeners,
     /// Messages that users pick by name.
     pub prompts: BTreeMap<String, PromptSettings>,
     /// What clients may read.
@@ -34,9 +36,34 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             instructions: None,
             max_body: 4 * 1024 * 1024,
+            listeners: Listeners::default(),
             prompts: BTreeMap::new(),
             resources: BTreeMap::new(),
             templates: BTreeMap::new(),
+        }
+    }
+}
+
+/// How many may listen for changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listeners {
+    /// Subscriptions of one key at once.
+    pub per_key: usize,
+    /// Subscriptions of all keys together.
+    pub all: usize,
+    /// Resources that one subscription or session follows.
+    pub resources: usize,
+}
+
+/// A client needs one subscription, a host with many clients some ten. Each holds an open stream, whose memory
+/// (some 100 KiB) the sum bounds to 100 MiB.
+impl Default for Listeners {
+    fn default() -> Self {
+        Self {
+            per_key: 32,
+            all: 1_000,
+            resources: 200,
         }
     }
 }
