@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Settings, state::Sealer, tasks::Board};
+use super::{Library, Settings, changes::Listeners, state::Sealer, tasks::Board};
 use crate::{
-    access::Access,
+    access::{Access, Caller},
     limit::PerCaller,
     telemetry::Ledger,
     tools::{Listing, Toolbox},
@@ -22,6 +23,8 @@ pub struct Offer {
     pub limits: Arc<PerCaller>,
     /// The tools.
     pub toolbox: Arc<Toolbox>,
+    /// Prompts and resources.
+    pub library: Arc<Library>,
     /// How MCP is served.
     pub settings: Settings,
 }
@@ -38,6 +41,10 @@ pub struct Gate {
     pub(super) sealer: Sealer,
     /// The tasks there are.
     pub(super) tasks: Board,
+    /// Cancelled when nothing new should begin, and what only waits should end.
+    pub draining: CancellationToken,
+    pub(super) listeners: Arc<Listeners>,
+    reloads: watch::Sender<u64>,
 }
 
 impl Gate {
@@ -49,6 +56,9 @@ impl Gate {
             sealer: Sealer::new(),
             tasks: Board::new(closing.clone()),
             closing,
+            draining: CancellationToken::new(),
+            listeners: Arc::default(),
+            reloads: watch::Sender::new(0),
         }
     }
 
@@ -57,13 +67,26 @@ impl Gate {
         self.offer.load_full()
     }
 
-    /// Puts another configuration in place; running calls end on theirs.
+    /// Puts another configuration in place; running calls end on theirs. Tells those that listen what changed.
     pub fn put(&self, offer: Offer) {
-        self.offer.store(Arc::new(offer));
+        let now = Arc::new(offer);
+        let before = self.offer.swap(now.clone());
+        self.listeners.compare(&before, &now);
+        self.reloads.send_modify(|count| *count += 1);
     }
 
-    /// Tells whoever listens that a list is another now.
+    /// Tells those that listen that a list is another now.
     pub fn changed(&self, listing: Listing) {
-        tracing::debug!(?listing, "a list has changed");
+        self.listeners.changed(listing);
+    }
+
+    /// Waits until this caller's key is in no configuration any more.
+    pub(super) async fn until_gone(&self, caller: &Caller) {
+        let mut reloads = self.reloads.subscribe();
+        while self.offer().access.renew(caller).is_some() {
+            if reloads.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
     }
 }

@@ -53,4 +53,14 @@ impl Guest {
             conversation: Arc::default(),
         })
     }
+
+    /// The same guest with another request: its caller as the present configuration knows it.
+    pub(super) fn again(&self, caller: Arc<Caller>) -> Self {
+        Self {
+            caller,
+            request: request_id(&HeaderMap::new()),
+            idempotency_key: None,
+            conversation: self.conversation.clone(),
+        }
+    }
 }

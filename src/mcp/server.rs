@@ -5,26 +5,30 @@
     reason = "log messages are deprecated in 2026-07-28, and part of both revisions"
 )]
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, GetTaskParams,
-        GetTaskResult, ListToolsResult, LoggingLevel, PaginatedRequestParams, ServerCapabilities,
-        ServerConfig, SetLevelRequestParams, Tool, UpdateTaskParams,
+        CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams,
+        CompleteRequestParams, CompleteResult, Extensions, GetPromptRequestParams,
+        GetPromptResponse, GetTaskParams, GetTaskResult, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel,
+        PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+        ServerCapabilities, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
+        SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
     },
-    service::RequestContext,
+    service::{NotificationContext, Peer, RequestContext, SubscriptionContext},
 };
 
 use super::{
-    Gate, Guest, calls, convert,
-    pages::page,
+    Gate, Guest, LIST_TTL,
+    attention::{self, Attention},
+    calls, convert,
+    library::page,
+    prompts,
     stamp::{self, stamped},
 };
-
-/// How long clients may keep lists, in milliseconds. Those that listen hear of changes at once.
-const LIST_TTL: u64 = 60_000;
 
 /// Answers messages. Over HTTP each request brings its guest; elsewhere the connection has one.
 #[derive(Clone)]
@@ -33,6 +37,8 @@ pub(super) struct Server {
     guest: Option<Guest>,
     /// From which level on a session of 2025-11-25 wants log messages.
     log_level: Arc<Mutex<LoggingLevel>>,
+    /// For sessions and connections of 2025-11-25, once they have begun.
+    attention: Arc<OnceLock<Attention>>,
 }
 
 impl Server {
@@ -41,18 +47,38 @@ impl Server {
         Self {
             gate,
             guest: None,
+            // What a server sends to those that asked for no level is its own choice.
             log_level: Arc::new(Mutex::new(LoggingLevel::Info)),
+            attention: Arc::default(),
+        }
+    }
+
+    /// For a connection that has one guest.
+    pub(super) fn of_connection(gate: Arc<Gate>, guest: Guest) -> Self {
+        Self {
+            guest: Some(guest),
+            ..Self::of_requests(gate)
         }
     }
 
     /// Who sends this request.
     pub(super) fn guest(&self, context: &RequestContext<RoleServer>) -> Result<Guest, ErrorData> {
-        let parts = context.extensions.get::<http::request::Parts>();
-        let brought = parts.and_then(|parts| parts.extensions.get::<Guest>());
-        brought
-            .or(self.guest.as_ref())
-            .cloned()
-            .ok_or_else(|| ErrorData::internal_error("The request has no caller", None))
+        self.guest_of(&context.extensions)
+    }
+
+    fn guest_of(&self, extensions: &Extensions) -> Result<Guest, ErrorData> {
+        let parts = extensions.get::<http::request::Parts>();
+        if let Some(brought) = parts.and_then(|parts| parts.extensions.get::<Guest>()) {
+            return Ok(brought.clone());
+        }
+        let guest = self.guest.as_ref();
+        let guest =
+            guest.ok_or_else(|| ErrorData::internal_error("The request has no caller", None))?;
+        // A connection outlives configurations: what its key may use is looked up anew.
+        let caller = self.gate.offer().access.renew(&guest.caller);
+        let caller =
+            caller.ok_or_else(|| ErrorData::invalid_request("The key is no longer valid", None))?;
+        Ok(guest.again(caller))
     }
 
     /// From which level on this request wants log messages: in 2026-07-28 it says so itself, or wants none.
@@ -66,6 +92,16 @@ impl Server {
             .unwrap_or_else(PoisonError::into_inner);
         Some(*level)
     }
+
+    /// Begins to tell a session or connection of changes, once.
+    fn attend(&self, guest: Guest, peer: &Peer<RoleServer>) -> Option<&Attention> {
+        if self.attention.get().is_none() {
+            let attention = Attention::of(&self.gate, guest.caller, peer.clone())?;
+            // Another one that was quicker is as good.
+            let _ = self.attention.set(attention);
+        }
+        self.attention.get()
+    }
 }
 
 impl ServerHandler for Server {
@@ -73,6 +109,12 @@ impl ServerHandler for Server {
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_tool_list_changed()
+            .enable_prompts()
+            .enable_prompts_list_changed()
+            .enable_resources()
+            .enable_resources_list_changed()
+            .enable_resources_subscribe()
+            .enable_completions()
             .enable_logging()
             .enable_tasks()
             .build();
@@ -90,17 +132,17 @@ impl ServerHandler for Server {
 
     async fn list_tools(
         &self,
-        request: Option<PaginatedRequestParams>,
+        from: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let guest = self.guest(&context)?;
         let offer = self.gate.offer();
         let visible = offer.toolbox.visible(&guest.caller);
         let visible = visible.map(|tool| (tool.wire.as_str(), tool));
-        let page = page(visible, request.as_ref(), offer.settings.page_size.get())?;
-        let tools = page.items.into_iter().map(|tool| convert::tool(tool));
+        let (tools, next) = page(visible, from, offer.settings.page_size.get())?;
+        let tools = tools.into_iter().map(|tool| convert::tool(tool));
         let mut result = ListToolsResult::with_all_items(tools.collect());
-        result.next_cursor = page.next;
+        result.next_cursor = next;
         let result = result
             .with_ttl_ms(LIST_TTL)
             .with_cache_scope(CacheScope::Private);
@@ -113,6 +155,114 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         calls::call(self, request, context).await
+    }
+
+    async fn list_prompts(
+        &self,
+        from: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let caller = self.guest(&context)?.caller;
+        let offer = self.gate.offer();
+        let size = offer.settings.page_size.get();
+        let list = offer.library.list_prompts(&caller, from, size)?;
+        Ok(stamped(&context, list))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        prompts::get(self, request, context).await
+    }
+
+    async fn list_resources(
+        &self,
+        from: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let caller = self.guest(&context)?.caller;
+        let offer = self.gate.offer();
+        let size = offer.settings.page_size.get();
+        let list = offer.library.list_resources(&caller, from, size)?;
+        Ok(stamped(&context, list))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        from: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let caller = self.guest(&context)?.caller;
+        let offer = self.gate.offer();
+        let size = offer.settings.page_size.get();
+        let list = offer.library.list_templates(&caller, from, size)?;
+        Ok(stamped(&context, list))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let caller = self.guest(&context)?.caller;
+        let read = self.gate.offer().library.read(&caller, &request.uri)?;
+        Ok(stamped(&context, read).into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let caller = self.guest(&context)?.caller;
+        let complete = self.gate.offer().library.complete(&caller, &request)?;
+        Ok(stamped(&context, complete))
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        if let Ok(guest) = self.guest_of(&context.extensions) {
+            self.attend(guest, &context.peer);
+        }
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let guest = self.guest(&context)?;
+        let most = self.gate.offer().settings.listeners.resources;
+        match self.attend(guest, &context.peer) {
+            Some(attention) => attention.subscribe(request.uri, most),
+            None => Ok(()),
+        }
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.guest(&context)?;
+        if let Some(attention) = self.attention.get() {
+            attention.unsubscribe(&request.uri);
+        }
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        let most = self.gate.offer().settings.listeners.resources;
+        Some(attention::accepted(requested, most))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let guest = self.guest(context.request_context())?;
+        attention::listen(&self.gate, guest.caller, context).await
     }
 
     async fn set_level(

@@ -32,18 +32,18 @@ pub trait Line: Send + Sync {
     fn ask(&self, questions: Vec<(String, Question)>)
     -> BoxFuture<'_, Result<Answers, Unanswered>>;
 
-    /// Tells whoever listens that a list is another now.
+    /// Tells whoever listens that a list is another now. Where nobody can listen, nothing happens.
     fn changed(&self, _listing: Listing) {}
 }
 
-/// One of the lists that clients keep.
+/// What a client can list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Listing {
-    /// Of tools.
+    /// Tools.
     Tools,
-    /// Of prompts.
+    /// Prompts.
     Prompts,
-    /// Of resources and their templates.
+    /// Resources, and templates of their addresses.
     Resources,
 }
 
