@@ -176,3 +176,72 @@ impl Round {
         Ok(InputRequiredResult::new(Some(requests), Some(state)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn subject(arguments: &Value) -> Subject {
+        Subject::new("alice", "tools/call", "t", arguments.as_object())
+    }
+
+    #[test]
+    fn a_subject_is_who_sends_what() {
+        let arguments = json!({"a": 1, "b": [2, "c"]});
+        let same = json!({"b": [2, "c"], "a": 1});
+        assert_eq!(subject(&arguments), subject(&same));
+        let with = |principal: &str, method: &str, name: &str| {
+            Subject::new(principal, method, name, arguments.as_object())
+        };
+        for other in [
+            with("bob", "tools/call", "t"),
+            with("alice", "prompts/get", "t"),
+            with("alice", "tools/call", "u"),
+            with("alicetools/call", "", "t"),
+            with("alice\",\"tools/call", "", "t"),
+            subject(&json!({"a": 1, "b": [2, "C"]})),
+            subject(&json!({})),
+        ] {
+            assert_ne!(subject(&arguments), other);
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_too_old_is_refused() {
+        let sealer = Sealer::new();
+        let subject = subject(&json!({}));
+        let options = SealOptions::new().associated_data(&subject.0);
+        let fresh = sealer.0.seal_with(b"{}", &options.ttl(LIFE));
+        assert!(sealer.open(subject, &fresh).is_ok());
+        let options = SealOptions::new().associated_data(&subject.0);
+        let old = sealer.0.seal_with(b"{}", &options.ttl(Duration::ZERO));
+        assert!(sealer.open(subject, &old).is_err());
+    }
+
+    #[test]
+    fn only_answers_to_questions_travel_on() {
+        let sealer = Sealer::new();
+        let subject = subject(&json!({}));
+        let said = Answers::from([
+            ("roots".to_owned(), json!({"roots": []})),
+            ("more".to_owned(), json!("x".repeat(1_000))),
+        ]);
+        let round = Round::open(&sealer, subject, None, Some(said)).unwrap();
+        let all = Abilities {
+            elicitation: true,
+            sampling: true,
+            roots: true,
+        };
+        assert!(
+            round
+                .ask(vec![("roots".to_owned(), Question::Roots)])
+                .is_ok()
+        );
+        let open = [("again".to_owned(), Question::Roots)];
+        let back = round.come_back(&sealer, all, &open).unwrap();
+        let carried = sealer.open(subject, &back.request_state.unwrap()).unwrap();
+        assert_eq!(carried.keys().collect::<Vec<_>>(), ["roots"]);
+    }
+}

@@ -8,6 +8,8 @@ mod board;
 mod line;
 mod settings;
 mod task;
+#[cfg(test)]
+mod tests;
 
 pub(super) use board::{Board, Handle};
 pub(super) use line::TaskLine;
