@@ -28,16 +28,22 @@ pub struct Caller {
     routes: Option<Vec<String>>,
     models: Option<Vec<String>>,
     tools: Option<Vec<String>>,
+    prompts: Option<Vec<String>>,
+    resources: Option<Vec<String>>,
     /// Requests per minute.
     pub rpm: Option<u32>,
     /// Tokens per minute.
     pub tpm: Option<u64>,
+    /// The digest of the key; none where there are no keys.
+    key: Option<Digest>,
 }
+
+type Digest = [u8; blake3::OUT_LEN];
 
 /// The callers of one configuration.
 #[derive(Debug)]
 pub struct Access {
-    keys: Option<HashMap<[u8; blake3::OUT_LEN], Arc<Caller>>>,
+    keys: Option<HashMap<Digest, Arc<Caller>>>,
     anonymous: Arc<Caller>,
 }
 
@@ -62,8 +68,11 @@ impl Access {
             routes: None,
             models: None,
             tools: None,
+            prompts: None,
+            resources: None,
             rpm: None,
             tpm: None,
+            key: None,
         };
         Self {
             keys: None,
@@ -82,17 +91,19 @@ impl Access {
                     .map(|problem| problem.under([at.to_string()])),
             );
             let same_name = known.values().any(|caller| *caller.name == *settings.name);
+            let key = digest(secret.reveal());
             let caller = Caller {
                 name: settings.name.as_str().into(),
                 routes: settings.routes,
                 models: settings.models,
                 tools: settings.tools,
+                prompts: settings.prompts,
+                resources: settings.resources,
                 rpm: settings.rpm,
                 tpm: settings.tpm,
+                key: Some(key),
             };
-            let same_key = known
-                .insert(digest(secret.reveal()), Arc::new(caller))
-                .is_some();
+            let same_key = known.insert(key, Arc::new(caller)).is_some();
             if same_name || same_key {
                 let what = if same_key { "key" } else { "name" };
                 let message = format!("another key has the same {what} as `{}`", settings.name);
@@ -131,9 +142,17 @@ impl Access {
             Err(Denied::WrongKey)
         }
     }
+
+    /// The holder of the same key in this configuration, with what it may use now; `None` if the key is gone.
+    pub fn renew(&self, caller: &Caller) -> Option<Arc<Caller>> {
+        let Some(keys) = &self.keys else {
+            return Some(self.anonymous.clone());
+        };
+        keys.get(caller.key.as_ref()?).cloned()
+    }
 }
 
-fn digest(key: &str) -> [u8; blake3::OUT_LEN] {
+fn digest(key: &str) -> Digest {
     *blake3::hash(key.as_bytes()).as_bytes()
 }
 
@@ -187,6 +206,19 @@ mod tests {
             &*access.identify(Some("anything")).unwrap().name,
             "anonymous"
         );
+    }
+
+    #[test]
+    fn a_caller_stays_while_its_key_does() {
+        let before = Access::with_keys(vec![key("ci", "wp-0123456789abcdef")]).unwrap();
+        let caller = before.identify(Some("wp-0123456789abcdef")).unwrap();
+        let renamed = Access::with_keys(vec![key("cd", "wp-0123456789abcdef")]).unwrap();
+        assert_eq!(&*renamed.renew(&caller).unwrap().name, "cd");
+        let other_key = Access::with_keys(vec![key("ci", "wp-fedcba9876543210")]).unwrap();
+        assert_eq!(other_key.renew(&caller), None);
+        let anonymous = Access::open().identify(None).unwrap();
+        assert_eq!(before.renew(&anonymous), None);
+        assert_eq!(Access::open().renew(&caller), Some(anonymous));
     }
 
     #[test]

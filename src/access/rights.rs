@@ -28,10 +28,23 @@ impl Caller {
 
     /// Whether this tool may be seen and called, by its name in the configuration.
     pub fn may_use_tool(&self, tool: &str) -> bool {
-        self.tools
-            .as_ref()
-            .is_none_or(|tools| tools.iter().any(|pattern| matches(pattern, tool)))
+        allows(self.tools.as_deref(), tool)
     }
+
+    /// Whether this MCP prompt may be seen and used.
+    pub fn may_use_prompt(&self, prompt: &str) -> bool {
+        allows(self.prompts.as_deref(), prompt)
+    }
+
+    /// Whether this MCP resource or template may be seen and read, by its name in the configuration.
+    pub fn may_read_resource(&self, resource: &str) -> bool {
+        allows(self.resources.as_deref(), resource)
+    }
+}
+
+/// Whether a list has the name; without a list everything is allowed.
+fn allows(list: Option<&[String]>, name: &str) -> bool {
+    list.is_none_or(|list| list.iter().any(|pattern| matches(pattern, name)))
 }
 
 /// The name itself, or its beginning and `*`: `provider/model`, `provider/*`, `docs.*`, `*`.
@@ -54,8 +67,11 @@ mod tests {
             routes: own(routes),
             models: own(models),
             tools: None,
+            prompts: None,
+            resources: None,
             rpm: None,
             tpm: None,
+            key: None,
         }
     }
 
@@ -82,5 +98,8 @@ mod tests {
         assert!(!some.may_use_tool("docs") && !some.may_use_tool("llm.completes"));
         some.tools = Some(Vec::new());
         assert!(!some.may_use_tool("docs.search"));
+        assert!(some.may_use_prompt("review") && some.may_read_resource("handbook"));
+        (some.prompts, some.resources) = (Some(vec!["r*".into()]), Some(vec!["hand".into()]));
+        assert!(some.may_use_prompt("review") && !some.may_read_resource("handbook"));
     }
 }

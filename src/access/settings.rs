@@ -45,6 +45,10 @@ pub struct KeySettings {
     pub models: Option<Vec<String>>,
     /// The tools it may see and call, as `docs.search` or `docs.*`; all when absent, none for `[]`.
     pub tools: Option<Vec<String>>,
+    /// The MCP prompts it may see and use, likewise.
+    pub prompts: Option<Vec<String>>,
+    /// The MCP resources and templates it may see and read, by their names in the configuration, likewise.
+    pub resources: Option<Vec<String>>,
     /// Requests per minute.
     pub rpm: Option<u32>,
     /// Tokens per minute, input and output together.

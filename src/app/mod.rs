@@ -4,6 +4,7 @@
 //! to each configuration.
 
 mod load;
+mod material;
 mod process;
 mod run;
 mod wire;
@@ -96,6 +97,7 @@ impl Memory {
             access: access.clone(),
             limits: limits.clone(),
             toolbox: toolbox.clone(),
+            library: Arc::new(wired.library),
             settings: wired.mcp,
         };
         let face = Face {

@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use tokio_rustls::TlsAcceptor;
 
+use super::material;
 use crate::{
     access::{self, Access},
     catalog::{Auth, Card, Catalog, resolve, shipped},
@@ -25,6 +26,8 @@ pub struct Wired {
     pub access: Access,
     /// The tools.
     pub tools: Vec<Tool>,
+    /// The prompts and resources.
+    pub library: mcp::Library,
     /// How MCP is served.
     pub mcp: mcp::Settings,
     /// How callers are served.
@@ -52,23 +55,27 @@ pub fn wire(
     let names = file.routes.keys().map(String::as_str);
     let rules = wiring.under("rules", Rules::new(&file.rules, names));
     let tools = wiring.tools(file);
+    let library = wiring.under("mcp", mcp::Library::build(&file.mcp, &material::read));
     let access = wiring.access(file);
     let admin_key =
         wiring.optional_secret(file.server.admin_key.as_deref(), &["server", "admin_key"]);
     let tls = wiring.tls(file);
     wiring.addresses(file);
-    match (router, rules, access) {
-        (Some(router), Some(rules), Some(access)) if wiring.problems.is_empty() => Ok(Wired {
-            router,
-            rules,
-            access,
-            tools,
-            mcp: file.mcp.clone(),
-            server: file.server.clone(),
-            admin_key,
-            tls,
-            warnings: wiring.warnings,
-        }),
+    match (router, rules, library, access) {
+        (Some(router), Some(rules), Some(library), Some(access)) if wiring.problems.is_empty() => {
+            Ok(Wired {
+                router,
+                rules,
+                access,
+                tools,
+                library,
+                mcp: file.mcp.clone(),
+                server: file.server.clone(),
+                admin_key,
+                tls,
+                warnings: wiring.warnings,
+            })
+        }
         _ => Err(wiring.problems),
     }
 }

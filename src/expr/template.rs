@@ -63,6 +63,11 @@ impl Template {
         exprs.flat_map(|expr| expr.mentions().iter().map(|mention| &*mention.name))
     }
 
+    /// Whether it is one expression and nothing else.
+    pub fn is_one_value(&self) -> bool {
+        matches!(self.parts[..], [Part::Value(_)])
+    }
+
     /// The text, with each value as `written` has it: percent-encoded in a URL, say.
     pub fn text(
         &self,

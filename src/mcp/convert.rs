@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{
-    CallToolResult, ContentBlock, MetaObject, ResourceContents, Tool as WireTool, ToolAnnotations,
+use rmcp::{
+    ErrorData,
+    model::{
+        CallToolResult, ContentBlock, MetaObject, ResourceContents, TaskPayload, Tool as WireTool,
+        ToolAnnotations,
+    },
 };
+use serde::Serialize;
+use serde_json::{Map, Value};
 
-use crate::tools::{Content, Fault, Output, Tool};
+use crate::tools::{Content, Fault, FaultClass, Output, Refusal, Tool};
 
 /// A tool as clients see it.
 pub(super) fn tool(tool: &Tool) -> WireTool {
@@ -49,6 +55,47 @@ pub(super) fn fault(fault: Fault) -> CallToolResult {
     output.is_error = true;
     output.content.insert(0, Content::Text(fault.message));
     result(output)
+}
+
+/// A refused call. Most are results, because the model should read what it did wrong; what is wrong with the request
+/// itself, and a bug of ours, are the protocol's errors.
+pub(super) fn refusal(refusal: Refusal) -> Result<CallToolResult, ErrorData> {
+    match refusal {
+        Refusal::UnknownTool => Err(ErrorData::invalid_params("Unknown tool", None)),
+        Refusal::KeyReused => Err(ErrorData::invalid_params(
+            "The idempotency key was used with other arguments",
+            None,
+        )),
+        Refusal::Fault(broken) if broken.class == FaultClass::Internal => {
+            Err(ErrorData::internal_error(broken.message, None))
+        }
+        Refusal::Fault(other) => Ok(fault(other)),
+    }
+}
+
+/// How a task ends with this.
+pub(super) fn payload(ended: Result<CallToolResult, ErrorData>) -> TaskPayload {
+    match ended {
+        Ok(result) => TaskPayload::Completed {
+            result: object(&result),
+        },
+        Err(error) => TaskPayload::Failed {
+            error: object(&error),
+        },
+    }
+}
+
+/// How a task ends that has no result.
+pub(super) fn broken(message: &'static str) -> TaskPayload {
+    payload(Err(ErrorData::internal_error(message, None)))
+}
+
+/// A message as data; all of them are objects.
+fn object(message: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(message) {
+        Ok(Value::Object(object)) => object,
+        _ => Map::new(),
+    }
 }
 
 fn block(content: Content) -> ContentBlock {

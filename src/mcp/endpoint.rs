@@ -37,6 +37,7 @@ impl Endpoint {
         let config = StreamableHttpServerConfig::default()
             .with_cancellation_token(gate.closing.clone())
             .with_max_request_body_bytes(settings.max_body)
+            .with_allowed_origins(settings.allowed_origins)
             .enforce_origin_validation();
         let server = {
             let gate = gate.clone();

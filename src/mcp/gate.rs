@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Settings;
-use crate::{access::Access, limit::PerCaller, telemetry::Ledger, tools::Toolbox};
+use super::{Library, Settings, changes::Listeners, state::Sealer, tasks::Board};
+use crate::{
+    access::{Access, Caller},
+    limit::PerCaller,
+    telemetry::Ledger,
+    tools::{Listing, Toolbox},
+};
 
 /// One configuration, wired. A call keeps the one it began with.
 #[derive(Debug)]
@@ -17,6 +23,8 @@ pub struct Offer {
     pub limits: Arc<PerCaller>,
     /// The tools.
     pub toolbox: Arc<Toolbox>,
+    /// Prompts and resources.
+    pub library: Arc<Library>,
     /// How MCP is served.
     pub settings: Settings,
 }
@@ -29,6 +37,14 @@ pub struct Gate {
     pub ledger: Arc<Ledger>,
     /// Cancelled when sessions and streams must end.
     pub closing: CancellationToken,
+    /// Seals what clients carry between two requests.
+    pub(super) sealer: Sealer,
+    /// The tasks there are.
+    pub(super) tasks: Board,
+    /// Cancelled when nothing new should begin, and what only waits should end.
+    pub draining: CancellationToken,
+    pub(super) listeners: Arc<Listeners>,
+    reloads: watch::Sender<u64>,
 }
 
 impl Gate {
@@ -37,7 +53,12 @@ impl Gate {
         Self {
             offer: ArcSwap::from_pointee(offer),
             ledger,
+            sealer: Sealer::new(),
+            tasks: Board::new(closing.clone()),
             closing,
+            draining: CancellationToken::new(),
+            listeners: Arc::default(),
+            reloads: watch::Sender::new(0),
         }
     }
 
@@ -46,8 +67,26 @@ impl Gate {
         self.offer.load_full()
     }
 
-    /// Puts another configuration in place; running calls end on theirs.
+    /// Puts another configuration in place; running calls end on theirs. Tells those that listen what changed.
     pub fn put(&self, offer: Offer) {
-        self.offer.store(Arc::new(offer));
+        let now = Arc::new(offer);
+        let before = self.offer.swap(now.clone());
+        self.listeners.compare(&before, &now);
+        self.reloads.send_modify(|count| *count += 1);
+    }
+
+    /// Tells those that listen that a list is another now.
+    pub fn changed(&self, listing: Listing) {
+        self.listeners.changed(listing);
+    }
+
+    /// Waits until this caller's key is in no configuration any more.
+    pub(super) async fn until_gone(&self, caller: &Caller) {
+        let mut reloads = self.reloads.subscribe();
+        while self.offer().access.renew(caller).is_some() {
+            if reloads.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName};
 use crate::{
     access::{self, Caller, Denied},
     telemetry::request_id,
-    tools::Conversation,
+    tools::{Conversation, Surface},
 };
 
 use super::Offer;
@@ -26,6 +26,8 @@ pub struct Guest {
     pub idempotency_key: Option<String>,
     /// What the call belongs to.
     pub conversation: Arc<Conversation>,
+    /// How it came.
+    pub surface: Surface,
 }
 
 /// Why somebody is not let in.
@@ -51,6 +53,18 @@ impl Guest {
             request: request_id(headers),
             idempotency_key: key,
             conversation: Arc::default(),
+            surface: Surface::Http,
         })
+    }
+
+    /// The same guest with another request: its caller as the present configuration knows it.
+    pub(super) fn again(&self, caller: Arc<Caller>) -> Self {
+        Self {
+            caller,
+            request: request_id(&HeaderMap::new()),
+            idempotency_key: None,
+            conversation: self.conversation.clone(),
+            surface: self.surface,
+        }
     }
 }

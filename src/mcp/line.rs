@@ -2,50 +2,129 @@
 
 #![expect(
     deprecated,
-    reason = "log messages are deprecated in 2026-07-28, and part of both revisions"
+    reason = "log messages, sampling and roots are deprecated in 2026-07-28, and part of both revisions"
 )]
 
-use futures_util::future::BoxFuture;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, try_join_all},
+};
 use rmcp::{
     RoleServer,
-    model::{
-        ClientCapabilities, LoggingLevel, LoggingMessageNotificationParam,
-        ProgressNotificationParam, ProgressToken,
-    },
-    service::{Peer, RequestContext},
+    model::{LoggingLevel, LoggingMessageNotificationParam},
+    service::{Peer, RequestContext, ServiceError},
 };
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, to_value};
 
-use crate::tools::{Abilities, Answers, Level, Line, Question, Unanswered};
+use super::{
+    Gate, asks,
+    state::Round,
+    voice::{Pace, Voice},
+};
+use crate::{
+    schema::shown_text,
+    tools::{Abilities, Answers, Level, Line, Listing, Question, Unanswered},
+};
+
+/// The longest part of what a client says of its failure that goes on to a model, in letters.
+const SHOWN: usize = 200;
 
 /// The client's end of one running call.
 pub(super) struct ClientLine {
     peer: Peer<RoleServer>,
-    progress_token: Option<ProgressToken>,
-    capabilities: ClientCapabilities,
+    gate: Arc<Gate>,
+    abilities: Abilities,
+    voice: Voice,
+    /// Log messages from this level on are wanted.
+    wanted: Option<LoggingLevel>,
+    log_pace: Mutex<Pace>,
+    /// Where answers come with a later request: what was answered so far. Else the client is asked directly.
+    round: Option<Arc<Round>>,
 }
 
 impl ClientLine {
-    pub(super) fn of(context: &RequestContext<RoleServer>) -> Self {
+    /// The line of a request. With a `round`, nothing is asked directly.
+    pub(super) fn new(
+        gate: Arc<Gate>,
+        context: &RequestContext<RoleServer>,
+        wanted: Option<LoggingLevel>,
+        round: Option<Arc<Round>>,
+    ) -> Self {
+        let declared = context.client_capabilities().unwrap_or_default();
         Self {
             peer: context.peer.clone(),
-            progress_token: context.meta.get_progress_token(),
-            capabilities: context.client_capabilities().unwrap_or_default(),
+            gate,
+            abilities: asks::abilities(&declared),
+            voice: Voice::new(context.peer.clone(), context.meta.get_progress_token()),
+            wanted,
+            log_pace: Mutex::new(Pace::new()),
+            round,
         }
+    }
+
+    /// How progress is told.
+    pub(super) fn voice(&self) -> &Voice {
+        &self.voice
+    }
+
+    /// Asks one question over the connection, and waits as long as the call may take.
+    async fn ask_directly(&self, question: Question) -> Result<Value, Unanswered> {
+        if !asks::is_able(self.abilities, &question) {
+            return Err(Unanswered::Unable(question));
+        }
+        let answer = match &question {
+            Question::Elicit { message, schema } => {
+                let form = asks::form(message, schema).map_err(unaskable)?;
+                told(self.peer.create_elicitation(form).await)?
+            }
+            Question::Sample(params) => {
+                let params = asks::sampling(params).map_err(unaskable)?;
+                told(self.peer.create_message(params).await)?
+            }
+            Question::Roots => told(self.peer.list_roots().await)?,
+        };
+        let fits = asks::check(&question, &answer);
+        fits.map_err(|why| Unanswered::Failed(format!("The client's answer does not fit: {why}")))?;
+        Ok(answer)
+    }
+}
+
+fn unaskable(why: String) -> Unanswered {
+    Unanswered::Failed(format!(
+        "The tool asks what the protocol does not allow: {why}"
+    ))
+}
+
+/// What the client told, as data.
+fn told<T: Serialize>(answer: Result<T, ServiceError>) -> Result<Value, Unanswered> {
+    let answer = answer.map_err(|error| match error {
+        ServiceError::McpError(error) => shown_text(&error.message, SHOWN),
+        other => shown_text(&other.to_string(), SHOWN),
+    });
+    let answer = answer
+        .map_err(|why| Unanswered::Failed(format!("The client was asked and failed: {why}")))?;
+    to_value(answer).map_err(|error| Unanswered::Failed(error.to_string()))
+}
+
+fn level(level: Level) -> LoggingLevel {
+    match level {
+        Level::Debug => LoggingLevel::Debug,
+        Level::Info => LoggingLevel::Info,
+        Level::Warning => LoggingLevel::Warning,
+        Level::Error => LoggingLevel::Error,
     }
 }
 
 impl Line for ClientLine {
     fn abilities(&self) -> Abilities {
-        Abilities {
-            elicitation: self.capabilities.elicitation.is_some(),
-            sampling: self.capabilities.sampling.is_some(),
-            roots: self.capabilities.roots.is_some(),
-        }
+        self.abilities
     }
 
     fn wants_progress(&self) -> bool {
-        self.progress_token.is_some()
+        self.voice.is_heard()
     }
 
     fn progress<'a>(
@@ -54,35 +133,46 @@ impl Line for ClientLine {
         total: Option<f64>,
         message: Option<&'a str>,
     ) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            let Some(token) = &self.progress_token else {
-                return;
-            };
-            let mut told = ProgressNotificationParam::new(token.clone(), progress);
-            told.total = total;
-            told.message = message.map(str::to_owned);
-            // A client that left hears nothing, which ends nothing by itself.
-            let _ = self.peer.notify_progress(told).await;
-        })
+        self.voice.say(progress, total, message).boxed()
     }
 
-    fn log<'a>(&'a self, level: Level, logger: &'a str, data: Value) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            let level = match level {
-                Level::Debug => LoggingLevel::Debug,
-                Level::Info => LoggingLevel::Info,
-                Level::Warning => LoggingLevel::Warning,
-                Level::Error => LoggingLevel::Error,
-            };
-            let message = LoggingMessageNotificationParam::new(level, data).with_logger(logger);
-            let _ = self.peer.notify_logging_message(message).await;
-        })
+    fn log<'a>(&'a self, matters: Level, logger: &'a str, data: Value) -> BoxFuture<'a, ()> {
+        let level = level(matters);
+        // The protocol's levels are in the order of RFC 5424, from the least to the most that matters.
+        let wanted = self
+            .wanted
+            .is_some_and(|wanted| level as u8 >= wanted as u8);
+        let mut pace = self.log_pace.lock().unwrap_or_else(PoisonError::into_inner);
+        if !wanted || pace.take().is_err() {
+            return std::future::ready(()).boxed();
+        }
+        drop(pace);
+        let message = LoggingMessageNotificationParam::new(level, data).with_logger(logger);
+        self.peer
+            .notify_logging_message(message)
+            // A client that left hears nothing, which ends nothing by itself.
+            .map(|_| ())
+            .boxed()
     }
 
     fn ask(
         &self,
         questions: Vec<(String, Question)>,
     ) -> BoxFuture<'_, Result<Answers, Unanswered>> {
-        Box::pin(std::future::ready(Err(Unanswered::Later(questions))))
+        if let Some(round) = &self.round {
+            return std::future::ready(round.ask(questions)).boxed();
+        }
+        async move {
+            let answers = questions.into_iter().map(|(key, question)| async move {
+                let answer = self.ask_directly(question).await?;
+                Ok((key, answer))
+            });
+            Ok(try_join_all(answers).await?.into_iter().collect())
+        }
+        .boxed()
+    }
+
+    fn changed(&self, listing: Listing) {
+        self.gate.changed(listing);
     }
 }

@@ -5,15 +5,29 @@
 //! in through [`http`](endpoint), is let in at the [gate](Gate), and its era decides which of rmcp's services answers;
 //! both end in one [`server::Server`], which turns messages into calls of [`crate::tools`] and back.
 
+mod asks;
+mod attention;
+mod calls;
+mod changes;
 mod convert;
 mod endpoint;
 mod gate;
 mod guest;
+pub mod library;
 mod line;
+mod prompts;
 mod server;
 mod settings;
+mod stamp;
+mod state;
+pub mod tasks;
+mod voice;
 
 pub use endpoint::Endpoint;
 pub use gate::{Gate, Offer};
 pub use guest::Guest;
+pub use library::Library;
 pub use settings::Settings;
+
+/// How long clients may keep lists and resources, in milliseconds. Those that listen hear of changes at once.
+const LIST_TTL: u64 = 60_000;

@@ -1,46 +1,106 @@
 //! Messages to calls and back: one server for both eras and every transport.
 
-use std::sync::Arc;
+#![expect(
+    deprecated,
+    reason = "log messages are deprecated in 2026-07-28, and part of both revisions"
+)]
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, Implementation, ListToolsResult,
-        PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+        CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams,
+        CompleteRequestParams, CompleteResult, Extensions, GetPromptRequestParams,
+        GetPromptResponse, GetTaskParams, GetTaskResult, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel,
+        PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+        ServerCapabilities, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
+        SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
     },
-    service::RequestContext,
+    service::{NotificationContext, Peer, RequestContext, SubscriptionContext},
 };
-use tokio::time::Instant;
 
-use super::{Gate, Guest, convert, line::ClientLine};
-use crate::tools::{self, Call, Outcome, Refusal};
-
-/// The member of `_meta` that makes a call run once.
-const IDEMPOTENCY_KEY: &str = "dev.waypost/idempotencyKey";
-
-/// How long clients may keep lists, in milliseconds. Those that listen hear of changes at once.
-const LIST_TTL: u64 = 60_000;
+use super::{
+    Gate, Guest, LIST_TTL,
+    attention::{self, Attention},
+    calls, convert,
+    library::page,
+    prompts,
+    stamp::{self, stamped},
+};
 
 /// Answers messages. Over HTTP each request brings its guest; elsewhere the connection has one.
 #[derive(Clone)]
 pub(super) struct Server {
-    gate: Arc<Gate>,
+    pub(super) gate: Arc<Gate>,
     guest: Option<Guest>,
+    /// From which level on a session of 2025-11-25 wants log messages.
+    log_level: Arc<Mutex<LoggingLevel>>,
+    /// For sessions and connections of 2025-11-25, once they have begun.
+    attention: Arc<OnceLock<Attention>>,
 }
 
 impl Server {
     /// For a transport whose requests each bring their guest.
     pub(super) fn of_requests(gate: Arc<Gate>) -> Self {
-        Self { gate, guest: None }
+        Self {
+            gate,
+            guest: None,
+            // What a server sends to those that asked for no level is its own choice.
+            log_level: Arc::new(Mutex::new(LoggingLevel::Info)),
+            attention: Arc::default(),
+        }
     }
 
-    fn guest(&self, context: &RequestContext<RoleServer>) -> Result<Guest, ErrorData> {
-        let parts = context.extensions.get::<http::request::Parts>();
-        let brought = parts.and_then(|parts| parts.extensions.get::<Guest>());
-        brought
-            .or(self.guest.as_ref())
-            .cloned()
-            .ok_or_else(|| ErrorData::internal_error("The request has no caller", None))
+    /// For a connection that has one guest.
+    pub(super) fn of_connection(gate: Arc<Gate>, guest: Guest) -> Self {
+        Self {
+            guest: Some(guest),
+            ..Self::of_requests(gate)
+        }
+    }
+
+    /// Who sends this request.
+    pub(super) fn guest(&self, context: &RequestContext<RoleServer>) -> Result<Guest, ErrorData> {
+        self.guest_of(&context.extensions)
+    }
+
+    fn guest_of(&self, extensions: &Extensions) -> Result<Guest, ErrorData> {
+        let parts = extensions.get::<http::request::Parts>();
+        if let Some(brought) = parts.and_then(|parts| parts.extensions.get::<Guest>()) {
+            return Ok(brought.clone());
+        }
+        let guest = self.guest.as_ref();
+        let guest =
+            guest.ok_or_else(|| ErrorData::internal_error("The request has no caller", None))?;
+        // A connection outlives configurations: what its key may use is looked up anew.
+        let caller = self.gate.offer().access.renew(&guest.caller);
+        let caller =
+            caller.ok_or_else(|| ErrorData::invalid_request("The key is no longer valid", None))?;
+        Ok(guest.again(caller))
+    }
+
+    /// From which level on this request wants log messages: in 2026-07-28 it says so itself, or wants none.
+    pub(super) fn log_level(&self, context: &RequestContext<RoleServer>) -> Option<LoggingLevel> {
+        if stamp::is_modern(context) {
+            return context.meta.log_level();
+        }
+        let level = self
+            .log_level
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Some(*level)
+    }
+
+    /// Begins to tell a session or connection of changes, once.
+    fn attend(&self, guest: Guest, peer: &Peer<RoleServer>) -> Option<&Attention> {
+        if self.attention.get().is_none() {
+            let attention = Attention::of(&self.gate, guest.caller, peer.clone())?;
+            // Another one that was quicker is as good.
+            let _ = self.attention.set(attention);
+        }
+        self.attention.get()
     }
 }
 
@@ -49,9 +109,16 @@ impl ServerHandler for Server {
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_tool_list_changed()
+            .enable_prompts()
+            .enable_prompts_list_changed()
+            .enable_resources()
+            .enable_resources_list_changed()
+            .enable_resources_subscribe()
+            .enable_completions()
+            .enable_logging()
+            .enable_tasks()
             .build();
-        let this = Implementation::new("waypost", env!("CARGO_PKG_VERSION"));
-        let config = ServerConfig::new(capabilities).with_server_info(this);
+        let config = ServerConfig::new(capabilities).with_server_info(stamp::this());
         match &self.gate.offer().settings.instructions {
             Some(instructions) => config.with_instructions(instructions.clone()),
             None => config,
@@ -65,17 +132,21 @@ impl ServerHandler for Server {
 
     async fn list_tools(
         &self,
-        _page: Option<PaginatedRequestParams>,
+        from: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let guest = self.guest(&context)?;
         let offer = self.gate.offer();
         let visible = offer.toolbox.visible(&guest.caller);
-        let tools = visible.map(|tool| convert::tool(tool)).collect();
-        let result = ListToolsResult::with_all_items(tools);
-        Ok(result
+        let visible = visible.map(|tool| (tool.wire.as_str(), tool));
+        let (tools, next) = page(visible, from, offer.settings.page_size.get())?;
+        let tools = tools.into_iter().map(|tool| convert::tool(tool));
+        let mut result = ListToolsResult::with_all_items(tools.collect());
+        result.next_cursor = next;
+        let result = result
             .with_ttl_ms(LIST_TTL)
-            .with_cache_scope(CacheScope::Private))
+            .with_cache_scope(CacheScope::Private);
+        Ok(stamped(&context, result))
     }
 
     async fn call_tool(
@@ -83,39 +154,164 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let arrived = Instant::now();
-        let guest = self.guest(&context)?;
+        calls::call(self, request, context).await
+    }
+
+    async fn list_prompts(
+        &self,
+        from: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let caller = self.guest(&context)?.caller;
         let offer = self.gate.offer();
-        let in_meta = context.meta.0.0.get(IDEMPOTENCY_KEY);
-        let in_meta = in_meta.and_then(|key| key.as_str()).map(str::to_owned);
-        let call = Call {
-            tool: request.name.into_owned(),
-            arguments: request.arguments.unwrap_or_default(),
-            limits: offer.limits.of(&guest.caller.name),
-            caller: guest.caller,
-            request: guest.request,
-            idempotency_key: in_meta.or(guest.idempotency_key),
-            conversation: guest.conversation,
-            surface: tools::Surface::Http,
-            arrived,
-        };
-        let line = Arc::new(ClientLine::of(&context));
-        let called = tools::call(offer.toolbox.clone(), call, line);
-        let outcome = tokio::select! {
-            outcome = called => outcome,
-            () = context.ct.cancelled() => {
-                return Err(ErrorData::internal_error("The call was cancelled", None));
-            }
-        };
-        match outcome {
-            Ok(Outcome::Done(output)) => Ok(convert::result(output).into()),
-            Ok(Outcome::Asks(_)) => Err(ErrorData::internal_error("not built", None)),
-            Err(Refusal::UnknownTool) => Err(ErrorData::invalid_params("Unknown tool", None)),
-            Err(Refusal::KeyReused) => Err(ErrorData::invalid_params(
-                "The idempotency key was used with other arguments",
-                None,
-            )),
-            Err(Refusal::Fault(fault)) => Ok(convert::fault(fault).into()),
+        let size = offer.settings.page_size.get();
+        let list = offer.library.list_prompts(&caller, from, size)?;
+        Ok(stamped(&context, list))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        prompts::get(self, request, context).await
+    }
+
+    async fn list_resources(
+        &self,
+        from: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let caller = self.guest(&context)?.caller;
+        let offer = self.gate.offer();
+        let size = offer.settings.page_size.get();
+        let list = offer.library.list_resources(&caller, from, size)?;
+        Ok(stamped(&context, list))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        from: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let caller = self.guest(&context)?.caller;
+        let offer = self.gate.offer();
+        let size = offer.settings.page_size.get();
+        let list = offer.library.list_templates(&caller, from, size)?;
+        Ok(stamped(&context, list))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let caller = self.guest(&context)?.caller;
+        let read = self.gate.offer().library.read(&caller, &request.uri)?;
+        Ok(stamped(&context, read).into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let caller = self.guest(&context)?.caller;
+        let complete = self.gate.offer().library.complete(&caller, &request)?;
+        Ok(stamped(&context, complete))
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        if let Ok(guest) = self.guest_of(&context.extensions) {
+            self.attend(guest, &context.peer);
         }
     }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let guest = self.guest(&context)?;
+        let most = self.gate.offer().settings.listeners.resources;
+        match self.attend(guest, &context.peer) {
+            Some(attention) => attention.subscribe(request.uri, most),
+            None => Ok(()),
+        }
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.guest(&context)?;
+        if let Some(attention) = self.attention.get() {
+            attention.unsubscribe(&request.uri);
+        }
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        let most = self.gate.offer().settings.listeners.resources;
+        Some(attention::accepted(requested, most))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let guest = self.guest(context.request_context())?;
+        attention::listen(&self.gate, guest.caller, context).await
+    }
+
+    async fn set_level(
+        &self,
+        request: SetLevelRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let mut level = self
+            .log_level
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *level = request.level;
+        Ok(())
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let guest = self.guest(&context)?;
+        let task = self.gate.tasks.look(&guest.caller.name, &request.task_id);
+        let task = task.ok_or_else(unknown_task)?;
+        Ok(stamped(&context, GetTaskResult::new(task)))
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let owner = self.guest(&context)?.caller.name.clone();
+        let tasks = &self.gate.tasks;
+        let told = tasks.answer(&owner, &request.task_id, request.input_responses);
+        told.ok_or_else(unknown_task)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let owner = self.guest(&context)?.caller.name.clone();
+        let told = self.gate.tasks.cancel(&owner, &request.task_id);
+        told.ok_or_else(unknown_task)
+    }
+}
+
+/// Another's task and none at all are told alike.
+fn unknown_task() -> ErrorData {
+    ErrorData::invalid_params("Unknown task", None)
 }

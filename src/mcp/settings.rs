@@ -1,7 +1,17 @@
 //! How MCP is served, as written.
 
+use std::{collections::BTreeMap, num::NonZeroUsize};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::{
+    library::{PromptSettings, ResourceSettings, TemplateSettings},
+    tasks,
+};
+
+/// More tools than a model should be given, so that most lists are one page of some ten thousand bytes.
+const PAGE_SIZE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99);
 
 /// How MCP is served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +25,18 @@ pub struct Settings {
     pub instructions: Option<String>,
     /// The largest request, in bytes.
     pub max_body: usize,
+    /// How many items a list has at once; clients come back for the rest.
+    pub page_size: NonZeroUsize,
+    /// How many calls may run as tasks, and for how long their results are kept.
+    pub tasks: tasks::Settings,
+    /// How many may listen for changes.
+    pub listeners: Listeners,
+    /// Messages that users pick by name.
+    pub prompts: BTreeMap<String, PromptSettings>,
+    /// What clients may read.
+    pub resources: BTreeMap<String, ResourceSettings>,
+    /// What clients may read at addresses of one form.
+    pub templates: BTreeMap<String, TemplateSettings>,
 }
 
 impl Default for Settings {
@@ -24,6 +46,36 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             instructions: None,
             max_body: 4 * 1024 * 1024,
+            page_size: PAGE_SIZE,
+            tasks: tasks::Settings::default(),
+            listeners: Listeners::default(),
+            prompts: BTreeMap::new(),
+            resources: BTreeMap::new(),
+            templates: BTreeMap::new(),
+        }
+    }
+}
+
+/// How many may listen for changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listeners {
+    /// Subscriptions of one key at once.
+    pub per_key: usize,
+    /// Subscriptions of all keys together.
+    pub all: usize,
+    /// Resources that one subscription or session follows.
+    pub resources: usize,
+}
+
+/// A client needs one subscription, a host with many clients some ten. Each holds an open stream, whose memory
+/// (some 100 KiB) the sum bounds to 100 MiB.
+impl Default for Listeners {
+    fn default() -> Self {
+        Self {
+            per_key: 32,
+            all: 1_000,
+            resources: 200,
         }
     }
 }

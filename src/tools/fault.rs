@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Question, output::Output};
+use super::{Question, Unanswered, output::Output};
 
 /// What went wrong with one call. The label of each is part of the metrics contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -119,5 +119,23 @@ pub enum Stop {
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
+    }
+}
+
+impl From<Unanswered> for Stop {
+    fn from(unanswered: Unanswered) -> Self {
+        let message = match unanswered {
+            Unanswered::Later(questions) => return Self::Asks(questions),
+            Unanswered::Unable(question) => {
+                let what = match question {
+                    Question::Elicit { .. } => "its user, with a form (elicitation)",
+                    Question::Sample(_) => "its model (sampling)",
+                    Question::Roots => "the folders it works in (roots)",
+                };
+                format!("The tool has to ask the client for {what}, which it does not offer")
+            }
+            Unanswered::Failed(why) => why,
+        };
+        Fault::new(FaultClass::Failed, message).into()
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{Call, Line, Notes, Output, Stop, Tool, Toolbox, kinds};
+use super::{Call, Line, Notes, Output, Question, Stop, Tool, Toolbox, kinds};
 use crate::{problem::Problem, secret::Secret};
 
 /// How one tool is executed.
@@ -21,6 +21,12 @@ pub trait Kind: fmt::Debug + Send + Sync {
     /// The schema of its structured result, likewise.
     fn output_schema(&self) -> Option<Map<String, Value>> {
         None
+    }
+
+    /// What it asks before it begins. A call that runs as a task becomes one only once these are answered, because
+    /// whoever has no answer yet should not have to poll for the question. [`Line::ask`] then gives the answers.
+    fn asks_first(&self) -> Vec<(String, Question)> {
+        Vec::new()
     }
 
     /// Executes one call. The arguments fit the schema. Dropping the future ends the work.

@@ -31,6 +31,20 @@ pub trait Line: Send + Sync {
     /// once; if one is missing, the kind passes [`Unanswered::Later`] on as [`super::Stop::Asks`] and is run anew.
     fn ask(&self, questions: Vec<(String, Question)>)
     -> BoxFuture<'_, Result<Answers, Unanswered>>;
+
+    /// Tells whoever listens that a list is another now. Where nobody can listen, nothing happens.
+    fn changed(&self, _listing: Listing) {}
+}
+
+/// What a client can list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Listing {
+    /// Tools.
+    Tools,
+    /// Prompts.
+    Prompts,
+    /// Resources, and templates of their addresses.
+    Resources,
 }
 
 /// What a caller can be asked.

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    Annotations, Common, Kind, Materials, Settings,
+    Annotations, Common, Kind, Materials, Question, Settings,
     allow::Allow,
-    hygiene,
+    header, hygiene,
     name::{self, wire_name},
     standing::Standing,
 };
@@ -94,6 +94,7 @@ impl Tool {
         let input_schema = closed(input_schema.unwrap_or_default());
         let output_schema = common.output_schema.clone();
         let output_schema = output_schema.or_else(|| kind.output_schema());
+        problems.extend(header::problems(&input_schema));
         let mut compile = |key: &str, schema: &Map<String, Value>| {
             problems.extend(hygiene::schema_problem(key, schema));
             compile(schema)
@@ -126,6 +127,11 @@ impl Tool {
     /// What clients may assume of it.
     pub fn annotations(&self) -> Annotations {
         self.common.annotations
+    }
+
+    /// What it asks before it begins.
+    pub fn asks_first(&self) -> Vec<(String, Question)> {
+        self.kind.asks_first()
     }
 }
 

@@ -1,0 +1,199 @@
+//! `tools/call`: answered while the client waits, by a task it polls, or by a question it comes back with.
+
+use std::sync::Arc;
+
+use rmcp::{
+    ErrorData, RoleServer,
+    model::{CallToolRequestParams, CallToolResponse, ClientCapabilities, CreateTaskResult},
+    service::RequestContext,
+};
+use tokio::time::Instant;
+
+use super::{
+    Guest, Offer, asks, convert,
+    line::ClientLine,
+    server::Server,
+    stamp::{is_modern, stamped},
+    state::{Round, Subject},
+    tasks::TaskLine,
+};
+use crate::tools::{
+    self, Call, Fault, FaultClass, Outcome, Question, Refusal, TaskSupport, Tool, Unanswered,
+};
+
+/// The member of `_meta` that makes a call run once.
+const IDEMPOTENCY_KEY: &str = "dev.waypost/idempotencyKey";
+
+/// One `tools/call`, read.
+struct Request<'a> {
+    server: &'a Server,
+    context: &'a RequestContext<RoleServer>,
+    offer: Arc<Offer>,
+    call: Call,
+    /// Where answers come with a later request.
+    round: Option<Arc<Round>>,
+}
+
+/// Makes one call.
+pub(super) async fn call(
+    server: &Server,
+    params: CallToolRequestParams,
+    context: RequestContext<RoleServer>,
+) -> Result<CallToolResponse, ErrorData> {
+    let request = Request::read(server, params, &context)?;
+    match request.as_task()? {
+        Some((tool, round)) => request.begin(&tool, round),
+        None => request.answer().await,
+    }
+}
+
+impl<'a> Request<'a> {
+    fn read(
+        server: &'a Server,
+        params: CallToolRequestParams,
+        context: &'a RequestContext<RoleServer>,
+    ) -> Result<Self, ErrorData> {
+        let arrived = Instant::now();
+        let guest = server.guest(context)?;
+        let offer = server.gate.offer();
+        let round = if is_modern(context) {
+            let arguments = params.arguments.as_ref();
+            let subject = Subject::new(&guest.caller.name, "tools/call", &params.name, arguments);
+            let state = params.request_state.as_deref();
+            let round = Round::open(&server.gate.sealer, subject, state, params.input_responses)?;
+            Some(Arc::new(round))
+        } else {
+            None
+        };
+        let in_meta = context.meta.0.0.get(IDEMPOTENCY_KEY);
+        let in_meta = in_meta.and_then(|key| key.as_str()).map(str::to_owned);
+        let Guest {
+            caller,
+            request,
+            idempotency_key,
+            conversation,
+            surface,
+            ..
+        } = guest;
+        let call = Call {
+            tool: params.name.into_owned(),
+            arguments: params.arguments.unwrap_or_default(),
+            limits: offer.limits.of(&caller.name),
+            caller,
+            request,
+            idempotency_key: in_meta.or(idempotency_key),
+            conversation,
+            surface,
+            arrived,
+        };
+        Ok(Self {
+            server,
+            context,
+            offer,
+            call,
+            round,
+        })
+    }
+
+    /// The tool and what was answered for it, if the call shall run as a task.
+    fn as_task(&self) -> Result<Option<(Arc<Tool>, Arc<Round>)>, ErrorData> {
+        let Some(tool) = self.offer.toolbox.find(&self.call.tool, &self.call.caller) else {
+            return Ok(None);
+        };
+        let declared = self.context.client_capabilities();
+        let polls = declared.is_some_and(|declared| declared.supports_tasks());
+        match (tool.common.task, self.round.clone().filter(|_| polls)) {
+            (TaskSupport::Never, _) | (TaskSupport::Optional, None) => Ok(None),
+            (TaskSupport::Required, None) => {
+                let required = ClientCapabilities::builder().enable_tasks().build();
+                Err(ErrorData::missing_required_client_capability(required))
+            }
+            (TaskSupport::Optional | TaskSupport::Required, Some(round)) => {
+                Ok(Some((tool.clone(), round)))
+            }
+        }
+    }
+
+    /// Makes the call while the client waits.
+    async fn answer(self) -> Result<CallToolResponse, ErrorData> {
+        let wanted = self.server.log_level(self.context);
+        let gate = self.server.gate.clone();
+        let line = ClientLine::new(gate, self.context, wanted, self.round.clone());
+        let line = Arc::new(line);
+        let called = tools::call(self.offer.toolbox.clone(), self.call.clone(), line.clone());
+        let outcome = tokio::select! {
+            outcome = called => outcome,
+            never = line.voice().keep_pace() => match never {},
+            () = self.context.ct.cancelled() => {
+                // Nobody reads it: rmcp drops the answer to a request that was called off.
+                return Err(ErrorData::internal_error("The call was cancelled", None));
+            }
+        };
+        line.voice().finish().await;
+        match outcome {
+            Ok(Outcome::Done(output)) => Ok(stamped(self.context, convert::result(output)).into()),
+            Ok(Outcome::Asks(questions)) => self.come_back(&questions),
+            Err(refusal) => {
+                let result = convert::refusal(refusal)?;
+                Ok(stamped(self.context, result).into())
+            }
+        }
+    }
+
+    /// Lets the client come back with answers.
+    fn come_back(&self, questions: &[(String, Question)]) -> Result<CallToolResponse, ErrorData> {
+        let Some(round) = &self.round else {
+            let message = "The tool asks in a way that this revision does not have";
+            return Err(ErrorData::internal_error(message, None));
+        };
+        let declared = self.context.client_capabilities().unwrap_or_default();
+        let abilities = asks::abilities(&declared);
+        let result = round.come_back(&self.server.gate.sealer, abilities, questions)?;
+        Ok(stamped(self.context, result).into())
+    }
+
+    /// Begins a task that makes the call.
+    fn begin(self, tool: &Tool, round: Arc<Round>) -> Result<CallToolResponse, ErrorData> {
+        if let Err(Unanswered::Later(questions)) = round.ask(tool.asks_first()) {
+            return self.come_back(&questions);
+        }
+        let declared = self.context.client_capabilities().unwrap_or_default();
+        let abilities = asks::abilities(&declared);
+        let owner = self.call.caller.name.clone();
+        let gate = self.server.gate.clone();
+        let (toolbox, call) = (self.offer.toolbox.clone(), self.call);
+        let settings = &self.offer.settings.tasks;
+        let patience = tool.common.timeout.get();
+        let begun = self
+            .server
+            .gate
+            .tasks
+            .begin(settings, &owner, patience, move |handle| {
+                let line = TaskLine {
+                    handle,
+                    gate,
+                    abilities,
+                    round,
+                };
+                Box::pin(async move {
+                    let ended = match tools::call(toolbox, call, Arc::new(line)).await {
+                        Ok(Outcome::Done(output)) => Ok(convert::result(output)),
+                        Ok(Outcome::Asks(_)) => {
+                            let message = "The tool asks in a way that tasks do not have";
+                            Err(ErrorData::internal_error(message, None))
+                        }
+                        Err(refusal) => convert::refusal(refusal),
+                    };
+                    convert::payload(ended)
+                })
+            });
+        match begun {
+            Ok(task) => Ok(stamped(self.context, CreateTaskResult::new(task)).into()),
+            Err(full) => {
+                let fault = Fault::new(FaultClass::Busy, full.to_string());
+                let result = convert::refusal(Refusal::Fault(fault))?;
+                Ok(stamped(self.context, result).into())
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Requests that come back with answers: what a client carries for us between two of them.
+//!
+//! In 2026-07-28 the server does not ask; it answers `input_required` and the client sends the request anew, with
+//! answers and with the `requestState` it was given. That state comes from outside, so it is sealed: it opens only
+//! for the same caller with the same request, unaltered, and not for long. Within it travel the answers of earlier
+//! rounds, so that the work can be run anew from its beginning and finds each question answered that it had asked.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use rmcp::{
+    ErrorData,
+    model::{InputRequiredResult, InputResponses, RequestStateCodec, SealOptions},
+};
+use serde_json::{Map, Value};
+
+use super::asks;
+use crate::tools::{Abilities, Answers, Question, Unanswered};
+
+/// How long a client may take for its answers. People are asked, and look things up first.
+const LIFE: Duration = Duration::from_secs(600);
+
+/// The most the answers of one request may take within the state, in bytes: it goes back and forth with each round.
+const LARGEST: usize = 256 * 1024;
+
+/// Seals what clients carry. The key is of this process: after a restart a client begins anew.
+#[derive(Debug)]
+pub(super) struct Sealer(RequestStateCodec);
+
+/// A digest of who asks for what. A state opens for its own subject only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Subject([u8; blake3::OUT_LEN]);
+
+impl Subject {
+    /// Who sends which request. Objects have their members in one order, so spelling makes no difference.
+    pub(super) fn new(
+        principal: &str,
+        method: &str,
+        name: &str,
+        arguments: Option<&Map<String, Value>>,
+    ) -> Self {
+        let arguments = arguments.cloned().unwrap_or_default();
+        let subject = Value::from(vec![
+            principal.into(),
+            method.into(),
+            name.into(),
+            Value::Object(arguments),
+        ]);
+        Self(*blake3::hash(subject.to_string().as_bytes()).as_bytes())
+    }
+}
+
+impl Sealer {
+    /// A sealer with a key that nobody knows.
+    pub(super) fn new() -> Self {
+        let key: [u8; RequestStateCodec::MIN_KEY_LENGTH] = rand::random();
+        Self(RequestStateCodec::new_unchecked(key))
+    }
+
+    fn seal(&self, subject: Subject, answers: &Answers) -> Result<String, ErrorData> {
+        let answers = serde_json::to_vec(answers)
+            .map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
+        if answers.len() > LARGEST {
+            let message = format!("The answers take more than {LARGEST} bytes in all");
+            return Err(ErrorData::invalid_params(message, None));
+        }
+        let options = SealOptions::new().associated_data(&subject.0).ttl(LIFE);
+        Ok(self.0.seal_with(&answers, &options))
+    }
+
+    /// The answers within. Why a state does not open is told to nobody: a forger would learn from it.
+    fn open(&self, subject: Subject, sealed: &str) -> Result<Answers, ErrorData> {
+        let opened = self.0.open_json_with(sealed, &subject.0);
+        opened.map_err(|_| {
+            ErrorData::invalid_params(
+                "The requestState is not valid here: it was altered, is too old, or belongs to another request. \
+                 Send the request without requestState to begin anew",
+                None,
+            )
+        })
+    }
+}
+
+/// One request on its way through its rounds.
+#[derive(Debug)]
+pub(super) struct Round {
+    subject: Subject,
+    /// What the client says, now or in earlier rounds.
+    said: Answers,
+    /// What of it answers a question that was asked.
+    taken: Mutex<Answers>,
+}
+
+impl Round {
+    /// Begins with what the client brought: nothing at first, answers and a state when it comes back.
+    pub(super) fn open(
+        sealer: &Sealer,
+        subject: Subject,
+        state: Option<&str>,
+        responses: Option<InputResponses>,
+    ) -> Result<Self, ErrorData> {
+        let mut said = match state {
+            Some(sealed) => sealer.open(subject, sealed)?,
+            None => Answers::new(),
+        };
+        said.extend(responses.unwrap_or_default());
+        Ok(Self {
+            subject,
+            said,
+            taken: Mutex::default(),
+        })
+    }
+
+    /// The answers there are, and those questions that still have none. What does not answer its question counts as
+    /// nothing; what answers no question is ignored.
+    pub(super) fn split(
+        &self,
+        questions: Vec<(String, Question)>,
+    ) -> (Answers, Vec<(String, Question)>) {
+        let mut answers = Answers::new();
+        let mut open = Vec::new();
+        for (key, question) in questions {
+            match self.said.get(&key) {
+                Some(answer) if asks::check(&question, answer).is_ok() => {
+                    answers.insert(key, answer.clone());
+                }
+                _ => open.push((key, question)),
+            }
+        }
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.extend(answers.clone());
+        (answers, open)
+    }
+
+    /// The answers if all are there; else those questions that have none, for a later request.
+    pub(super) fn ask(&self, questions: Vec<(String, Question)>) -> Result<Answers, Unanswered> {
+        match self.split(questions) {
+            (answers, open) if open.is_empty() => Ok(answers),
+            (_, open) => Err(Unanswered::Later(open)),
+        }
+    }
+
+    /// What tells the client to come back with answers.
+    ///
+    /// # Errors
+    /// The client did not say that it can be asked such things, or a question is none.
+    pub(super) fn come_back(
+        &self,
+        sealer: &Sealer,
+        abilities: Abilities,
+        questions: &[(String, Question)],
+    ) -> Result<InputRequiredResult, ErrorData> {
+        let questions_alone = questions.iter().map(|(_, question)| question);
+        let mut unable = questions_alone
+            .filter(|question| !asks::is_able(abilities, question))
+            .peekable();
+        if unable.peek().is_some() {
+            return Err(ErrorData::missing_required_client_capability(
+                asks::required(unable),
+            ));
+        }
+        let requests = questions.iter().map(|(key, question)| {
+            let request = asks::request(question);
+            request.map(|request| (key.clone(), request))
+        });
+        let requests = requests.collect::<Result<_, String>>().map_err(|why| {
+            ErrorData::internal_error(
+                format!("The tool asks what the protocol does not allow: {why}"),
+                None,
+            )
+        })?;
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = sealer.seal(self.subject, &taken)?;
+        Ok(InputRequiredResult::new(Some(requests), Some(state)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn subject(arguments: &Value) -> Subject {
+        Subject::new("alice", "tools/call", "t", arguments.as_object())
+    }
+
+    #[test]
+    fn a_subject_is_who_sends_what() {
+        let arguments = json!({"a": 1, "b": [2, "c"]});
+        let same = json!({"b": [2, "c"], "a": 1});
+        assert_eq!(subject(&arguments), subject(&same));
+        let with = |principal: &str, method: &str, name: &str| {
+            Subject::new(principal, method, name, arguments.as_object())
+        };
+        for other in [
+            with("bob", "tools/call", "t"),
+            with("alice", "prompts/get", "t"),
+            with("alice", "tools/call", "u"),
+            with("alicetools/call", "", "t"),
+            with("alice\",\"tools/call", "", "t"),
+            subject(&json!({"a": 1, "b": [2, "C"]})),
+            subject(&json!({})),
+        ] {
+            assert_ne!(subject(&arguments), other);
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_too_old_is_refused() {
+        let sealer = Sealer::new();
+        let subject = subject(&json!({}));
+        let options = SealOptions::new().associated_data(&subject.0);
+        let fresh = sealer.0.seal_with(b"{}", &options.ttl(LIFE));
+        assert!(sealer.open(subject, &fresh).is_ok());
+        let options = SealOptions::new().associated_data(&subject.0);
+        let old = sealer.0.seal_with(b"{}", &options.ttl(Duration::ZERO));
+        assert!(sealer.open(subject, &old).is_err());
+    }
+
+    #[test]
+    fn only_answers_to_questions_travel_on() {
+        let sealer = Sealer::new();
+        let subject = subject(&json!({}));
+        let said = Answers::from([
+            ("roots".to_owned(), json!({"roots": []})),
+            ("more".to_owned(), json!("x".repeat(1_000))),
+        ]);
+        let round = Round::open(&sealer, subject, None, Some(said)).unwrap();
+        let all = Abilities {
+            elicitation: true,
+            sampling: true,
+            roots: true,
+        };
+        assert!(
+            round
+                .ask(vec![("roots".to_owned(), Question::Roots)])
+                .is_ok()
+        );
+        let open = [("again".to_owned(), Question::Roots)];
+        let back = round.come_back(&sealer, all, &open).unwrap();
+        let carried = sealer.open(subject, &back.request_state.unwrap()).unwrap();
+        assert_eq!(carried.keys().collect::<Vec<_>>(), ["roots"]);
+    }
+}
