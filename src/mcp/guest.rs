@@ -10,7 +10,7 @@ use crate::{
     tools::Conversation,
 };
 
-use super::Offer;
+use super::{Offer, sessions};
 
 /// A key that makes a call run once, as a header. Made once: a name made from text is checked each time.
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -26,6 +26,8 @@ pub struct Guest {
     pub idempotency_key: Option<String>,
     /// What the call belongs to.
     pub conversation: Arc<Conversation>,
+    /// The session it came in; only the 2025-11-25 revision has them.
+    pub session: Option<Arc<sessions::State>>,
 }
 
 /// Why somebody is not let in.
@@ -51,6 +53,7 @@ impl Guest {
             request: request_id(headers),
             idempotency_key: key,
             conversation: Arc::default(),
+            session: None,
         })
     }
 }

@@ -6,11 +6,12 @@
 //! both end in one [`server::Server`], which turns messages into calls of [`crate::tools`] and back.
 
 mod convert;
-mod endpoint;
+pub mod endpoint;
 mod gate;
 mod guest;
 mod line;
 mod server;
+pub mod sessions;
 mod settings;
 
 pub use endpoint::Endpoint;

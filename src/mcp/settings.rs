@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::sessions;
+
 /// How MCP is served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -15,6 +17,8 @@ pub struct Settings {
     pub instructions: Option<String>,
     /// The largest request, in bytes.
     pub max_body: usize,
+    /// How many sessions there may be, and for how long.
+    pub sessions: sessions::Settings,
 }
 
 impl Default for Settings {
@@ -24,6 +28,7 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             instructions: None,
             max_body: 4 * 1024 * 1024,
+            sessions: sessions::Settings::default(),
         }
     }
 }

@@ -3,6 +3,12 @@
 //! Two services of rmcp stand behind one path. With one, an event store for the sessions of 2025-11-25 would make
 //! streams of 2026-07-28 resumable, and then a disconnect would no longer cancel, which that revision demands.
 
+mod guard;
+mod refused;
+
+pub use guard::guard;
+pub use refused::Refused;
+
 use std::sync::Arc;
 
 use axum::{
