@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
@@ -29,6 +30,8 @@ pub struct Gate {
     pub ledger: Arc<Ledger>,
     /// Cancelled when sessions and streams must end.
     pub closing: CancellationToken,
+    /// Told after each reload.
+    reloaded: watch::Sender<()>,
 }
 
 impl Gate {
@@ -38,6 +41,7 @@ impl Gate {
             offer: ArcSwap::from_pointee(offer),
             ledger,
             closing,
+            reloaded: watch::Sender::new(()),
         }
     }
 
@@ -49,5 +53,11 @@ impl Gate {
     /// Puts another configuration in place; running calls end on theirs.
     pub fn put(&self, offer: Offer) {
         self.offer.store(Arc::new(offer));
+        self.reloaded.send_replace(());
+    }
+
+    /// Hears of reloads from now on.
+    pub fn reloads(&self) -> watch::Receiver<()> {
+        self.reloaded.subscribe()
     }
 }

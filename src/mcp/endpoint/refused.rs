@@ -32,7 +32,7 @@ pub struct Refused {
     /// The methods there are.
     allow: Option<&'static str>,
     /// Why, in metrics; requests that could be read are not counted there.
-    pub(super) reason: Option<&'static str>,
+    pub(in crate::mcp) reason: Option<&'static str>,
 }
 
 impl Refused {
@@ -49,40 +49,40 @@ impl Refused {
     }
 
     /// 400: this is no request of this protocol.
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
+    pub(in crate::mcp) fn invalid(message: impl Into<String>) -> Self {
         let refused = Self::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, message);
         refused.counted("malformed")
     }
 
     /// 400: the body is no JSON.
-    pub(super) fn unreadable(message: impl Into<String>) -> Self {
+    pub(in crate::mcp) fn unreadable(message: impl Into<String>) -> Self {
         let refused = Self::new(StatusCode::BAD_REQUEST, PARSE_ERROR, message);
         refused.counted("malformed")
     }
 
     /// 400: which key counts cannot be told.
-    pub(super) fn ambiguous(message: impl Into<String>) -> Self {
+    pub(in crate::mcp) fn ambiguous(message: impl Into<String>) -> Self {
         Self::invalid(message).counted("ambiguous_key")
     }
 
     /// 401: nobody knows who is calling.
-    pub(super) fn unauthorized(message: impl Into<String>, reason: &'static str) -> Self {
+    pub(in crate::mcp) fn unauthorized(message: impl Into<String>, reason: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, REFUSED, message).counted(reason)
     }
 
     /// 403: not from there.
-    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+    pub(in crate::mcp) fn forbidden(message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, REFUSED, message).counted("forbidden")
     }
 
     /// 404: there is no such session, or it is somebody else's. Both are told alike.
-    pub(super) fn no_session() -> Self {
+    pub(in crate::mcp) fn no_session() -> Self {
         let message = "There is no such session; begin a new one with `initialize`";
         Self::new(StatusCode::NOT_FOUND, NO_SESSION, message)
     }
 
     /// 405: only these methods are answered.
-    pub(super) fn method(allow: &'static str) -> Self {
+    pub(in crate::mcp) fn method(allow: &'static str) -> Self {
         let message = format!("Only {allow} are answered here");
         Self {
             allow: Some(allow),
@@ -91,25 +91,25 @@ impl Refused {
     }
 
     /// 408: the body came too slowly.
-    pub(super) fn too_slow() -> Self {
+    pub(in crate::mcp) fn too_slow() -> Self {
         let message = "The request's body came too slowly";
         Self::new(StatusCode::REQUEST_TIMEOUT, REFUSED, message).counted("too_slow")
     }
 
     /// 413: the body is larger than `most` bytes.
-    pub(super) fn too_large(most: usize) -> Self {
+    pub(in crate::mcp) fn too_large(most: usize) -> Self {
         let message = format!("The request is larger than the limit of {most} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, message).counted("too_large")
     }
 
     /// 415: only JSON is read.
-    pub(super) fn not_json() -> Self {
+    pub(in crate::mcp) fn not_json() -> Self {
         let message = "The Content-Type must be application/json";
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_REQUEST, message).counted("malformed")
     }
 
     /// 429: this session has too much open.
-    pub(super) fn busy(message: impl Into<String>) -> Self {
+    pub(in crate::mcp) fn busy(message: impl Into<String>) -> Self {
         Self {
             retry_after: Some(1),
             ..Self::new(StatusCode::TOO_MANY_REQUESTS, REFUSED, message)
@@ -117,7 +117,7 @@ impl Refused {
     }
 
     /// 503: not now.
-    pub(super) fn full(message: impl Into<String>, retry_after: u32) -> Self {
+    pub(in crate::mcp) fn full(message: impl Into<String>, retry_after: u32) -> Self {
         Self {
             retry_after: Some(retry_after),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, REFUSED, message)
@@ -125,7 +125,7 @@ impl Refused {
     }
 
     /// What rmcp refused, in our words where its own would tell of our inside.
-    pub(super) fn of(status: StatusCode, message: &str) -> Self {
+    pub(in crate::mcp) fn of(status: StatusCode, message: &str) -> Self {
         let (code, message) = match status {
             StatusCode::NOT_FOUND => return Self::no_session(),
             status if status.is_server_error() => (INTERNAL_ERROR, "The server failed internally"),
@@ -135,19 +135,24 @@ impl Refused {
     }
 
     /// The same, for the request with this id.
-    pub(super) fn for_request(mut self, id: Value) -> Self {
+    pub(in crate::mcp) fn for_request(mut self, id: Value) -> Self {
         self.id = id;
         self
     }
 
     /// The same, with the methods there are.
-    pub(super) fn allowing(mut self, allow: Option<&HeaderValue>) -> Self {
+    pub(in crate::mcp) fn allowing(mut self, allow: Option<&HeaderValue>) -> Self {
         self.allow = match allow.map(HeaderValue::as_bytes) {
             Some(b"POST") => Some("POST"),
             Some(_) => Some("GET, POST, DELETE"),
             None => None,
         };
         self
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_invalid_request(&self) -> bool {
+        (self.status, self.code) == (StatusCode::BAD_REQUEST, INVALID_REQUEST)
     }
 
     fn counted(mut self, reason: &'static str) -> Self {
@@ -178,7 +183,7 @@ impl Refused {
 }
 
 /// Puts the request's id on an answer.
-pub(super) fn name(response: &mut Response, request: &str) {
+pub(in crate::mcp) fn name(response: &mut Response, request: &str) {
     // Ids are made of letters, digits and a few signs, whoever made them.
     if let Ok(id) = HeaderValue::from_str(request) {
         response.headers_mut().insert(REQUEST_ID.clone(), id);

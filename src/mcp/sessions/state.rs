@@ -12,6 +12,7 @@ use rmcp::model::{InitializeRequestParams, RequestId};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+use super::log::{Budget, Log};
 use crate::tools::{Conversation, Level};
 
 /// The most resources one session may subscribe to. Editors watch the files that are open: dozens.
@@ -37,8 +38,10 @@ pub struct State {
     pub(super) changed: Notify,
     /// Whether the store has not been told of something.
     pub(super) unsaved: AtomicBool,
+    /// What was sent of late, for clients that lost a stream.
+    pub(super) log: Log,
     wishes: Mutex<Wishes>,
-    pub(super) life: Mutex<Life>,
+    life: Mutex<Life>,
 }
 
 /// What the client asked for, for as long as the session lasts.
@@ -59,6 +62,8 @@ pub(super) struct Life {
     /// The ids of requests without an answer, whether or not somebody still waits for it.
     pub(super) in_flight: HashSet<RequestId>,
     pub(super) last_used: Instant,
+    /// When it was used last, as far as the store knows.
+    pub(super) last_noted: Instant,
 }
 
 /// Whether rmcp knows of a session.
@@ -68,6 +73,8 @@ pub(super) enum Phase {
     Opening,
     /// A service of rmcp answers it.
     Awake,
+    /// It was parked, and its handshake is being repeated.
+    Waking,
     /// Its service is being ended.
     Parking,
     /// Only its handshake is kept.
@@ -82,7 +89,7 @@ impl Life {
 }
 
 impl State {
-    pub(super) fn new(owner: Arc<str>, digest: Digest, phase: Phase, now: Instant) -> Self {
+    pub(super) fn new(owner: Arc<str>, digest: Digest, phase: Phase, budget: Arc<Budget>) -> Self {
         Self {
             conversation: Arc::default(),
             owner,
@@ -90,13 +97,15 @@ impl State {
             over: CancellationToken::new(),
             changed: Notify::new(),
             unsaved: AtomicBool::new(false),
+            log: Log::new(budget),
             wishes: Mutex::default(),
             life: Mutex::new(Life {
                 phase,
                 handshake: None,
                 open: 0,
                 in_flight: HashSet::new(),
-                last_used: now,
+                last_used: Instant::now(),
+                last_noted: Instant::now(),
             }),
         }
     }
@@ -141,8 +150,32 @@ impl State {
         self.unsaved.store(true, Ordering::Relaxed);
     }
 
+    /// Puts in place what its client wished before a restart.
+    pub(super) fn wish(&self, log_level: Option<Level>, subscribed: Vec<String>) {
+        let subscribed = subscribed.into_iter().collect();
+        *self.wishes() = Wishes {
+            log_level,
+            subscribed,
+        };
+    }
+
     fn wishes(&self) -> MutexGuard<'_, Wishes> {
         self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request has its answer, whether or not anybody read it.
+    pub(super) fn answered(&self, id: &RequestId) {
+        let mut life = self.life();
+        life.in_flight.remove(id);
+        life.last_used = Instant::now();
+    }
+
+    /// A request was called off.
+    pub(in crate::mcp) fn cancelled(&self, id: &RequestId) {
+        self.answered(id);
+        if self.life().in_flight.is_empty() {
+            self.log.end_streams();
+        }
     }
 
     pub(super) fn life(&self) -> MutexGuard<'_, Life> {
