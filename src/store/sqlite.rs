@@ -129,11 +129,8 @@ impl Store {
 
     fn later(&self, change: Change) {
         let done = None;
-        let sent = self
-            .work
-            .as_ref()
-            .map(|work| work.try_send(Work { change, done }));
-        if sent.is_some_and(|sent| sent.is_err()) {
+        let lost = |work: &mpsc::Sender<Work>| work.try_send(Work { change, done }).is_err();
+        if self.work.as_ref().is_some_and(lost) {
             tracing::warn!("the store is behind; a change to it is left out");
         }
     }

@@ -35,13 +35,23 @@ impl Tool {
         settings: &Settings,
         materials: &mut Materials<'_>,
     ) -> Result<Self, Vec<Problem>> {
+        let kind = settings.kind.build(materials);
+        Self::of_kind(id, &settings.common, settings.kind.name(), kind)
+    }
+
+    /// Builds a tool of a kind that is built already, or is not for these reasons.
+    pub fn of_kind(
+        id: &str,
+        common: &Common,
+        kind_name: &'static str,
+        kind: Result<Box<dyn Kind>, Vec<Problem>>,
+    ) -> Result<Self, Vec<Problem>> {
         let mut problems: Vec<Problem> = name::problem(id).into_iter().collect();
-        let common = &settings.common;
         if common.description.trim().is_empty() {
             let problem = Problem::new(["description"], "there is no description");
             problems.push(problem.expected("what the tool does and when to use it, for the model"));
         }
-        let kind = match settings.kind.build(materials) {
+        let kind = match kind {
             Ok(kind) => kind,
             Err(more) => {
                 problems.extend(more);
@@ -71,7 +81,7 @@ impl Tool {
             (Some(input), output @ (None | Some(Some(_)))) if problems.is_empty() => Ok(Self {
                 id: id.to_owned(),
                 wire: wire_name(id),
-                kind_name: settings.kind.name(),
+                kind_name,
                 common: common.clone(),
                 input,
                 output: output.flatten(),
