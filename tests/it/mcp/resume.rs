@@ -136,7 +136,9 @@ async fn what_is_open_is_bounded() {
     let session = stage.session(ALICE).await;
     let mut open = Vec::new();
     for id in 0..128 {
-        let called = stage.open(stage.post(ALICE, Some(&session), call(id, "hold", ""))).await;
+        let called = stage
+            .open(stage.post(ALICE, Some(&session), call(id, "hold", "")))
+            .await;
         assert_eq!(called.status(), 200);
         open.push(called);
     }
