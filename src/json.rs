@@ -72,6 +72,11 @@ impl<'a> Object<'a> {
         serde_json::from_str(raw.get())
     }
 
+    /// The keys, in source order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|(key, _)| &**key)
+    }
+
     /// The raw value under `key`.
     pub fn get(&self, key: &str) -> Option<&RawValue> {
         self.position(key).map(|at| &*self.members[at].1)

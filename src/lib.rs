@@ -37,6 +37,7 @@ pub mod limit;
 pub mod route;
 
 // Hands.
+pub mod store;
 pub mod upstream;
 
 // Will.

@@ -18,6 +18,7 @@ use crate::{
     config::{File, Source, report, watch},
     http::{Annex, Hall, Listener, admin_router, public_router, serve},
     mcp::{Endpoint, Gate},
+    store::{self, Store},
 };
 
 /// How long the access log may take to be written to its end.
@@ -71,6 +72,9 @@ pub enum Failed {
     /// A listener cannot be bound.
     #[error("cannot listen on {0}: {1}")]
     Bind(String, io::Error),
+    /// What must survive a restart cannot be kept.
+    #[error(transparent)]
+    Store(#[from] store::Failed),
     /// Signals cannot be heard.
     #[error("cannot hear signals: {0}")]
     Signals(io::Error),
@@ -102,6 +106,8 @@ pub async fn run(options: Options) -> Result<(), Failed> {
     let hall = Arc::new(Hall::new(face, memory.ledger.clone()));
     let gate = Gate::new(offer, memory.ledger.clone(), hall.closing.clone());
     let gate = Arc::new(gate);
+    let store = file.store.path.as_deref().map(Store::open).transpose()?;
+    let endpoint = Endpoint::new(gate.clone(), store.map(Arc::new));
 
     let unbound = |address: &str, error| Failed::Bind(address.to_owned(), error);
     let server = &file.server;
@@ -129,7 +135,7 @@ pub async fn run(options: Options) -> Result<(), Failed> {
     let admin_stop = CancellationToken::new();
     let public = serve(
         public,
-        public_router(hall.clone(), Some(annex(Endpoint::new(gate.clone())))),
+        public_router(hall.clone(), Some(annex(endpoint))),
         hall.clone(),
         file.server.clone(),
         stop.clone(),
@@ -283,6 +289,7 @@ fn needs_restart(first: &File, now: &File) {
             first.server.max_connections != now.server.max_connections,
         ),
         ("server.drain", first.server.drain != now.server.drain),
+        ("store", first.store != now.store),
         ("upstream", first.upstream != now.upstream),
         ("telemetry", first.telemetry != now.telemetry),
     ];

@@ -80,7 +80,9 @@ pub(super) fn finish(result: io::Result<Result<(), Failed>>) -> Outcome {
 
 /// The gateway's own messages, on standard error. `WAYPOST_LOG` chooses others, in `tracing`'s syntax.
 pub(super) fn log_to_stderr(level: &str) {
-    let filter = EnvFilter::try_from_env("WAYPOST_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    // rmcp tells of each session by its id, which is what a client proves itself with; what matters of it we say.
+    let ours = || EnvFilter::new(format!("{level},rmcp=off"));
+    let filter = EnvFilter::try_from_env("WAYPOST_LOG").unwrap_or_else(|_| ours());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Loaded, Malformed, parse};
-use crate::{access, catalog, http, mcp, route, telemetry, tools, upstream};
+use crate::{access, catalog, http, mcp, route, store, telemetry, tools, upstream};
 
 /// The whole configuration. Every key has a default; unknown keys are errors.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,8 @@ pub struct File {
     pub mcp: mcp::Settings,
     /// Who may call: `open`, or `{keys: […]}`. Without it the public listener must be a loopback address.
     pub access: Option<access::Settings>,
+    /// What survives a restart. A change needs a restart.
+    pub store: store::Settings,
     /// How connections to providers are made. A change needs a restart.
     pub upstream: upstream::Settings,
     /// What is told of requests, and how. A change needs a restart.

@@ -89,4 +89,9 @@ impl Gate {
             }
         }
     }
+
+    /// Hears of reloads from now on.
+    pub fn reloads(&self) -> watch::Receiver<u64> {
+        self.reloads.subscribe()
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
     tools::{Conversation, Surface},
 };
 
-use super::Offer;
+use super::{Offer, sessions};
 
 /// A key that makes a call run once, as a header. Made once: a name made from text is checked each time.
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -28,6 +28,8 @@ pub struct Guest {
     pub conversation: Arc<Conversation>,
     /// How it came.
     pub surface: Surface,
+    /// The session it came in; only the 2025-11-25 revision has them.
+    pub session: Option<Arc<sessions::State>>,
 }
 
 /// Why somebody is not let in.
@@ -54,6 +56,7 @@ impl Guest {
             idempotency_key: key,
             conversation: Arc::default(),
             surface: Surface::Http,
+            session: None,
         })
     }
 
@@ -65,6 +68,7 @@ impl Guest {
             idempotency_key: None,
             conversation: self.conversation.clone(),
             surface: self.surface,
+            session: None,
         }
     }
 }

@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::{Value, to_value};
 
 use super::{
-    Gate, asks,
+    Gate, asks, level,
     state::Round,
     voice::{Pace, Voice},
 };
@@ -109,15 +109,6 @@ fn told<T: Serialize>(answer: Result<T, ServiceError>) -> Result<Value, Unanswer
     to_value(answer).map_err(|error| Unanswered::Failed(error.to_string()))
 }
 
-fn level(level: Level) -> LoggingLevel {
-    match level {
-        Level::Debug => LoggingLevel::Debug,
-        Level::Info => LoggingLevel::Info,
-        Level::Warning => LoggingLevel::Warning,
-        Level::Error => LoggingLevel::Error,
-    }
-}
-
 impl Line for ClientLine {
     fn abilities(&self) -> Abilities {
         self.abilities
@@ -137,7 +128,7 @@ impl Line for ClientLine {
     }
 
     fn log<'a>(&'a self, matters: Level, logger: &'a str, data: Value) -> BoxFuture<'a, ()> {
-        let level = level(matters);
+        let level = level::to_wire(matters);
         // The protocol's levels are in the order of RFC 5424, from the least to the most that matters.
         let wanted = self
             .wanted

@@ -24,7 +24,7 @@ use rmcp::{
 use super::{
     Gate, Guest, LIST_TTL,
     attention::{self, Attention},
-    calls, convert,
+    calls, convert, level,
     library::page,
     prompts,
     stamp::{self, stamped},
@@ -86,6 +86,11 @@ impl Server {
         if stamp::is_modern(context) {
             return context.meta.log_level();
         }
+        // A session outlives the service that answers it.
+        let session = self.guest(context).ok().and_then(|guest| guest.session);
+        if let Some(level) = session.and_then(|session| session.log_level()) {
+            return Some(level::to_wire(level));
+        }
         let level = self
             .log_level
             .lock()
@@ -96,7 +101,13 @@ impl Server {
     /// Begins to tell a session or connection of changes, once.
     fn attend(&self, guest: Guest, peer: &Peer<RoleServer>) -> Option<&Attention> {
         if self.attention.get().is_none() {
+            let session = guest.session;
             let attention = Attention::of(&self.gate, guest.caller, peer.clone())?;
+            let most = self.gate.offer().settings.listeners.resources;
+            // What a session followed before it was parked, it follows again.
+            for uri in session.iter().flat_map(|session| session.subscribed()) {
+                let _ = attention.subscribe(uri, most);
+            }
             // Another one that was quicker is as good.
             let _ = self.attention.set(attention);
         }
@@ -234,6 +245,9 @@ impl ServerHandler for Server {
     ) -> Result<(), ErrorData> {
         let guest = self.guest(&context)?;
         let most = self.gate.offer().settings.listeners.resources;
+        if let Some(session) = &guest.session {
+            session.subscribe(&request.uri);
+        }
         match self.attend(guest, &context.peer) {
             Some(attention) => attention.subscribe(request.uri, most),
             None => Ok(()),
@@ -245,7 +259,9 @@ impl ServerHandler for Server {
         request: UnsubscribeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.guest(&context)?;
+        if let Some(session) = self.guest(&context)?.session {
+            session.unsubscribe(&request.uri);
+        }
         if let Some(attention) = self.attention.get() {
             attention.unsubscribe(&request.uri);
         }
@@ -268,8 +284,12 @@ impl ServerHandler for Server {
     async fn set_level(
         &self,
         request: SetLevelRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        if let Some(session) = self.guest(&context)?.session {
+            session.set_log_level(level::from_wire(request.level));
+            return Ok(());
+        }
         let mut level = self
             .log_level
             .lock()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     library::{PromptSettings, ResourceSettings, TemplateSettings},
-    tasks,
+    sessions, tasks,
 };
 
 /// More tools than a model should be given, so that most lists are one page of some ten thousand bytes.
@@ -31,6 +31,8 @@ pub struct Settings {
     pub tasks: tasks::Settings,
     /// How many may listen for changes.
     pub listeners: Listeners,
+    /// How many sessions there may be, and for how long.
+    pub sessions: sessions::Settings,
     /// Messages that users pick by name.
     pub prompts: BTreeMap<String, PromptSettings>,
     /// What clients may read.
@@ -49,6 +51,7 @@ impl Default for Settings {
             page_size: PAGE_SIZE,
             tasks: tasks::Settings::default(),
             listeners: Listeners::default(),
+            sessions: sessions::Settings::default(),
             prompts: BTreeMap::new(),
             resources: BTreeMap::new(),
             templates: BTreeMap::new(),

@@ -53,6 +53,7 @@ const REFUSALS: &[&str] = &[
     "malformed",
     "too_large",
     "too_slow",
+    "forbidden",
 ];
 
 macro_rules! table {
@@ -148,6 +149,12 @@ table! {
     in_flight: IntGauge = "waypost_requests_in_flight";
     /// Open client connections.
     connections: IntGauge = "waypost_connections";
+    /// Sessions of MCP clients: active with a service of their own, or parked.
+    mcp_sessions: IntGaugeVec = "waypost_mcp_sessions" ["state"];
+    /// Open streams of events to MCP clients.
+    mcp_streams: IntGauge = "waypost_mcp_streams";
+    /// Sessions of MCP clients that were given up, by why.
+    mcp_evictions: IntCounterVec = "waypost_mcp_evictions_total" ["reason"];
     /// The configuration in use, counted from 1.
     config_generation: IntGauge = "waypost_config_generation";
     /// Reloads of the configuration by result.
@@ -180,7 +187,8 @@ table! {
 impl Metrics {
     /// Makes the series whose labels are known beforehand: the rate of one that is new misses its first event.
     fn begin(&self) {
-        let series: [(&IntCounterVec, &[&str]); 3] = [
+        let series: [(&IntCounterVec, &[&str]); 4] = [
+            (&self.mcp_evictions, &["idle", "per_key", "max"]),
             (&self.config_reloads, &["ok", "refused"]),
             (&self.limited, &["requests", "tokens"]),
             (&self.refused, REFUSALS),

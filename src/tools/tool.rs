@@ -42,27 +42,38 @@ impl Tool {
         settings: &Settings,
         materials: &mut Materials<'_>,
     ) -> Result<Self, Vec<Problem>> {
+        let kind = settings.kind.build(materials);
+        let tool = Self::of_kind(id, &settings.common, settings.kind.name(), kind)?;
+        Ok(Self {
+            revision: revision(settings),
+            ..tool
+        })
+    }
+
+    /// Builds a tool of a kind that is built already, or is not for these reasons.
+    pub fn of_kind(
+        id: &str,
+        common: &Common,
+        kind_name: &'static str,
+        kind: Result<Box<dyn Kind>, Vec<Problem>>,
+    ) -> Result<Self, Vec<Problem>> {
         let mut problems: Vec<Problem> = name::problem(id).into_iter().collect();
-        problems.extend(settings.common.problems());
-        let allow = Allow::compile(&settings.common.allow).unwrap_or_else(|found| {
+        problems.extend(common.problems());
+        let allow = Allow::compile(&common.allow).unwrap_or_else(|found| {
             let found = found.into_iter();
             problems.extend(found.map(|problem| problem.under(["allow"])));
             Allow::default()
         });
-        let kind = match settings.kind.build(materials) {
+        let kind = match kind {
             Ok(kind) => kind,
             Err(more) => {
                 problems.extend(more);
                 return Err(problems);
             }
         };
-        let named = (id.to_owned(), wire_name(id), settings.kind.name());
-        match Self::assemble(named, settings.common.clone(), kind) {
-            Ok(tool) if problems.is_empty() => Ok(Self {
-                allow,
-                revision: revision(settings),
-                ..tool
-            }),
+        let named = (id.to_owned(), wire_name(id), kind_name);
+        match Self::assemble(named, common.clone(), kind) {
+            Ok(tool) if problems.is_empty() => Ok(Self { allow, ..tool }),
             Ok(_) => Err(problems),
             Err(more) => {
                 problems.extend(more);

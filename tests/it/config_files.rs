@@ -8,7 +8,7 @@ use waypost::{
     app::{Wired, wire},
     catalog::{CardSettings, Quirks, resolve},
     config::{File, json_schema, parse},
-    http, mcp, route, telemetry, upstream,
+    http, mcp, route, store, telemetry, upstream,
 };
 
 fn text(name: &str) -> String {
@@ -169,6 +169,7 @@ fn the_whole_file_states_true_defaults() {
     assert_eq!(file.server, http::Settings::default());
     assert_eq!(file.upstream, upstream::Settings::default());
     assert_eq!(file.mcp, mcp::Settings::default());
+    assert_eq!(file.store, store::Settings::default());
     assert_eq!(file.telemetry, telemetry::Settings::default());
     assert_eq!(file.access, None);
 

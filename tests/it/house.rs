@@ -17,7 +17,7 @@ const HEIGHTS: &[(&str, &[&str])] = &[
     ),
     ("languages and ledger", &["dialect", "telemetry"]),
     ("judgement", &["access", "health", "limit", "route"]),
-    ("hands", &["upstream"]),
+    ("hands", &["store", "upstream"]),
     ("will", &["relay"]),
     ("tools", &["tools"]),
     ("face", &["http", "mcp"]),

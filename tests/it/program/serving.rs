@@ -262,3 +262,52 @@ async fn a_failing_provider_is_told_of_once_and_without_secrets() {
         "{log}"
     );
 }
+
+#[tokio::test]
+async fn a_session_of_mcp_survives_a_killed_process() {
+    let initialize = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"0"}}}"#;
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let folder = folder("providers: { s: { dialect: simulated } }\nstore: { path: waypost.db }");
+    let post = |process: &Process, body: &'static str| {
+        let post = process.client.post(format!("{}/mcp", process.url));
+        let post = post.header("accept", "application/json, text/event-stream");
+        post.header("content-type", "application/json").body(body)
+    };
+    let mut process = Process::start(folder.path(), &[]);
+    let answer = Answer::read(post(&process, initialize).send().await.unwrap()).await;
+    let session = answer.header("mcp-session-id").to_owned();
+    process.child.kill().unwrap();
+    process.child.wait().unwrap();
+    let next = Process::start(folder.path(), &[]);
+    let listed = post(&next, list).header("mcp-session-id", &session);
+    let listed = Answer::read(listed.send().await.unwrap()).await;
+    assert_eq!(listed.status, 200, "{}", listed.body);
+    assert!(listed.body.contains("\"tools\":[]"), "{}", listed.body);
+    for process in [&process, &next] {
+        let heard = process.heard.lock().unwrap();
+        assert!(
+            !heard.contains(&session),
+            "the log holds no id of a session: {heard}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_used_is_named() {
+    let folder =
+        folder("providers: { s: { dialect: simulated } }\nstore: { path: no/such/folder.db }");
+    let mut command = program(folder.path());
+    command.args([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+    ]);
+    let (code, _, told) = run(&mut command);
+    assert_eq!(code, 1, "{told}");
+    assert!(
+        told.contains("the store no/such/folder.db cannot be used"),
+        "{told}"
+    );
+}

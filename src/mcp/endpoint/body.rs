@@ -1,0 +1,41 @@
+//! Reading a request's body within its limits: size, and speed.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::Refused;
+
+/// How long a body may take before its speed counts: a slow mobile link's first second, generously.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The least a client must send after its grace, in bytes per second. Slower is an attack or a dead link.
+const SLOWEST: u64 = 1024;
+
+/// Reads a whole body of at most `most` bytes.
+pub(super) async fn read(mut body: Body, most: usize) -> Result<Bytes, Refused> {
+    if body.size_hint().lower() > most as u64 {
+        return Err(Refused::too_large(most));
+    }
+    let began = Instant::now();
+    let mut all = BytesMut::new();
+    loop {
+        let due = began + GRACE + Duration::from_secs(all.len() as u64 / SLOWEST);
+        let frame = timeout_at(due, body.frame()).await;
+        let Some(frame) = frame.map_err(|_| Refused::too_slow())? else {
+            return Ok(all.freeze());
+        };
+        let frame = frame.map_err(|_| Refused::invalid("The request's body ended early"))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if data.len() > most - all.len() {
+            return Err(Refused::too_large(most));
+        }
+        all.extend_from_slice(&data);
+    }
+}

@@ -1,0 +1,361 @@
+//! `/mcp` over HTTP: who may come in, what is read, and which era answers.
+//!
+//! Each request passes in this order: the [guard], the key, the method, the [message](message::Message), the
+//! [session](super::sessions); only then rmcp sees it. Whatever is refused on the way is a JSON-RPC error.
+//!
+//! Two services of rmcp stand behind one path. With one, an event store for the sessions of 2025-11-25 would make
+//! streams of 2026-07-28 resumable, and then a disconnect would no longer cancel, which that revision demands.
+
+mod body;
+mod guard;
+mod message;
+mod refused;
+mod services;
+mod stream;
+mod strict;
+
+pub use guard::guard;
+pub use refused::Refused;
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{extract::Request, response::Response};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts,
+    response::Parts as Head,
+};
+use http_body_util::{BodyExt, Full, Limited, combinators::BoxBody};
+use rmcp::model::RequestId;
+
+use self::{
+    message::Message,
+    services::{Era, Services},
+    stream::{Pass, Stream},
+};
+use super::{
+    Gate, Guest,
+    guest::Unwelcome,
+    sessions::{EventIds, Opening, Sessions, Sweeper, Visit},
+};
+use crate::{
+    access::{self, Denied},
+    secret::Secret,
+    store::Store,
+    telemetry::request_id,
+};
+
+static SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+static LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
+static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Names under which keys are put into URLs, from where they get into logs, histories and referrers.
+const KEYS_IN_QUERY: &[&str] = &["access_token", "api_key", "apikey", "key", "token"];
+
+/// The most of a refusal of rmcp's that is read, in bytes. They are single sentences.
+const REFUSAL: usize = 4096;
+
+type RmcpBody = BoxBody<Bytes, Infallible>;
+
+/// `/mcp`.
+pub struct Endpoint {
+    gate: Arc<Gate>,
+    sessions: Arc<Sessions>,
+    services: Services,
+    _sweeper: Sweeper,
+}
+
+/// A request whose sender was let in.
+struct Entered {
+    head: Parts,
+    guest: Guest,
+    pass: Pass,
+    era: Era,
+}
+
+impl Endpoint {
+    /// The endpoint of a gate, with the sessions the store remembers. Needs a runtime: sessions are swept.
+    pub fn new(gate: Arc<Gate>, store: Option<Arc<Store>>) -> Self {
+        let sessions = Arc::new(Sessions::new(gate.clone(), store));
+        Self {
+            services: Services::new(&gate, &sessions),
+            _sweeper: Sweeper::start(sessions.clone()),
+            sessions,
+            gate,
+        }
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, request: Request) -> Response {
+        let id = request_id(request.headers());
+        match self.serve(request).await {
+            Ok(mut response) => {
+                refused::name(&mut response, &id);
+                response
+            }
+            Err(refused) => {
+                if let Some(reason) = refused.reason {
+                    let counter = &self.gate.ledger.metrics().refused;
+                    counter.with_label_values(&[reason]).inc();
+                    tracing::debug!(request_id = id, reason, "an MCP request was refused unread");
+                }
+                refused.respond(&id)
+            }
+        }
+    }
+
+    async fn serve(&self, request: Request) -> Result<Response, Refused> {
+        let (head, body) = request.into_parts();
+        let entered = self.enter(head)?;
+        match (&entered.head.method, entered.era) {
+            (&Method::POST, _) => self.post(entered, body).await,
+            (&Method::GET, Era::Sessions) => self.listen(entered).await,
+            (&Method::DELETE, Era::Sessions) => self.end(&entered).await,
+            (_, Era::Sessions) => Err(Refused::method("GET, POST, DELETE")),
+            (_, Era::Stateless) => Err(Refused::method("POST")),
+        }
+    }
+
+    /// Judges the head. Keys stay here: no tool needs them.
+    fn enter(&self, mut head: Parts) -> Result<Entered, Refused> {
+        let offer = self.gate.offer();
+        guard(&offer, &head.headers, &head.uri)?;
+        if has_key(&head.uri) {
+            let message = "Keys in the URL are refused: send `Authorization: Bearer KEY`";
+            return Err(Refused::ambiguous(message));
+        }
+        let guest = Guest::of(&offer, &head.headers).map_err(unwelcome)?;
+        let key = access::presented(&head.headers).ok().flatten();
+        let pass = Pass {
+            key: key.map(Secret::new),
+            caller: guest.caller.name.clone(),
+        };
+        let era = Era::of(&head.headers)?;
+        head.headers.remove(header::AUTHORIZATION);
+        head.headers.remove(&API_KEY);
+        if era == Era::Stateless {
+            head.headers.remove(&SESSION);
+            head.headers.remove(&LAST_EVENT);
+        }
+        Ok(Entered {
+            head,
+            guest,
+            pass,
+            era,
+        })
+    }
+
+    async fn post(&self, entered: Entered, body: axum::body::Body) -> Result<Response, Refused> {
+        if !is_json(&entered.head.headers) {
+            return Err(Refused::not_json());
+        }
+        let most = self.gate.offer().settings.max_body;
+        let bytes = body::read(body, most).await?;
+        let message = Message::read(&bytes)?;
+        let answered = match entered.era {
+            Era::Stateless => self.stateless(entered, &message, bytes).await,
+            Era::Sessions => self.in_session(entered, &message, bytes).await,
+        };
+        answered.map_err(|refused| refused.for_request(message.id()))
+    }
+
+    async fn stateless(
+        &self,
+        entered: Entered,
+        message: &Message,
+        bytes: Bytes,
+    ) -> Result<Response, Refused> {
+        let Entered {
+            head, guest, pass, ..
+        } = entered;
+        let response = self.services.stateless(with(head, guest, bytes)).await;
+        // Calls end by themselves; a stream that only listens would outlive its key.
+        let pass = message.asks_for("subscriptions/listen").then_some(pass);
+        self.passed_on(response, None, pass).await
+    }
+
+    async fn in_session(
+        &self,
+        entered: Entered,
+        message: &Message,
+        bytes: Bytes,
+    ) -> Result<Response, Refused> {
+        let Entered {
+            head, mut guest, ..
+        } = entered;
+        let session = session_id(&head.headers)?;
+        let request = match message {
+            Message::Request { id, .. } => Some(id.clone()),
+            Message::Notification { .. } | Message::Answer => None,
+        };
+        let (opening, mut visit) = match (session, request, message.asks_for("initialize")) {
+            (None, Some(request), true) => self.open(&guest, request).await?,
+            (Some(_), _, true) => {
+                return Err(Refused::invalid("This session is initialized already"));
+            }
+            (Some(session), request, false) => {
+                let caller = &guest.caller.name;
+                let visit = self.sessions.enter(&session, caller, request).await?;
+                (None, visit)
+            }
+            (None, ..) => {
+                let message = "The header Mcp-Session-Id is missing; begin with `initialize`";
+                return Err(Refused::invalid(message));
+            }
+        };
+        guest.session = Some(visit.state.clone());
+        guest.conversation = visit.state.conversation.clone();
+        let answering = self.services.sessions(with(head, guest, bytes));
+        let response = match &opening {
+            Some(opening) => opening.through(answering).await,
+            None => answering.await,
+        };
+        if response.status() == StatusCode::OK {
+            visit.launched();
+        }
+        if let Message::Notification {
+            cancels: Some(cancelled),
+            ..
+        } = message
+        {
+            visit.state.cancelled(cancelled);
+        }
+        self.passed_on(response, Some(visit), None).await
+    }
+
+    async fn open(
+        &self,
+        guest: &Guest,
+        request: RequestId,
+    ) -> Result<(Option<Opening>, Visit), Refused> {
+        let owner = guest.caller.name.clone();
+        let (opening, visit) = Opening::admit(self.sessions.clone(), owner, request).await?;
+        Ok((Some(opening), visit))
+    }
+
+    /// A stream of what belongs to no request, or the rest of one that was lost.
+    async fn listen(&self, entered: Entered) -> Result<Response, Refused> {
+        let Entered {
+            head,
+            mut guest,
+            pass,
+            ..
+        } = entered;
+        let session = session_id(&head.headers)?.ok_or_else(missing_session)?;
+        let visit = self
+            .sessions
+            .enter(&session, &guest.caller.name, None)
+            .await?;
+        if let Some(last) = head.headers.get(&LAST_EVENT) {
+            let last = last.to_str().unwrap_or_default();
+            if EventIds::of(&session).read(last).is_none() {
+                return Err(Refused::invalid(
+                    "Last-Event-ID is of no event in this session",
+                ));
+            }
+        }
+        guest.session = Some(visit.state.clone());
+        guest.conversation = visit.state.conversation.clone();
+        let response = self
+            .services
+            .sessions(with(head, guest, Bytes::new()))
+            .await;
+        self.passed_on(response, Some(visit), Some(pass)).await
+    }
+
+    async fn end(&self, entered: &Entered) -> Result<Response, Refused> {
+        let session = session_id(&entered.head.headers)?.ok_or_else(missing_session)?;
+        self.sessions
+            .end(&session, &entered.guest.caller.name)
+            .await?;
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        Ok(response)
+    }
+
+    /// rmcp's answer: a stream is watched over, a refusal in plain text is put into JSON-RPC.
+    async fn passed_on(
+        &self,
+        response: http::Response<RmcpBody>,
+        visit: Option<Visit>,
+        pass: Option<Pass>,
+    ) -> Result<Response, Refused> {
+        let (head, body) = response.into_parts();
+        if is_refusal(&head) {
+            let text = Limited::new(body, REFUSAL).collect().await;
+            let text = text.map(|text| text.to_bytes()).unwrap_or_default();
+            let refused = Refused::of(head.status, &String::from_utf8_lossy(&text));
+            return Err(refused.allowing(head.headers.get(header::ALLOW)));
+        }
+        let streams = head.headers.get(header::CONTENT_TYPE);
+        let streams = streams.is_some_and(|kind| kind.as_bytes() == b"text/event-stream");
+        let body = if streams {
+            Stream::watch(body, visit, pass, &self.gate)
+        } else {
+            axum::body::Body::new(body)
+        };
+        Ok(Response::from_parts(head, body))
+    }
+}
+
+/// A request as rmcp takes it, with its guest.
+fn with(mut head: Parts, guest: Guest, bytes: Bytes) -> http::Request<Full<Bytes>> {
+    head.extensions.insert(guest);
+    http::Request::from_parts(head, Full::new(bytes))
+}
+
+fn unwelcome(unwelcome: Unwelcome) -> Refused {
+    match unwelcome {
+        Unwelcome::Ambiguous(message) => Refused::ambiguous(message),
+        Unwelcome::Denied(denied) => {
+            let reason = match denied {
+                Denied::NoKey => "no_key",
+                Denied::WrongKey => "wrong_key",
+            };
+            Refused::unauthorized(denied.to_string(), reason)
+        }
+    }
+}
+
+fn missing_session() -> Refused {
+    Refused::invalid("The header Mcp-Session-Id is missing")
+}
+
+/// The session a request names, once.
+fn session_id(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let mut ids = headers.get_all(&SESSION).iter();
+    match (ids.next(), ids.next()) {
+        (None, _) => Ok(None),
+        // What no header may hold is the id of no session.
+        (Some(id), None) => Ok(Some(id.to_str().unwrap_or_default().to_owned())),
+        (Some(_), Some(_)) => Err(Refused::invalid("Mcp-Session-Id was sent twice")),
+    }
+}
+
+/// Whether the URL has a key in its query.
+fn has_key(uri: &Uri) -> bool {
+    let members = uri.query().unwrap_or_default().split('&');
+    let mut names = members.map(|member| member.split('=').next().unwrap_or_default());
+    names.any(|name| {
+        let name = name.replace('-', "_");
+        KEYS_IN_QUERY
+            .iter()
+            .any(|key| key.eq_ignore_ascii_case(&name))
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let essence = kind.unwrap_or_default().split(|byte| *byte == b';').next();
+    essence.is_some_and(|essence| {
+        essence
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"application/json")
+    })
+}
+
+/// Whether rmcp refused a request in words that are no JSON-RPC.
+fn is_refusal(head: &Head) -> bool {
+    let refused = head.status.is_client_error() || head.status.is_server_error();
+    refused && !is_json(&head.headers)
+}
