@@ -7,6 +7,7 @@
 
 mod attention;
 mod changes;
+mod connection;
 mod convert;
 mod endpoint;
 mod gate;
@@ -15,12 +16,15 @@ pub mod library;
 mod line;
 mod server;
 mod settings;
+mod stdio;
+mod websocket;
 
 pub use endpoint::Endpoint;
 pub use gate::{Gate, Offer};
 pub use guest::Guest;
 pub use library::Library;
 pub use settings::Settings;
+pub use stdio::{Ended, stdio};
 
 /// How long clients may keep lists and resources, in milliseconds. Those that listen hear of changes at once.
 const LIST_TTL: u64 = 60_000;
