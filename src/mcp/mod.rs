@@ -21,7 +21,7 @@ mod websocket;
 
 pub use endpoint::Endpoint;
 pub use gate::{Gate, Offer};
-pub use guest::Guest;
+pub use guest::{Guest, Unwelcome};
 pub use library::Library;
 pub use settings::Settings;
 pub use stdio::{Ended, stdio};

@@ -115,8 +115,7 @@ enum Line {
     TooLong,
 }
 
-/// Reads one line, of which it keeps no more than `most` bytes; `None` at the end of the input. A last line without an
-/// end was cut off, and is no message.
+/// Reads one line, of which it keeps no more than `most` bytes; `None` at the end of the input.
 async fn next_line(
     input: &mut (impl AsyncBufRead + Unpin),
     line: &mut Vec<u8>,
@@ -127,7 +126,9 @@ async fn next_line(
     loop {
         let bytes = match input.fill_buf().await {
             Ok(bytes) if !bytes.is_empty() => bytes,
-            Ok(_) => return None,
+            // A last line may do without an end.
+            Ok(_) if too_long => return Some(Line::TooLong),
+            Ok(_) => return (!line.is_empty()).then_some(Line::Whole),
             Err(error) => {
                 tracing::warn!(%error, "standard input cannot be read");
                 return None;
@@ -158,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn lines_are_read_whole_and_long_ones_thrown_away() {
-        let text = format!("a\n\n{}\n{}\nb\ncut off", "x".repeat(8), "y".repeat(9));
+        let text = format!("a\n\n{}\n{}\nb\nend", "x".repeat(8), "y".repeat(9));
         for buffer in [1, 3, 1024] {
             let mut input = BufReader::with_capacity(buffer, text.as_bytes());
             let mut line = Vec::new();
@@ -171,7 +172,14 @@ mod tests {
             let long = (Line::TooLong, String::new());
             assert_eq!(
                 read,
-                [whole("a"), whole(""), whole("xxxxxxxx"), long, whole("b")]
+                [
+                    whole("a"),
+                    whole(""),
+                    whole("xxxxxxxx"),
+                    long,
+                    whole("b"),
+                    whole("end")
+                ]
             );
         }
     }
