@@ -254,7 +254,7 @@ fn what_is_wrong_is_named_with_its_place() {
             "mcp.prompts.p.arguments.0.name: `a-b` is no name of an argument; expected letters, digits and `_`",
         ),
         (
-            "messages: [{ text: a }], ask: { q: { message: What?, schema: { type: string } } }",
+            "messages: [{ text: a }], ask: { q: { message: What?, schema: { type: object } } }",
             "mcp.prompts.p.ask.q.schema: this is no form: missing field `properties`; expected `type: object` and `properties` that are plain",
         ),
     ] {
