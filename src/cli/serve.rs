@@ -44,7 +44,7 @@ pub(super) fn run(options: Options) -> Outcome {
 
 /// The level the configuration names. It is read for this alone before anything can be told; what is wrong with
 /// it is told when it is read to be served.
-fn level(source: &Source) -> Level {
+pub(super) fn level(source: &Source) -> Level {
     let read = source.read(environment).ok();
     let loaded = read.and_then(|read| read.loaded.ok());
     loaded.map_or_else(Level::default, |loaded| loaded.value.telemetry.level)
@@ -63,7 +63,10 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
             .enable_all()
             .build()?
     };
-    Ok(runtime.block_on(future))
+    let result = runtime.block_on(future);
+    // A thread that reads standard input cannot be told to end, and need not be waited for.
+    runtime.shutdown_background();
+    Ok(result)
 }
 
 /// How serving ended, as an outcome.
@@ -78,11 +81,11 @@ pub(super) fn finish(result: io::Result<Result<(), Failed>>) -> Outcome {
     }
 }
 
-/// The gateway's own messages, on standard error. `WAYPOST_LOG` chooses others, in `tracing`'s syntax.
+/// The gateway's own messages, on standard error. `WAYPOST_LOG` chooses others, in `tracing`'s syntax. rmcp's hold
+/// what clients send and are left out.
 pub(super) fn log_to_stderr(level: &str) {
-    // rmcp tells of each session by its id, which is what a client proves itself with; what matters of it we say.
-    let ours = || EnvFilter::new(format!("{level},rmcp=off"));
-    let filter = EnvFilter::try_from_env("WAYPOST_LOG").unwrap_or_else(|_| ours());
+    let ours = format!("{level},rmcp=off");
+    let filter = EnvFilter::try_from_env("WAYPOST_LOG").unwrap_or_else(|_| EnvFilter::new(ours));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -60,6 +60,36 @@ impl Guest {
         })
     }
 
+    /// Lets in whoever has this key, on standard input and output, which has no heads.
+    pub fn with_key(offer: &Offer, key: Option<&str>) -> Result<Self, Unwelcome> {
+        Ok(Self {
+            caller: offer.access.identify(key)?,
+            request: request_id(&HeaderMap::new()),
+            idempotency_key: None,
+            conversation: Arc::default(),
+            surface: Surface::Stdio,
+            session: None,
+        })
+    }
+
+    /// The same guest, in a session of theirs.
+    pub(super) fn in_session(self, session: Arc<sessions::State>) -> Self {
+        Self {
+            conversation: session.conversation.clone(),
+            surface: Surface::Session,
+            session: Some(session),
+            ..self
+        }
+    }
+
+    /// The same guest, who stays for a connection over WebSocket.
+    pub(super) fn on_websocket(self) -> Self {
+        Self {
+            surface: Surface::WebSocket,
+            ..self
+        }
+    }
+
     /// The same guest with another request: its caller as the present configuration knows it.
     pub(super) fn again(&self, caller: Arc<Caller>) -> Self {
         Self {

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::span::Span;
+
 use super::{
     library::{PromptSettings, ResourceSettings, TemplateSettings},
     sessions, tasks,
@@ -33,6 +35,8 @@ pub struct Settings {
     pub listeners: Listeners,
     /// How many sessions there may be, and for how long.
     pub sessions: sessions::Settings,
+    /// Connections over WebSocket.
+    pub websocket: WebSocket,
     /// Messages that users pick by name.
     pub prompts: BTreeMap<String, PromptSettings>,
     /// What clients may read.
@@ -52,6 +56,7 @@ impl Default for Settings {
             tasks: tasks::Settings::default(),
             listeners: Listeners::default(),
             sessions: sessions::Settings::default(),
+            websocket: WebSocket::default(),
             prompts: BTreeMap::new(),
             resources: BTreeMap::new(),
             templates: BTreeMap::new(),
@@ -79,6 +84,33 @@ impl Default for Listeners {
             per_key: 32,
             all: 1_000,
             resources: 200,
+        }
+    }
+}
+
+/// Connections over WebSocket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSocket {
+    /// Connections of all keys together; more are refused with 503.
+    pub max: usize,
+    /// Connections of one key at once; more are refused with 503.
+    pub per_key: usize,
+    /// How often the client is asked whether it is still there. One that is silent for three times as long is given up.
+    pub ping: Span,
+    /// How long a connection may be without a message and without a request that runs.
+    pub idle: Span,
+}
+
+impl Default for WebSocket {
+    fn default() -> Self {
+        Self {
+            // Some 100 KiB each: 100 MiB in all.
+            max: 1_000,
+            per_key: 32,
+            // Below the minute after which many proxies close a silent connection.
+            ping: Span::secs(30),
+            idle: Span::secs(30 * 60),
         }
     }
 }

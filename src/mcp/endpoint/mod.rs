@@ -37,6 +37,7 @@ use super::{
     Gate, Guest,
     guest::Unwelcome,
     sessions::{EventIds, Opening, Sessions, Sweeper, Visit},
+    websocket,
 };
 use crate::{
     access::{self, Denied},
@@ -107,6 +108,10 @@ impl Endpoint {
     async fn serve(&self, request: Request) -> Result<Response, Refused> {
         let (head, body) = request.into_parts();
         let entered = self.enter(head)?;
+        if websocket::is_upgrade(&entered.head.headers) {
+            let request = Request::from_parts(entered.head, body);
+            return Ok(websocket::upgrade(self.gate.clone(), entered.guest, request).await);
+        }
         match (&entered.head.method, entered.era) {
             (&Method::POST, _) => self.post(entered, body).await,
             (&Method::GET, Era::Sessions) => self.listen(entered).await,
@@ -180,9 +185,7 @@ impl Endpoint {
         message: &Message,
         bytes: Bytes,
     ) -> Result<Response, Refused> {
-        let Entered {
-            head, mut guest, ..
-        } = entered;
+        let Entered { head, guest, .. } = entered;
         let session = session_id(&head.headers)?;
         let request = match message {
             Message::Request { id, .. } => Some(id.clone()),
@@ -203,8 +206,7 @@ impl Endpoint {
                 return Err(Refused::invalid(message));
             }
         };
-        guest.session = Some(visit.state.clone());
-        guest.conversation = visit.state.conversation.clone();
+        let guest = guest.in_session(visit.state.clone());
         let answering = self.services.sessions(with(head, guest, bytes));
         let response = match &opening {
             Some(opening) => opening.through(answering).await,
@@ -236,10 +238,7 @@ impl Endpoint {
     /// A stream of what belongs to no request, or the rest of one that was lost.
     async fn listen(&self, entered: Entered) -> Result<Response, Refused> {
         let Entered {
-            head,
-            mut guest,
-            pass,
-            ..
+            head, guest, pass, ..
         } = entered;
         let session = session_id(&head.headers)?.ok_or_else(missing_session)?;
         let visit = self
@@ -254,8 +253,7 @@ impl Endpoint {
                 ));
             }
         }
-        guest.session = Some(visit.state.clone());
-        guest.conversation = visit.state.conversation.clone();
+        let guest = guest.in_session(visit.state.clone());
         let response = self
             .services
             .sessions(with(head, guest, Bytes::new()))

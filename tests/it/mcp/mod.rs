@@ -1,14 +1,26 @@
 //! MCP from outside: what a client sends and what it reads, and each gap the library leaves open, by name.
 
 mod asks;
+mod changes;
 mod eras;
 mod lists;
 mod parking;
+mod peer;
+mod prompts;
 mod refusals;
+mod resources;
 mod resume;
 mod said;
 mod sessions;
 mod soak;
 mod speaker;
 mod stage;
+mod stdio;
 mod tasks;
+mod websocket;
+
+/// A gateway's configuration with these keys of `mcp`, and more.
+fn config(mcp: &str, more: &str) -> String {
+    let indented: String = mcp.lines().map(|line| format!("  {line}\n")).collect();
+    format!("providers: {{ s: {{ dialect: simulated }} }}\nmcp:\n{indented}{more}\n")
+}

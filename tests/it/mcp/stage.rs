@@ -143,6 +143,7 @@ impl Stage {
             access: offer.access.clone(),
             limits: offer.limits.clone(),
             desk: desk(),
+            toolbox: offer.toolbox.clone(),
             settings: http::Settings::default(),
             admin_key: None,
             generation: 1,
@@ -323,6 +324,7 @@ fn offer(
         access: Arc::new(Access::with_keys(keys.collect()).unwrap()),
         limits: Arc::default(),
         toolbox: Arc::new(Toolbox::new(tools, desk(), ledger.clone(), Arc::default())),
+        library: Arc::default(),
         settings,
     }
 }
