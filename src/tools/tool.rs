@@ -149,6 +149,10 @@ impl Tool {
 /// The schema of an object that takes no members but its own, unless it says otherwise.
 fn closed(mut schema: Map<String, Value>) -> Map<String, Value> {
     schema.entry("type").or_insert_with(|| "object".into());
+    // Some APIs of models want to see it, and without it the validator does not name the member that is too many.
+    schema
+        .entry("properties")
+        .or_insert_with(|| Map::new().into());
     let says_otherwise = [
         "additionalProperties",
         "unevaluatedProperties",

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::{
+    policy::Breaker,
     span::Span,
     tools::{Cache, Concurrency, Output, Retry, Run, Scope, Stop},
 };
@@ -217,8 +218,10 @@ fn every_key_has_its_range() {
         scope: Scope::Key,
     });
     check(Common { cache, ..base() }, "cache");
-    let mut breaker = crate::policy::Breaker::default();
-    breaker.consecutive = 0;
+    let breaker = Breaker {
+        consecutive: 0,
+        ..Breaker::default()
+    };
     check(Common { breaker, ..base() }, "breaker.consecutive");
     let mut harmless = Common {
         retry,
@@ -227,6 +230,13 @@ fn every_key_has_its_range() {
     };
     harmless.annotations.read_only = Some(true);
     assert_eq!(problems(harmless), []);
+}
+
+#[test]
+fn a_tool_without_arguments_names_the_one_it_does_not_take() {
+    let tool = Tool::built_in("t", "t", described(), Box::new(Nothing)).unwrap();
+    let told = tool.input.check(&json!({"a": 1})).unwrap_err().to_string();
+    assert_eq!(told, r#"there may be no member "a""#);
 }
 
 #[test]

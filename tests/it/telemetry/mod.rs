@@ -2,6 +2,7 @@
 
 mod records;
 mod rules;
+mod tools;
 
 use waypost::telemetry::End;
 
