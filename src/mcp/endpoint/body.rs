@@ -39,3 +39,29 @@ pub(super) async fn read(mut body: Body, most: usize) -> Result<Bytes, Refused> 
         all.extend_from_slice(&data);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream::unfold;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_is_given_up() {
+        let drip = |every: Duration| {
+            Body::from_stream(unfold((), move |()| async move {
+                sleep(every).await;
+                Some((Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 512])), ()))
+            }))
+        };
+        let began = Instant::now();
+        let slow = read(drip(Duration::from_secs(1)), usize::MAX).await;
+        assert_eq!(slow, Err(Refused::too_slow()));
+        assert!(began.elapsed() < 3 * GRACE, "{:?}", began.elapsed());
+        let steady = read(drip(Duration::from_millis(400)), 1024 * 1024).await;
+        assert_eq!(steady, Err(Refused::too_large(1024 * 1024)));
+    }
+}

@@ -249,3 +249,90 @@ fn size(message: &ServerJsonRpcMessage) -> usize {
         Err(_) => usize::MAX / 2,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::{JsonRpcError, RequestId};
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn message(text: &str) -> Option<Arc<ServerJsonRpcMessage>> {
+        let error = rmcp::ErrorData::internal_error(text.to_owned(), None);
+        let error = JsonRpcError::new(Some(RequestId::Number(1)), error);
+        Some(Arc::new(ServerJsonRpcMessage::Error(error)))
+    }
+
+    /// How many events follow a place.
+    fn rest(log: &Log, mut place: Place) -> usize {
+        let mut count = 0;
+        while let Next::Event(next, _) = log.after(place) {
+            (place, count) = (next, count + 1);
+        }
+        count
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_bounded_by_number_bytes_and_age() {
+        let budget = Arc::new(Budget::default());
+        let log = Log::new(budget.clone());
+        let first = log.add("a", None, false);
+        for _ in 0..300 {
+            log.add("a", message("small"), false);
+        }
+        assert_eq!(rest(&log, first), MOST);
+        let large = "x".repeat(MOST_BYTES / 4);
+        for _ in 0..5 {
+            log.add("a", message(&large), false);
+        }
+        assert_eq!(rest(&log, first), 3);
+        assert!(budget.0.load(Ordering::Relaxed) <= MOST_BYTES);
+        log.add("a", message(&"x".repeat(MOST_BYTES)), true);
+        assert!(
+            matches!(log.after(first), Next::End),
+            "what is too large is not kept"
+        );
+        log.add("b", message("small"), true);
+        advance(AGE).await;
+        log.sweep(Instant::now());
+        assert_eq!(budget.0.load(Ordering::Relaxed), 0);
+        let kept = log.kept();
+        assert_eq!((kept.streams.len(), kept.numbers.len()), (0, 0));
+    }
+
+    #[test]
+    fn all_logs_together_are_bounded_and_a_dropped_one_gives_back() {
+        let budget = Arc::new(Budget::default());
+        let large = "x".repeat(MOST_BYTES - 1000);
+        let mut logs = Vec::new();
+        for _ in 0..20 {
+            let log = Log::new(budget.clone());
+            log.add("a", message(&large), true);
+            logs.push(log);
+        }
+        let kept = budget.0.load(Ordering::Relaxed);
+        assert!(
+            (MOST_BYTES_IN_ALL - MOST_BYTES..=MOST_BYTES_IN_ALL).contains(&kept),
+            "{kept}"
+        );
+        drop(logs);
+        assert_eq!(budget.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn streams_of_an_earlier_process_are_none_of_this_one() {
+        let log = Log::new(Arc::default());
+        log.add("a", message("new"), true);
+        let old = Place {
+            stream: 1,
+            event: 1,
+        };
+        assert!(matches!(log.after(old), Next::End));
+        log.add("s:common", message("told"), false);
+        let old = Place {
+            stream: COMMON,
+            event: 1,
+        };
+        assert_eq!(rest(&log, old), 1, "the common stream goes on");
+    }
+}

@@ -54,3 +54,42 @@ fn level(name: &str) -> Option<Level> {
     let levels = [Level::Debug, Level::Info, Level::Warning, Level::Error];
     levels.into_iter().find(|level| self::name(*level) == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::InitializeRequestParams;
+
+    use super::*;
+
+    #[test]
+    fn a_session_is_the_same_after_a_restart() {
+        let budget = Arc::default();
+        let before = State::new("alice".into(), [7; 32], Phase::Opening, Arc::clone(&budget));
+        assert!(row(&before).is_none(), "its handshake is not over");
+        before.life().handshake = Some(InitializeRequestParams::default());
+        before.set_log_level(Level::Warning);
+        assert!(before.subscribe("test://a") && before.subscribe("test://b"));
+        before.unsubscribe("test://a");
+        let after = state(row(&before).unwrap(), &budget).unwrap();
+        assert_eq!((&*after.owner, after.digest), ("alice", [7; 32]));
+        assert_eq!(after.log_level(), Some(Level::Warning));
+        assert_eq!(after.subscribed(), ["test://b"]);
+        let life = after.life();
+        assert_eq!(life.phase, Phase::Parked);
+        assert_eq!(life.handshake, Some(InitializeRequestParams::default()));
+        drop(life);
+        let mut broken = row(&before).unwrap();
+        broken.handshake = "{".into();
+        assert!(state(broken, &budget).is_none());
+    }
+
+    #[test]
+    fn subscriptions_are_bounded() {
+        let state = State::new("alice".into(), [7; 32], Phase::Awake, Arc::default());
+        assert!((0..256).all(|at| state.subscribe(&format!("test://{at}"))));
+        assert!(!state.subscribe("test://more") && state.subscribe("test://7"));
+        state.unsubscribe("test://7");
+        assert!(!state.subscribe(&"x".repeat(2049)) && state.subscribe("test://more"));
+        assert!(state.is_subscribed("test://more") && !state.is_subscribed("test://7"));
+    }
+}

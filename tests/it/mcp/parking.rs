@@ -30,12 +30,10 @@ async fn a_parked_session_wakes_unseen() {
         parked(&stage, 1).await;
         assert_eq!(stage.sessions("active"), 0);
         let after = stage.call(&session, round, "echo", "after").await;
-        assert_eq!(
-            texts(&messages(&after.body)[0]),
-            ["after", &*conversation],
-            "{}",
-            after.body
-        );
+        let said = texts(&messages(&after.body)[0]);
+        assert_eq!(said[..2], ["after", &*conversation], "{}", after.body);
+        // What the client said of itself in its handshake.
+        assert!(said[2].contains("sampling: true"), "{said:?}");
         assert_eq!(after.header("mcp-session-id"), "");
     }
     parked(&stage, 1).await;

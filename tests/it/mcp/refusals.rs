@@ -52,6 +52,7 @@ async fn what_is_no_single_message_is_400() {
         r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
         r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","name":"hold"}}"#,
         r#"{"jsonrpc":"2.0","id":1,"METHOD":"ping"}"#,
         &deep,
     ] {

@@ -145,10 +145,10 @@ async fn what_is_open_is_bounded() {
     let more = stage.send(stage.post(ALICE, Some(&session), PING)).await;
     assert_eq!(more.status, 429, "{}", more.body);
     assert_eq!(more.header("retry-after"), "1");
-    drop(open);
-    stage
-        .until("the streams' end", || stage.streams() == 0)
-        .await;
+    stage.probe.leave.add_permits(128);
+    for called in open {
+        Answer::read(called).await;
+    }
     assert_eq!(
         stage
             .send(stage.post(ALICE, Some(&session), PING))

@@ -82,6 +82,7 @@ impl Kind for Echo {
                 content: vec![
                     Content::Text(text.to_owned()),
                     Content::Text(run.call.conversation.id.clone()),
+                    Content::Text(format!("{:?}", run.line.abilities())),
                 ],
                 ..Output::default()
             })
@@ -330,7 +331,7 @@ fn offer(
 }
 
 /// The first message of a session.
-pub(super) const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"0"}}}"#;
+pub(super) const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"sampling":{}},"clientInfo":{"name":"test","version":"0"}}}"#;
 /// The second.
 pub(super) const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 /// One that always has an answer.
