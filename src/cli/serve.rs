@@ -81,9 +81,11 @@ pub(super) fn finish(result: io::Result<Result<(), Failed>>) -> Outcome {
     }
 }
 
-/// The gateway's own messages, on standard error. `WAYPOST_LOG` chooses others, in `tracing`'s syntax.
+/// The gateway's own messages, on standard error. `WAYPOST_LOG` chooses others, in `tracing`'s syntax. rmcp's hold
+/// what clients send and are left out.
 pub(super) fn log_to_stderr(level: &str) {
-    let filter = EnvFilter::try_from_env("WAYPOST_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let ours = format!("{level},rmcp=off");
+    let filter = EnvFilter::try_from_env("WAYPOST_LOG").unwrap_or_else(|_| EnvFilter::new(ours));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -33,8 +33,22 @@ const REFUSED: ErrorCode = ErrorCode(-32000);
 /// Where messages from the client go in.
 pub(super) struct Inlet {
     incoming: mpsc::Sender<RxJsonRpcMessage<RoleServer>>,
-    outgoing: mpsc::Sender<String>,
+    outgoing: mpsc::Sender<Outgoing>,
     requests: Arc<Requests>,
+}
+
+/// Where messages to the client come out.
+pub(super) struct Outlet {
+    outgoing: mpsc::Receiver<Outgoing>,
+    requests: Arc<Requests>,
+}
+
+/// A message to the client.
+pub(super) struct Outgoing {
+    /// JSON in one line.
+    pub(super) text: String,
+    /// Whether it answers a request that counts.
+    answers: bool,
 }
 
 /// A connection, not yet carried.
@@ -42,7 +56,7 @@ pub(super) struct Connection<S> {
     /// Where messages from the client go in.
     pub(super) inlet: Inlet,
     /// Where messages to the client come out.
-    pub(super) outlet: mpsc::Receiver<String>,
+    pub(super) outlet: Outlet,
     /// What runs.
     pub(super) requests: Arc<Requests>,
     /// Answers messages while it is polled; dropping it calls off what runs. Ends where the client does not keep to
@@ -53,7 +67,7 @@ pub(super) struct Connection<S> {
 /// Opens a connection for a guest.
 pub(super) fn open(gate: Arc<Gate>, guest: Guest) -> Connection<impl Future<Output = ()> + Send> {
     let (incoming, received) = mpsc::channel(WAITING);
-    let (outgoing, outlet) = mpsc::channel(WAITING);
+    let (outgoing, sent) = mpsc::channel(WAITING);
     let requests = Arc::new(Requests::default());
     let pipe = Pipe {
         received,
@@ -77,7 +91,10 @@ pub(super) fn open(gate: Arc<Gate>, guest: Guest) -> Connection<impl Future<Outp
             outgoing,
             requests: requests.clone(),
         },
-        outlet,
+        outlet: Outlet {
+            outgoing: sent,
+            requests: requests.clone(),
+        },
         requests,
         serving,
     }
@@ -95,7 +112,11 @@ impl Inlet {
     /// Answers that a message cannot be read.
     pub(super) async fn refuse(&self, id: Value, error: ErrorData) -> bool {
         let answer = json!({ "jsonrpc": "2.0", "id": id, "error": error });
-        self.outgoing.send(answer.to_string()).await.is_ok()
+        let outgoing = Outgoing {
+            text: answer.to_string(),
+            answers: false,
+        };
+        self.outgoing.send(outgoing).await.is_ok()
     }
 
     fn read(&self, text: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, (Value, ErrorData)> {
@@ -121,7 +142,9 @@ impl Inlet {
                     && let Some(id) = &cancelled.params.request_id
                 {
                     // A request that was called off is not answered.
-                    self.requests.end(id);
+                    if self.requests.free(id) {
+                        self.requests.end();
+                    }
                 }
             }
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
@@ -130,10 +153,26 @@ impl Inlet {
     }
 }
 
+impl Outlet {
+    /// The next message; `None` when there will be no more.
+    pub(super) async fn next(&mut self) -> Option<Outgoing> {
+        self.outgoing.recv().await
+    }
+
+    /// Says that a message is with the client.
+    pub(super) fn written(&self, outgoing: &Outgoing) {
+        if outgoing.answers {
+            self.requests.end();
+        }
+    }
+}
+
 /// The requests that run.
 #[derive(Debug)]
 pub(super) struct Requests {
+    /// Their ids. One is free as soon as there is an answer: the client may use it again when it has read that.
     running: Mutex<HashSet<RequestId>>,
+    /// How many there are. A request counts until its answer is written.
     count: watch::Sender<usize>,
 }
 
@@ -157,14 +196,18 @@ impl Requests {
             let message = "A request with this id runs already";
             return Err(ErrorData::invalid_request(message, None));
         }
-        self.count.send_replace(running.len());
+        self.count.send_modify(|count| *count += 1);
         Ok(())
     }
 
-    fn end(&self, id: &RequestId) {
-        let mut running = self.locked();
-        running.remove(id);
-        self.count.send_replace(running.len());
+    /// Frees the id of a request; false if it was free.
+    fn free(&self, id: &RequestId) -> bool {
+        self.locked().remove(id)
+    }
+
+    fn end(&self) {
+        self.count
+            .send_modify(|count| *count = count.saturating_sub(1));
     }
 
     fn locked(&self) -> MutexGuard<'_, HashSet<RequestId>> {
@@ -187,7 +230,7 @@ impl Requests {
 /// rmcp's end of a connection.
 struct Pipe {
     received: mpsc::Receiver<RxJsonRpcMessage<RoleServer>>,
-    outgoing: mpsc::Sender<String>,
+    outgoing: mpsc::Sender<Outgoing>,
     requests: Arc<Requests>,
 }
 
@@ -201,15 +244,13 @@ impl Transport<RoleServer> for Pipe {
         let (outgoing, requests) = (self.outgoing.clone(), self.requests.clone());
         async move {
             let text = serde_json::to_string(&message).map_err(|_| Gone)?;
-            let sent = outgoing.send(text).await;
-            let answers = match &message {
+            let id = match &message {
                 JsonRpcMessage::Response(response) => Some(&response.id),
                 JsonRpcMessage::Error(error) => error.id.as_ref(),
                 JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
             };
-            if let Some(id) = answers {
-                requests.end(id);
-            }
+            let answers = id.is_some_and(|id| requests.free(id));
+            let sent = outgoing.send(Outgoing { text, answers }).await;
             sent.map_err(|_| Gone)
         }
     }

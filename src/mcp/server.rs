@@ -187,7 +187,10 @@ impl ServerHandler for Server {
             .prompt(&caller, &request.name, arguments, &line);
         match got.await? {
             Got::Prompt(prompt) => Ok(prompt.into()),
-            Got::Asks(_) => Err(ErrorData::internal_error("not built", None)),
+            Got::Asks(questions) => {
+                let message = format!("{} questions wait for an answer", questions.len());
+                Err(ErrorData::internal_error(message, None))
+            }
         }
     }
 

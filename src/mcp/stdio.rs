@@ -6,13 +6,12 @@ use rmcp::ErrorData;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt},
-    sync::mpsc,
     time::timeout,
 };
 
 use super::{
     Gate, Guest,
-    connection::{self, Inlet},
+    connection::{self, Inlet, Outlet},
 };
 
 /// How long the last messages may take to be written.
@@ -73,17 +72,18 @@ pub async fn stdio(
 }
 
 /// Writes messages, each in a line of its own: until there are no more, or nobody reads them.
-async fn write(output: &mut (impl AsyncWrite + Unpin), outlet: &mut mpsc::Receiver<String>) {
-    while let Some(mut line) = outlet.recv().await {
-        line.push('\n');
+async fn write(output: &mut (impl AsyncWrite + Unpin), outlet: &mut Outlet) {
+    while let Some(outgoing) = outlet.next().await {
         let written = async {
-            output.write_all(line.as_bytes()).await?;
+            output.write_all(outgoing.text.as_bytes()).await?;
+            output.write_all(b"\n").await?;
             output.flush().await
         };
         if let Err(error) = written.await {
             tracing::debug!(%error, "standard output is closed");
             return;
         }
+        outlet.written(&outgoing);
     }
 }
 

@@ -20,14 +20,11 @@ use axum::{
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval, timeout},
-};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::{
     Gate, Guest,
-    connection::{self, Inlet, Requests},
+    connection::{self, Inlet, Outlet, Requests},
     settings::WebSocket as Settings,
 };
 
@@ -181,19 +178,26 @@ fn code_of(error: Error) -> u16 {
 /// Sends messages, and asks now and then whether the client is there. Ends where it is not.
 async fn write(
     sink: &mut (impl Sink<Message, Error = Error> + Unpin),
-    mut outlet: mpsc::Receiver<String>,
+    mut outlet: Outlet,
     ping: Duration,
 ) {
     let mut pings = interval(ping);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let message = tokio::select! {
-            Some(text) = outlet.recv() => Message::Text(text.into()),
-            _ = pings.tick() => Message::Ping(bytes::Bytes::new()),
+        let outgoing = tokio::select! {
+            Some(outgoing) = outlet.next() => Some(outgoing),
+            _ = pings.tick() => None,
+        };
+        let message = match &outgoing {
+            Some(outgoing) => Message::Text(outgoing.text.as_str().into()),
+            None => Message::Ping(bytes::Bytes::new()),
         };
         let sent = timeout(PATIENCE, sink.send(message)).await;
         if !matches!(sent, Ok(Ok(()))) {
             return;
+        }
+        if let Some(outgoing) = &outgoing {
+            outlet.written(outgoing);
         }
     }
 }

@@ -216,3 +216,7 @@ fn wire_argument(settings: &ArgumentSettings) -> PromptArgument {
     wire.description.clone_from(&settings.description);
     wire
 }
+
+#[cfg(test)]
+#[path = "prompt_tests.rs"]
+mod tests;
