@@ -233,6 +233,7 @@ impl Books {
         if let Some((learned, tool)) = &open.learned {
             learned.answered(tool.as_deref(), usage.output);
         }
+        open.summary.usage = Some(usage);
         open.summary.cost = open.receipt.delivered(usage, now);
         open.hold.settle(usage.total().saturating_add(open.wasted));
         open.receipt.close(End::Delivered, now);
