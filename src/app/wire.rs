@@ -6,7 +6,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     access::{self, Access},
-    catalog::{Auth, Card, Catalog, resolve, shipped},
+    catalog::{Auth, Card, Catalog, NoTarget, resolve, shipped},
     config::{File, secrets},
     http, mcp,
     problem::Problem,
@@ -48,10 +48,11 @@ pub fn wire(
         warnings: Vec::new(),
     };
     let catalog = wiring.catalog(file);
-    let router = wiring.under("routes", Router::new(Arc::new(catalog), &file.routes));
+    let catalog = Arc::new(catalog);
+    let router = wiring.under("routes", Router::new(catalog.clone(), &file.routes));
     let names = file.routes.keys().map(String::as_str);
     let rules = wiring.under("rules", Rules::new(&file.rules, names));
-    let tools = wiring.tools(file);
+    let tools = wiring.tools(file, &catalog);
     let access = wiring.access(file);
     let admin_key =
         wiring.optional_secret(file.server.admin_key.as_deref(), &["server", "admin_key"]);
@@ -138,7 +139,13 @@ impl Wiring<'_> {
         key.map(Secret::new)
     }
 
-    fn tools(&mut self, file: &File) -> Vec<Tool> {
+    fn tools(&mut self, file: &File, catalog: &Catalog) -> Vec<Tool> {
+        let routes: Vec<&str> = file.routes.keys().map(String::as_str).collect();
+        let not_a_target = |name: &str| match catalog.target(name) {
+            // What is wrong with its provider was said.
+            Ok(_) | Err(NoTarget::WrongProvider(_)) => None,
+            Err(error) => Some(error.to_string()),
+        };
         let mut tools: Vec<Tool> = Vec::with_capacity(file.tools.len());
         for (id, settings) in &file.tools {
             let mut secret = |written: &str, path: &[&str]| {
@@ -147,7 +154,10 @@ impl Wiring<'_> {
             };
             let mut materials = Materials {
                 secret: &mut secret,
+                common: &settings.common,
+                routes: &routes,
                 is_route: &|name| file.routes.contains_key(name),
+                not_a_target: &not_a_target,
                 loopback: is_loopback(&file.server.listen) == Some(true),
             };
             match Tool::build(id, settings, &mut materials) {

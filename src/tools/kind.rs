@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{Call, Line, Notes, Output, Stop, Tool, Toolbox, kinds};
+use super::{Call, Common, Fault, Line, Notes, Output, Stop, Tool, Toolbox, Wanted, kinds};
 use crate::{problem::Problem, secret::Secret};
 
 /// How one tool is executed.
@@ -20,6 +20,11 @@ pub trait Kind: fmt::Debug + Send + Sync {
 
     /// The schema of its structured result, likewise.
     fn output_schema(&self) -> Option<Map<String, Value>> {
+        None
+    }
+
+    /// What it would ask of a model, for kinds that ask one: what `waypost explain` plans without asking anybody.
+    fn wanted(&self, _about: &About<'_>) -> Option<Result<Wanted, Fault>> {
         None
     }
 
@@ -46,12 +51,40 @@ pub struct Run<'a> {
     pub deadline: Instant,
 }
 
+/// What a call is about, as far as it can be told without making it.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// The arguments, an object that fits the schema.
+    pub arguments: &'a Value,
+    /// The name of the caller's key.
+    pub caller: &'a str,
+    /// The tool.
+    pub tool: &'a Tool,
+}
+
+impl<'a> Run<'a> {
+    /// What the call is about.
+    pub(super) fn about(&self) -> About<'a> {
+        About {
+            arguments: self.arguments,
+            caller: &self.call.caller.name,
+            tool: self.tool,
+        }
+    }
+}
+
 /// What a kind is built with. Problems with secrets are reported where they are read.
 pub struct Materials<'a> {
     /// Reads a secret as written (`env:NAME`, `file:PATH`); the path of keys is the tool's own.
     pub secret: &'a mut dyn FnMut(&str, &[&str]) -> Option<Secret>,
+    /// What every tool has, of this one.
+    pub common: &'a Common,
+    /// The names of all routes, for suggestions.
+    pub routes: &'a [&'a str],
     /// Whether a route has this name.
     pub is_route: &'a dyn Fn(&str) -> bool,
+    /// What is wrong with a name as one of a target, if anything.
+    pub not_a_target: &'a dyn Fn(&str) -> Option<String>,
     /// Whether callers come from this machine only.
     pub loopback: bool,
 }
