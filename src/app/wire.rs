@@ -12,7 +12,7 @@ use crate::{
     problem::Problem,
     route::{Router, Rules},
     secret::Secret,
-    tools::{Materials, Tool},
+    tools::{Materials, Tool, builtin},
 };
 
 /// The rooms of one configuration that need no memory.
@@ -52,7 +52,8 @@ pub fn wire(
     let router = wiring.under("routes", Router::new(catalog.clone(), &file.routes));
     let names = file.routes.keys().map(String::as_str);
     let rules = wiring.under("rules", Rules::new(&file.rules, names));
-    let tools = wiring.tools(file, &catalog);
+    let mut tools = wiring.tools(file, &catalog);
+    wiring.builtin(file, &mut tools);
     let access = wiring.access(file);
     let admin_key =
         wiring.optional_secret(file.server.admin_key.as_deref(), &["server", "admin_key"]);
@@ -180,6 +181,18 @@ impl Wiring<'_> {
             }
         }
         tools
+    }
+
+    /// Adds the built-in tools whose names are not taken.
+    fn builtin(&mut self, file: &File, tools: &mut Vec<Tool>) {
+        if !file.mcp.builtin {
+            return;
+        }
+        for tool in self.under("mcp", builtin::tools()).into_iter().flatten() {
+            if tools.iter().all(|other| other.wire != tool.wire) {
+                tools.push(tool);
+            }
+        }
     }
 
     fn access(&mut self, file: &File) -> Option<Access> {

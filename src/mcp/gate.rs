@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
-use super::Settings;
+use super::{Settings, handle::Handles};
 use crate::{access::Access, limit::PerCaller, telemetry::Ledger, tools::Toolbox};
 
 /// One configuration, wired. A call keeps the one it began with.
@@ -27,6 +27,8 @@ pub struct Gate {
     offer: ArcSwap<Offer>,
     /// Where records go.
     pub ledger: Arc<Ledger>,
+    /// Who goes on with which conversation, where there are no sessions.
+    pub(super) handles: Handles,
     /// Cancelled when sessions and streams must end.
     pub closing: CancellationToken,
 }
@@ -37,6 +39,7 @@ impl Gate {
         Self {
             offer: ArcSwap::from_pointee(offer),
             ledger,
+            handles: Handles::new(),
             closing,
         }
     }

@@ -9,6 +9,7 @@ mod convert;
 mod endpoint;
 mod gate;
 mod guest;
+mod handle;
 mod line;
 mod server;
 mod settings;

@@ -12,11 +12,17 @@ use rmcp::{
 };
 use tokio::time::Instant;
 
-use super::{Gate, Guest, convert, line::ClientLine};
-use crate::tools::{self, Call, Outcome, Refusal};
+use super::{Gate, Guest, convert, handle, line::ClientLine};
+use crate::tools::{self, Call, Conversation, Outcome, Refusal};
 
 /// The member of `_meta` that makes a call run once.
 const IDEMPOTENCY_KEY: &str = "dev.waypost/idempotencyKey";
+
+/// The member of `_meta` by which a result tells that a completion was made for it.
+const ROUTE: &str = "dev.waypost/route";
+
+/// The member of `_meta` that every request of 2026-07-28 has, and none of the revision with sessions.
+const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
 /// How long clients may keep lists, in milliseconds. Those that listen hear of changes at once.
 const LIST_TTL: u64 = 60_000;
@@ -41,6 +47,29 @@ impl Server {
             .or(self.guest.as_ref())
             .cloned()
             .ok_or_else(|| ErrorData::internal_error("The request has no caller", None))
+    }
+
+    /// What a call belongs to, and the handle by which later calls can go on with it where there are no sessions.
+    fn conversation(
+        &self,
+        guest: &Guest,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<(Arc<Conversation>, Option<String>), ErrorData> {
+        let (meta, handles) = (&context.meta.0.0, &self.gate.handles);
+        let caller = &guest.caller.name;
+        if let Some(sent) = meta.get(handle::MEMBER) {
+            let known = sent.as_str().and_then(|sent| handles.read(sent, caller));
+            let known = known.ok_or_else(|| {
+                let message = "The conversation is not known: send none to begin one";
+                ErrorData::invalid_params(message, None)
+            })?;
+            let handle = handles.write(&known, caller);
+            return Ok((Arc::new(known), Some(handle)));
+        }
+        let conversation = guest.conversation.clone();
+        let handle = meta.contains_key(VERSION);
+        let handle = handle.then(|| handles.write(&conversation, caller));
+        Ok((conversation, handle))
     }
 }
 
@@ -86,6 +115,7 @@ impl ServerHandler for Server {
         let arrived = Instant::now();
         let guest = self.guest(&context)?;
         let offer = self.gate.offer();
+        let (conversation, handle) = self.conversation(&guest, &context)?;
         let in_meta = context.meta.0.0.get(IDEMPOTENCY_KEY);
         let in_meta = in_meta.and_then(|key| key.as_str()).map(str::to_owned);
         let call = Call {
@@ -95,7 +125,7 @@ impl ServerHandler for Server {
             caller: guest.caller,
             request: guest.request,
             idempotency_key: in_meta.or(guest.idempotency_key),
-            conversation: guest.conversation,
+            conversation,
             arrived,
         };
         let line = Arc::new(ClientLine::of(&context));
@@ -107,7 +137,13 @@ impl ServerHandler for Server {
             }
         };
         match outcome {
-            Ok(Outcome::Done(output)) => Ok(convert::result(output).into()),
+            Ok(Outcome::Done(mut output)) => {
+                // Only completions are kept together so far.
+                if let Some(handle) = handle.filter(|_| output.meta.contains_key(ROUTE)) {
+                    output.meta.insert(handle::MEMBER.to_owned(), handle.into());
+                }
+                Ok(convert::result(output).into())
+            }
             Ok(Outcome::Asks(_)) => Err(ErrorData::internal_error("not built", None)),
             Err(Refusal::UnknownTool) => Err(ErrorData::invalid_params("Unknown tool", None)),
             Err(Refusal::KeyReused) => Err(ErrorData::invalid_params(

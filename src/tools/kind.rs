@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::{Call, Common, Fault, Line, Notes, Output, Stop, Tool, Toolbox, Wanted, kinds};
-use crate::{problem::Problem, secret::Secret};
+use crate::{access::Caller, problem::Problem, relay::Desk, secret::Secret};
 
 /// How one tool is executed.
 pub trait Kind: fmt::Debug + Send + Sync {
@@ -56,8 +56,10 @@ pub struct Run<'a> {
 pub struct About<'a> {
     /// The arguments, an object that fits the schema.
     pub arguments: &'a Value,
-    /// The name of the caller's key.
-    pub caller: &'a str,
+    /// Who would call.
+    pub caller: &'a Caller,
+    /// What the completion would need.
+    pub desk: &'a Desk,
     /// The tool.
     pub tool: &'a Tool,
 }
@@ -67,7 +69,8 @@ impl<'a> Run<'a> {
     pub(super) fn about(&self) -> About<'a> {
         About {
             arguments: self.arguments,
-            caller: &self.call.caller.name,
+            caller: &self.call.caller,
+            desk: &self.toolbox.desk,
             tool: self.tool,
         }
     }

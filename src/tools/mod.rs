@@ -10,6 +10,7 @@
 //! A file in `kinds/` with its settings and a type that implements [`Kind`], a variant of [`KindSettings`] and its
 //! line in `kind.rs`, and its chapter in `docs/tools.md`.
 
+pub mod builtin;
 mod call;
 mod fault;
 mod input;

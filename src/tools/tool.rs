@@ -35,19 +35,22 @@ impl Tool {
         settings: &Settings,
         materials: &mut Materials<'_>,
     ) -> Result<Self, Vec<Problem>> {
-        let mut problems: Vec<Problem> = name::problem(id).into_iter().collect();
-        let common = &settings.common;
-        if common.description.trim().is_empty() {
-            let problem = Problem::new(["description"], "there is no description");
-            problems.push(problem.expected("what the tool does and when to use it, for the model"));
-        }
-        let kind = match settings.kind.build(materials) {
-            Ok(kind) => kind,
-            Err(more) => {
-                problems.extend(more);
-                return Err(problems);
-            }
-        };
+        let kind = settings.kind.build(materials);
+        let kind = kind.map_err(|mut problems| {
+            problems.extend(problems_of(id, &settings.common));
+            problems
+        })?;
+        Self::assemble(id, settings.kind.name(), &settings.common, kind)
+    }
+
+    /// Puts a tool together of what every tool has and a kind that is built.
+    pub(super) fn assemble(
+        id: &str,
+        kind_name: &'static str,
+        common: &Common,
+        kind: Box<dyn Kind>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = problems_of(id, common);
         let input_schema = common.input_schema.clone();
         let input_schema = closed(
             input_schema
@@ -71,7 +74,7 @@ impl Tool {
             (Some(input), output @ (None | Some(Some(_)))) if problems.is_empty() => Ok(Self {
                 id: id.to_owned(),
                 wire: wire_name(id),
-                kind_name: settings.kind.name(),
+                kind_name,
                 common: common.clone(),
                 input,
                 output: output.flatten(),
@@ -87,6 +90,16 @@ impl Tool {
     pub fn annotations(&self) -> Annotations {
         self.common.annotations
     }
+}
+
+/// What is wrong with what every tool has.
+fn problems_of(id: &str, common: &Common) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = name::problem(id).into_iter().collect();
+    if common.description.trim().is_empty() {
+        let problem = Problem::new(["description"], "there is no description");
+        problems.push(problem.expected("what the tool does and when to use it, for the model"));
+    }
+    problems
 }
 
 /// The schema of an object that takes no members but its own, unless it says otherwise.

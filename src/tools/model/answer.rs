@@ -1,6 +1,8 @@
 //! One completion, asked and read: as a whole, or told as progress while it is written.
 
-use super::{Wanted, fault, note, send, stream};
+use serde_json::{Map, Value};
+
+use super::{Wanted, fault, meta, note, send, stream};
 use crate::{
     chat::Finish,
     dialect::{Dialect, openai::OpenAi},
@@ -17,6 +19,26 @@ pub(in crate::tools) struct Finished {
     pub(in crate::tools) cut: bool,
     /// How it came about.
     pub(in crate::tools) completion: Completion,
+}
+
+impl Finished {
+    /// The answer as JSON.
+    pub(in crate::tools) fn json(&self) -> Result<Value, Fault> {
+        serde_json::from_str(&self.text).map_err(|_| {
+            let id = &self.completion.id;
+            let message = format!("The model's answer is no JSON (request {id})");
+            Fault::new(FaultClass::InvalidOutput, message)
+        })
+    }
+
+    /// What is told beside it.
+    pub(in crate::tools) fn meta(&self) -> Map<String, Value> {
+        let mut meta = meta(&self.completion);
+        if self.cut {
+            meta.insert("dev.waypost/partial".to_owned(), true.into());
+        }
+        meta
+    }
 }
 
 /// What a model said.

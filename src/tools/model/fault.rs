@@ -7,8 +7,15 @@ use crate::{
     outcome::{ErrorClass, Failure},
     relay::Refused,
     route::NoPlan,
+    schema::shown_text,
     tools::{Fault, FaultClass},
 };
+
+/// The most routes that are told to who named none of them: a model reads the list.
+const MOST_ROUTES: usize = 20;
+
+/// The most characters of a name that are quoted.
+const LONGEST_NAME: usize = 80;
 
 /// The fault of a refusal; `id` is the completion's.
 pub(super) fn of(refused: &Refused, id: &str) -> Fault {
@@ -34,6 +41,29 @@ pub(super) fn failed(failure: &Failure, id: &str) -> Fault {
         retry_after: failure.retry_after,
         ..fault(failure.class, id)
     }
+}
+
+/// The model named by the caller is none it may name; these are the routes it may.
+pub(super) fn not_to_be_named(reason: &NoPlan, routes: &[String]) -> Fault {
+    let mut message = match reason {
+        NoPlan::UnknownModel(name) | NoPlan::Forbidden(name) => {
+            let name = shown_text(name, LONGEST_NAME);
+            format!("There is no route `{name}` that this key may use")
+        }
+        _ => "This key may use none of the targets of this route".to_owned(),
+    };
+    let more = routes.len().saturating_sub(MOST_ROUTES);
+    let told = routes
+        .iter()
+        .take(MOST_ROUTES)
+        .map(|name| format!("`{name}`"));
+    let told: Vec<String> = told.collect();
+    match (told.is_empty(), more) {
+        (true, _) => message.push_str(", nor any other"),
+        (false, 0) => message += &format!("; it may use {}", told.join(", ")),
+        (false, more) => message += &format!("; it may use {} and {more} more", told.join(", ")),
+    }
+    Fault::new(FaultClass::InvalidArguments, message)
 }
 
 /// The model, or a filter behind it, declined.

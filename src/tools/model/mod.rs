@@ -52,6 +52,14 @@ impl Wanted {
         })
     }
 
+    /// Asks for a stream, to be told as progress.
+    pub(super) fn stream(&mut self) {
+        self.body.set("stream", &true);
+        // Its last event says what it cost.
+        let usage = json!({"include_usage": true});
+        self.body.set("stream_options", &usage);
+    }
+
     /// Where it counts as coming from.
     pub(super) fn surface(&self) -> Surface {
         match self.work {
@@ -112,9 +120,25 @@ async fn send(run: &Run<'_>, wanted: &Wanted) -> Result<(Answered, String), Faul
                 Refused::Exhausted(_, summary) => drop(note(run, id.clone(), summary)),
                 Refused::NoPlan(_) => {}
             }
-            Err(fault::of(&refused, &id))
+            Err(match refused {
+                // The caller named the model, and should name another.
+                Refused::NoPlan(reason)
+                    if wanted.rights == Rights::Caller && reason.class().is_none() =>
+                {
+                    fault::not_to_be_named(&reason, &names(run))
+                }
+                refused => fault::of(&refused, &id),
+            })
         }
     }
+}
+
+/// The routes this caller may name.
+fn names(run: &Run<'_>) -> Vec<String> {
+    let desk = &run.toolbox.desk;
+    let usable = |name: &&Arc<str>| relay::would_ask(desk, name, &run.call.caller);
+    let names = desk.router.names().filter(usable);
+    names.map(|name| name.to_string()).collect()
 }
 
 /// How long the router may take: a little less than the call, so that a target that keeps silent is told from a

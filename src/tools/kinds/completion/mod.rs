@@ -17,7 +17,7 @@ use crate::{
     relay::Rights,
     route::Hints,
     tools::{
-        About, Common, Fault, FaultClass, Input, Kind, Materials, Output, Run, Stop, Tool, Wanted,
+        About, Common, Fault, Input, Kind, Materials, Output, Run, Stop, Tool, Wanted,
         model::{self, Finished, Whom},
         prompt::Prompt,
     },
@@ -116,7 +116,7 @@ impl Completion {
     fn ask(&self, about: &About<'_>) -> Result<Wanted, Fault> {
         let input = Input {
             arguments: about.arguments,
-            caller: about.caller,
+            caller: &about.caller.name,
         };
         let message = |(role, prompt): &(Role, Prompt)| {
             Ok(json!({"role": role, "content": prompt.text(&input)?}))
@@ -152,10 +152,7 @@ impl Completion {
         let is_json = self.is_json(run.tool);
         // JSON is checked before it goes anywhere, so there is nothing to tell of it until it is whole.
         if self.stream && !is_json && run.line.wants_progress() {
-            wanted.body.set("stream", &true);
-            wanted
-                .body
-                .set("stream_options", &json!({"include_usage": true}));
+            wanted.stream();
         }
         let finished = model::complete(&run, &wanted).await?;
         output(finished, is_json)
@@ -164,17 +161,9 @@ impl Completion {
 
 /// What a finished completion gives.
 fn output(finished: Finished, is_json: bool) -> Result<Output, Fault> {
-    let mut meta = model::meta(&finished.completion);
-    if finished.cut {
-        meta.insert("dev.waypost/partial".to_owned(), true.into());
-    }
+    let meta = finished.meta();
     let output = if is_json {
-        let value = serde_json::from_str(&finished.text).map_err(|_| {
-            let id = &finished.completion.id;
-            let message = format!("The model's answer is no JSON (request {id})");
-            Fault::new(FaultClass::InvalidOutput, message)
-        })?;
-        Output::structured(value)
+        Output::structured(finished.json()?)
     } else {
         Output::text(finished.text)
     };
