@@ -4,6 +4,7 @@
 //! to each configuration.
 
 mod load;
+mod pages;
 mod process;
 mod run;
 mod wire;

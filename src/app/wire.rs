@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use tokio_rustls::TlsAcceptor;
 
+use super::pages;
 use crate::{
     access::{self, Access},
     catalog::{Auth, Card, Catalog, NoTarget, resolve, shipped},
@@ -159,6 +160,7 @@ impl Wiring<'_> {
                 routes: &routes,
                 is_route: &|name| file.routes.contains_key(name),
                 not_a_target: &not_a_target,
+                pages: &pages::read,
                 loopback: is_loopback(&file.server.listen) == Some(true),
             };
             match Tool::build(id, settings, &mut materials) {

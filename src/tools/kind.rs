@@ -88,9 +88,14 @@ pub struct Materials<'a> {
     pub is_route: &'a dyn Fn(&str) -> bool,
     /// What is wrong with a name as one of a target, if anything.
     pub not_a_target: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads the Markdown files of a folder, so many bytes of them at most: their paths and texts, or what is wrong.
+    pub pages: &'a ReadPages<'a>,
     /// Whether callers come from this machine only.
     pub loopback: bool,
 }
+
+/// Reads the Markdown files of a folder: their paths and texts, or what is wrong.
+pub type ReadPages<'a> = dyn Fn(&str, usize) -> Result<Vec<(String, String)>, String> + 'a;
 
 /// The register of kinds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -104,6 +109,8 @@ pub enum KindSettings {
     Http(Box<kinds::http::Settings>),
     /// Read-only SQL.
     Postgres(Box<kinds::postgres::Settings>),
+    /// Full-text search over pages of Markdown.
+    Search(Box<kinds::search::Settings>),
     /// A program.
     Command(Box<kinds::command::Settings>),
     /// What the protocol's conformance suite expects to find.
@@ -118,6 +125,7 @@ impl KindSettings {
             Self::Embed(_) => "embed",
             Self::Http(_) => "http",
             Self::Postgres(_) => "postgres",
+            Self::Search(_) => "search",
             Self::Command(_) => "command",
             Self::Fixture(_) => "fixture",
         }
@@ -133,6 +141,7 @@ impl KindSettings {
             Self::Embed(settings) => kinds::embed::build(settings, materials),
             Self::Http(settings) => kinds::http::build(settings, materials),
             Self::Postgres(settings) => kinds::postgres::build(settings, materials),
+            Self::Search(settings) => kinds::search::build(settings, materials),
             Self::Command(settings) => kinds::command::build(settings, materials),
             Self::Fixture(settings) => kinds::fixture::build(settings, materials),
         }

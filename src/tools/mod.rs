@@ -29,7 +29,7 @@ mod toolbox;
 pub use call::{Call, Outcome, Refusal, call};
 pub use fault::{Fault, FaultClass, Stop};
 pub use input::Input;
-pub use kind::{About, Kind, KindSettings, Materials, Run};
+pub use kind::{About, Kind, KindSettings, Materials, ReadPages, Run};
 pub use line::{Abilities, Answers, Level, Line, Nobody, Question, Unanswered};
 pub use memory::{Conversation, Memory};
 pub use model::Wanted;

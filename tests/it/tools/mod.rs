@@ -4,6 +4,7 @@ mod builtin;
 mod completion;
 mod embed;
 mod search;
+mod settings;
 
 use serde_json::{Value, json};
 
