@@ -87,22 +87,23 @@ impl Memory {
         let desk = Arc::new(desk);
         let access = Arc::new(wired.access);
         let limits = Arc::new(PerCaller::new(limits));
-        let toolbox = Toolbox::new(
+        let toolbox = Arc::new(Toolbox::new(
             wired.tools,
             desk.clone(),
             self.ledger.clone(),
             self.tools.clone(),
-        );
+        ));
         let offer = Offer {
             access: access.clone(),
             limits: limits.clone(),
-            toolbox: Arc::new(toolbox),
+            toolbox: toolbox.clone(),
             settings: wired.mcp,
         };
         let face = Face {
             access,
             limits,
             desk,
+            toolbox,
             settings: wired.server,
             admin_key: wired.admin_key,
             generation,

@@ -11,7 +11,7 @@ use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use super::{Hall, body, error::Reply, hints};
-use crate::{access::Access, relay};
+use crate::{access::Access, relay, tools::Called};
 
 /// `GET /metrics`, in Prometheus' text format.
 pub(super) async fn metrics(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> Response {
@@ -84,7 +84,8 @@ pub(super) async fn targets(State(hall): State<Arc<Hall>>, headers: HeaderMap) -
     answer(&relay::targets(&hall.face().desk))
 }
 
-/// `POST /admin/explain`: the plan for a chat body, by the running configuration. Calls nobody.
+/// `POST /admin/explain`: the plan for a chat body, or for the completion of an MCP `tools/call`, by the running
+/// configuration. Calls nobody.
 pub(super) async fn explain(State(hall): State<Arc<Hall>>, request: Request) -> Response {
     if let Some(refusal) = refuse(&hall, request.headers()) {
         return refusal;
@@ -103,6 +104,13 @@ pub(super) async fn explain(State(hall): State<Arc<Hall>>, request: Request) -> 
     let Ok(operator) = Access::open().identify(None) else {
         return bad("nobody may ask");
     };
+    if let Some(called) = Called::read(&body) {
+        let tools = face.toolbox.all();
+        return match called.explain(tools, &face.desk, &operator, rand::random()) {
+            Ok(explained) => answer(&explained),
+            Err(unexplained) => bad(&unexplained.to_string()),
+        };
+    }
     let explained = hints::wishes(&headers, &body).and_then(|(hints, tool)| {
         let wishes = (&hints, tool.as_deref());
         relay::explain(&face.desk, &body, &operator, wishes, rand::random())

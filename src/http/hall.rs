@@ -9,7 +9,10 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
-use crate::{access::Access, limit::PerCaller, relay::Desk, secret::Secret, telemetry::Ledger};
+use crate::{
+    access::Access, limit::PerCaller, relay::Desk, secret::Secret, telemetry::Ledger,
+    tools::Toolbox,
+};
 
 /// One configuration, wired. A request keeps the one it began with.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub struct Face {
     pub limits: Arc<PerCaller>,
     /// What completions need.
     pub desk: Arc<Desk>,
+    /// The tools, for whoever asks where a call of one would go.
+    pub toolbox: Arc<Toolbox>,
     /// How callers are served.
     pub settings: Settings,
     /// The key of the admin listener.

@@ -12,6 +12,7 @@
 
 pub mod builtin;
 mod call;
+mod explain;
 mod fault;
 mod input;
 mod kind;
@@ -27,6 +28,7 @@ mod tool;
 mod toolbox;
 
 pub use call::{Call, Outcome, Refusal, call};
+pub use explain::{Called, Unexplained};
 pub use fault::{Fault, FaultClass, Stop};
 pub use input::Input;
 pub use kind::{About, Kind, KindSettings, Materials, ReadPages, Run};

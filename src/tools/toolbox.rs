@@ -46,6 +46,11 @@ impl Toolbox {
         self.tools.get(wire)
     }
 
+    /// All tools, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Tool> + Clone {
+        self.tools.values().map(|tool| &**tool)
+    }
+
     /// The tools this caller may know of, by name.
     pub fn visible<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Tool>> {
         let tools = self.tools.values();

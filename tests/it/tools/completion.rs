@@ -287,3 +287,26 @@ async fn a_silent_provider_is_told_from_a_caller_who_leaves() {
     // The target is blamed for it: nobody left.
     assert_eq!(record.end.label(), "timeout");
 }
+
+#[tokio::test]
+async fn a_running_gateway_explains_a_call_by_what_it_knows_today() {
+    let provider = Provider::start([completion("ok")]).await;
+    let tool = format!("{TEXT}, prompt: '${{input.text}}', strategy: fastest");
+    let gateway = Gateway::start(&config(&[&provider], "", &tool)).await;
+    call(&gateway, "t", json!({"text": "a"})).await;
+    let body = request("t", json!({"text": "a"}), json!({})).to_string();
+    let url = format!("{}/admin/explain", gateway.admin);
+    let told = gateway
+        .send(gateway.client.post(url).body(body))
+        .await
+        .json();
+    assert_eq!(
+        (&told["route"], &told["strategy"]),
+        (&json!("r"), &json!("fastest"))
+    );
+    assert!(
+        told["candidates"][0]["facts"]["today"]["total"].is_object(),
+        "{told}"
+    );
+    assert_eq!(provider.asked().len(), 1);
+}
