@@ -126,6 +126,7 @@ mod tests {
         relay::Desk,
         route,
         telemetry::Ledger,
+        tools::Toolbox,
         upstream::Upstream,
     };
 
@@ -137,15 +138,19 @@ mod tests {
             Default::default(),
             Default::default(),
         );
+        let desk = Arc::new(desk);
+        let ledger = Ledger::start(None);
+        let toolbox = Toolbox::new(Vec::new(), desk.clone(), ledger.clone(), Arc::default());
         let face = Face {
             access: Arc::new(Access::open()),
             limits: Arc::default(),
-            desk: Arc::new(desk),
+            desk,
+            toolbox: Arc::new(toolbox),
             settings: Default::default(),
             admin_key: None,
             generation: 1,
         };
-        Arc::new(Hall::new(face, Ledger::start(None)))
+        Arc::new(Hall::new(face, ledger))
     }
 
     async fn ask(paths: &Paths, request: http::request::Builder) -> (u16, String) {

@@ -257,7 +257,7 @@ impl Books {
 
     pub(super) fn exhausted(mut self, failure: Failure) -> Refused {
         let summary = self.close_failed(failure.class);
-        Refused::Exhausted(failure, summary)
+        Refused::Exhausted(failure, summary.into())
     }
 
     /// Nobody can be asked: the record shows whom the route considered, and why not.

@@ -106,7 +106,7 @@ pub enum Refused {
     /// The caller has used up a limit.
     Limited(limit::Refused),
     /// Everybody was asked who could be; this is the last failure.
-    Exhausted(Failure, Summary),
+    Exhausted(Failure, Box<Summary>),
 }
 
 /// Has one completion done.

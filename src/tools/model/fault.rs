@@ -123,7 +123,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::relay::Summary;
 
     #[test]
     fn a_fault_says_what_to_do_and_repeats_nothing_of_the_provider() {
@@ -132,7 +131,7 @@ mod tests {
                 retry_after: Some(Duration::from_secs(3)),
                 ..Failure::new(class, "canary sk-secret /etc/waypost")
             };
-            let fault = of(&Refused::Exhausted(failure, Summary::default()), "req_1.1");
+            let fault = of(&Refused::Exhausted(failure, Box::default()), "req_1.1");
             assert_eq!(fault.class, expected, "{class:?}");
             assert!(fault.message.contains(told), "{}", fault.message);
             assert!(!fault.message.contains("canary"), "{}", fault.message);
