@@ -152,7 +152,7 @@ impl Embed {
 }
 
 /// The vectors of a provider's answer, in the order of the texts.
-fn read(body: &[u8]) -> Option<Vec<Vec<f32>>> {
+fn read(body: &[u8]) -> Option<Vec<Vec<f64>>> {
     #[derive(Deserialize)]
     struct Reply {
         data: Vec<Entry>,
@@ -166,7 +166,7 @@ fn read(body: &[u8]) -> Option<Vec<Vec<f32>>> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Vector {
-        Floats(Vec<f32>),
+        Floats(Vec<f64>),
         /// Little-endian floats in base64, which some providers send unasked.
         Packed(String),
     }
@@ -177,7 +177,9 @@ fn read(body: &[u8]) -> Option<Vec<Vec<f32>>> {
         Vector::Packed(text) => {
             let bytes = STANDARD.decode(text).ok()?;
             let (numbers, rest) = bytes.as_chunks::<4>();
-            let numbers = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            let numbers = numbers
+                .iter()
+                .map(|bytes| f64::from(f32::from_le_bytes(*bytes)));
             rest.is_empty().then(|| numbers.collect())
         }
     };
