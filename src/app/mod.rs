@@ -6,6 +6,7 @@
 mod ends;
 mod load;
 mod material;
+mod pages;
 mod papers;
 mod process;
 mod run;

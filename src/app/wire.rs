@@ -4,16 +4,16 @@ use std::{net::IpAddr, sync::Arc};
 
 use tokio_rustls::TlsAcceptor;
 
-use super::material;
+use super::{material, pages};
 use crate::{
     access::{self, Access},
-    catalog::{Auth, Card, Catalog, resolve, shipped},
+    catalog::{Auth, Card, Catalog, NoTarget, resolve, shipped},
     config::{File, secrets},
     http, mcp,
     problem::Problem,
     route::{Router, Rules},
     secret::Secret,
-    tools::{Materials, Tool},
+    tools::{Materials, Tool, builtin},
 };
 
 /// The rooms of one configuration that need no memory.
@@ -51,10 +51,12 @@ pub fn wire(
         warnings: Vec::new(),
     };
     let catalog = wiring.catalog(file);
-    let router = wiring.under("routes", Router::new(Arc::new(catalog), &file.routes));
+    let catalog = Arc::new(catalog);
+    let router = wiring.under("routes", Router::new(catalog.clone(), &file.routes));
     let names = file.routes.keys().map(String::as_str);
     let rules = wiring.under("rules", Rules::new(&file.rules, names));
-    let tools = wiring.tools(file);
+    let mut tools = wiring.tools(file, &catalog);
+    wiring.builtin(file, &mut tools);
     let library = wiring.under("mcp", mcp::Library::build(&file.mcp, &material::read));
     let access = wiring.access(file);
     let admin_key =
@@ -145,7 +147,13 @@ impl Wiring<'_> {
         key.map(Secret::new)
     }
 
-    fn tools(&mut self, file: &File) -> Vec<Tool> {
+    fn tools(&mut self, file: &File, catalog: &Catalog) -> Vec<Tool> {
+        let routes: Vec<&str> = file.routes.keys().map(String::as_str).collect();
+        let not_a_target = |name: &str| match catalog.target(name) {
+            // What is wrong with its provider was said.
+            Ok(_) | Err(NoTarget::WrongProvider(_)) => None,
+            Err(error) => Some(error.to_string()),
+        };
         let mut tools: Vec<Tool> = Vec::with_capacity(file.tools.len());
         for (id, settings) in &file.tools {
             let mut secret = |written: &str, path: &[&str]| {
@@ -154,7 +162,11 @@ impl Wiring<'_> {
             };
             let mut materials = Materials {
                 secret: &mut secret,
+                common: &settings.common,
+                routes: &routes,
                 is_route: &|name| file.routes.contains_key(name),
+                not_a_target: &not_a_target,
+                pages: &pages::read,
                 loopback: is_loopback(&file.server.listen) == Some(true),
             };
             match Tool::build(id, settings, &mut materials) {
@@ -177,6 +189,18 @@ impl Wiring<'_> {
             }
         }
         tools
+    }
+
+    /// Adds the built-in tools whose names are not taken.
+    fn builtin(&mut self, file: &File, tools: &mut Vec<Tool>) {
+        if !file.mcp.builtin {
+            return;
+        }
+        for tool in self.under("mcp", builtin::tools()).into_iter().flatten() {
+            if tools.iter().all(|other| other.wire != tool.wire) {
+                tools.push(tool);
+            }
+        }
     }
 
     fn access(&mut self, file: &File) -> Option<Access> {

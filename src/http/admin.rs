@@ -15,7 +15,7 @@ use crate::{
     access::Access,
     relay,
     telemetry::{Record, ToolRecord},
-    tools,
+    tools::{self, Called},
 };
 
 /// `GET /metrics`, in Prometheus' text format.
@@ -113,7 +113,8 @@ pub(super) async fn tools(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> 
     answer(&tools::states(&hall.face().toolbox))
 }
 
-/// `POST /admin/explain`: the plan for a chat body, by the running configuration. Calls nobody.
+/// `POST /admin/explain`: the plan for a chat body, or for the completion of an MCP `tools/call`, by the running
+/// configuration. Calls nobody.
 pub(super) async fn explain(State(hall): State<Arc<Hall>>, request: Request) -> Response {
     if let Some(refusal) = refuse(&hall, request.headers()) {
         return refusal;
@@ -132,6 +133,13 @@ pub(super) async fn explain(State(hall): State<Arc<Hall>>, request: Request) -> 
     let Ok(operator) = Access::open().identify(None) else {
         return bad("nobody may ask");
     };
+    if let Some(called) = Called::read(&body) {
+        let tools = face.toolbox.all();
+        return match called.explain(tools, &face.desk, &operator, rand::random()) {
+            Ok(explained) => answer(&explained),
+            Err(unexplained) => bad(&unexplained.to_string()),
+        };
+    }
     let explained = hints::wishes(&headers, &body).and_then(|(hints, tool)| {
         let wishes = (&hints, tool.as_deref());
         relay::explain(&face.desk, &body, &operator, wishes, rand::random())

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     dialect::{Ask, Dialect, Malformed, Work},
     outcome::{ErrorClass, Failure},
-    relay::{self, Answered, Errand, Refused, Summary},
+    relay::{self, Answered, Errand, Refused, Rights, Summary},
     route::Hints,
     telemetry::{Opening, Receipt, Surface},
 };
@@ -96,6 +96,8 @@ fn errand(
         caller: entry.caller.clone(),
         hints,
         tool,
+        rights: Rights::Caller,
+        affinity: 0,
         limits: entry.face.limits.of(&entry.caller.name),
         patience,
         total,

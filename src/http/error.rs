@@ -55,7 +55,7 @@ impl Reply {
         match refused {
             Refused::Exhausted(_, summary) => {
                 reply.hopeless = true;
-                reply.summary = Some(summary.clone());
+                reply.summary = Some((**summary).clone());
             }
             Refused::Limited(limited) if limited.retry_after.is_none() => {
                 reply.hopeless = true;

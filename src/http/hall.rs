@@ -23,7 +23,7 @@ pub struct Face {
     pub limits: Arc<PerCaller>,
     /// What completions need.
     pub desk: Arc<Desk>,
-    /// The tools, for operators to look at.
+    /// The tools, for operators to look at and to ask where a call would go.
     pub toolbox: Arc<Toolbox>,
     /// How callers are served.
     pub settings: Settings,

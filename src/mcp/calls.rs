@@ -10,7 +10,7 @@ use rmcp::{
 use tokio::time::Instant;
 
 use super::{
-    Guest, Offer, asks, convert,
+    Guest, Offer, asks, convert, handle,
     line::ClientLine,
     server::Server,
     stamp::{is_modern, stamped},
@@ -18,11 +18,15 @@ use super::{
     tasks::TaskLine,
 };
 use crate::tools::{
-    self, Call, Fault, FaultClass, Outcome, Question, Refusal, TaskSupport, Tool, Unanswered,
+    self, Call, Fault, FaultClass, Outcome, Output, Question, Refusal, TaskSupport, Tool,
+    Unanswered,
 };
 
 /// The member of `_meta` that makes a call run once.
 const IDEMPOTENCY_KEY: &str = "dev.waypost/idempotencyKey";
+
+/// The member of `_meta` by which a result tells that a completion was made for it.
+const ROUTE: &str = "dev.waypost/route";
 
 /// One `tools/call`, read.
 struct Request<'a> {
@@ -67,11 +71,11 @@ impl<'a> Request<'a> {
         };
         let in_meta = context.meta.0.0.get(IDEMPOTENCY_KEY);
         let in_meta = in_meta.and_then(|key| key.as_str()).map(str::to_owned);
+        let conversation = handle::conversation(&server.gate, &guest, context)?;
         let Guest {
             caller,
             request,
             idempotency_key,
-            conversation,
             surface,
             ..
         } = guest;
@@ -131,12 +135,25 @@ impl<'a> Request<'a> {
         };
         line.voice().finish().await;
         match outcome {
-            Ok(Outcome::Done(output)) => Ok(stamped(self.context, convert::result(output)).into()),
+            Ok(Outcome::Done(mut output)) => {
+                self.hand_over(&mut output);
+                Ok(stamped(self.context, convert::result(output)).into())
+            }
             Ok(Outcome::Asks(questions)) => self.come_back(&questions),
             Err(refusal) => {
                 let result = convert::refusal(refusal)?;
                 Ok(stamped(self.context, result).into())
             }
+        }
+    }
+
+    /// Gives the client what its next call of this conversation is known by, where there are no sessions. Only
+    /// completions are kept together, so nothing else is worth a handle.
+    fn hand_over(&self, output: &mut Output) {
+        if is_modern(self.context) && output.meta.contains_key(ROUTE) {
+            let handles = &self.server.gate.handles;
+            let handle = handles.write(&self.call.conversation, &self.call.caller.name);
+            output.meta.insert(handle::MEMBER.to_owned(), handle.into());
         }
     }
 

@@ -6,7 +6,10 @@ use arc_swap::ArcSwap;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Library, Settings, changes::Listeners, state::Sealer, tasks::Board, websocket::Seats};
+use super::{
+    Library, Settings, changes::Listeners, handle::Handles, state::Sealer, tasks::Board,
+    websocket::Seats,
+};
 use crate::{
     access::{Access, Caller},
     limit::PerCaller,
@@ -38,6 +41,8 @@ pub struct Gate {
     offer: ArcSwap<Offer>,
     /// Where records go.
     pub ledger: Arc<Ledger>,
+    /// Who goes on with which conversation, where there are no sessions.
+    pub(super) handles: Handles,
     /// Cancelled when sessions and streams must end.
     pub closing: CancellationToken,
     /// Seals what clients carry between two requests.
@@ -62,6 +67,7 @@ impl Gate {
             ledger,
             sealer: Sealer::new(),
             tasks: Board::new(closing.clone()),
+            handles: Handles::new(),
             closing,
             draining: CancellationToken::new(),
             listeners: Arc::default(),

@@ -14,6 +14,7 @@ mod convert;
 pub mod endpoint;
 mod gate;
 mod guest;
+mod handle;
 mod level;
 pub mod library;
 mod line;

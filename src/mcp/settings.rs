@@ -25,6 +25,8 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// What the server says of itself to models.
     pub instructions: Option<String>,
+    /// Whether the built-in tools are served, like `llm.complete`. One of the same name under `tools` takes a built-in's place.
+    pub builtin: bool,
     /// The largest request, in bytes.
     pub max_body: usize,
     /// How many items a list has at once; clients come back for the rest.
@@ -51,6 +53,7 @@ impl Default for Settings {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             instructions: None,
+            builtin: true,
             max_body: 4 * 1024 * 1024,
             page_size: PAGE_SIZE,
             tasks: tasks::Settings::default(),

@@ -233,6 +233,7 @@ impl Books {
         if let Some((learned, tool)) = &open.learned {
             learned.answered(tool.as_deref(), usage.output);
         }
+        open.summary.usage = Some(usage);
         open.summary.cost = open.receipt.delivered(usage, now);
         open.hold.settle(usage.total().saturating_add(open.wasted));
         open.receipt.close(End::Delivered, now);
@@ -256,7 +257,7 @@ impl Books {
 
     pub(super) fn exhausted(mut self, failure: Failure) -> Refused {
         let summary = self.close_failed(failure.class);
-        Refused::Exhausted(failure, summary)
+        Refused::Exhausted(failure, summary.into())
     }
 
     /// Nobody can be asked: the record shows whom the route considered, and why not.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use tokio::time::Instant;
 
-use super::{Desk, Inquiry, planning::Chosen};
+use super::{Desk, Inquiry, Rights, planning::Chosen};
 use crate::{
     access::Caller,
     dialect::{Ask, Malformed, Work, openai::OpenAi},
@@ -134,9 +134,16 @@ pub fn explain(
         },
         caller,
         hints,
+        rights: Rights::Caller,
+        affinity: 0,
         seed,
     };
-    let chosen = Chosen::by(desk, &inquiry);
+    Ok(explain_inquiry(desk, &inquiry))
+}
+
+/// Explains where a completion would go. Asks nobody.
+pub fn explain_inquiry(desk: &Desk, inquiry: &Inquiry<'_>) -> Explained {
+    let chosen = Chosen::by(desk, inquiry);
     let rule = chosen.rule.map(|rule| rule.name.clone());
     let heading = chosen.heading();
     let (now, shape) = (Instant::now(), chosen.shape());
@@ -146,9 +153,9 @@ pub fn explain(
             question,
             times: &times,
         };
-        explained(&ask.outline.model, &with, heading, plan)
+        explained(&inquiry.subject.ask.outline.model, &with, heading, plan)
     });
-    Ok(Explained { rule, ..explained })
+    Explained { rule, ..explained }
 }
 
 /// The request. Whoever wants a plan need not write a prompt: without messages it has one that is empty.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Answered, Books, attempt::Opened, check::Check};
+use super::{Answered, Books, Summary, attempt::Opened, check::Check};
 use crate::{
     catalog::Target,
     dialect::{Ask, bridge},
@@ -22,6 +22,8 @@ pub struct Flow {
     stream: bridge::Stream,
     body: Body,
     books: Books,
+    /// How the answer came about, as far as is known by now.
+    summary: Summary,
     ask: Ask,
     /// What is checked of the answer; what of it is held back is checked at its end.
     check: Option<Check>,
@@ -64,6 +66,7 @@ impl Flow {
             stream: opened.stream,
             body: opened.body,
             books,
+            summary: summary.clone(),
             ask,
             check,
             ready: opened.held,
@@ -74,7 +77,7 @@ impl Flow {
             deadline,
         };
         if opened.whole {
-            flow.books.deliver();
+            flow.summary = flow.books.deliver();
             flow.state = if opened.ended {
                 State::Over
             } else {
@@ -109,6 +112,11 @@ impl Flow {
                 }
             }
         }
+    }
+
+    /// How the answer came about; its usage and cost are known at its end.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
     }
 
     /// Ends the stream because the gateway must close: an error event, unless everything was said already.
@@ -151,7 +159,7 @@ impl Flow {
         match whole {
             Ok(false) => {}
             Ok(true) => {
-                self.books.deliver();
+                self.summary = self.books.deliver();
                 if self.state == State::Flowing {
                     self.state = State::Parting;
                 }

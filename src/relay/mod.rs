@@ -26,6 +26,7 @@ use tokio::time::Instant;
 
 use crate::{
     access::Caller,
+    chat::Usage,
     dialect::Ask,
     limit::{self, Limits},
     outcome::Failure,
@@ -40,10 +41,10 @@ use planning::Chosen;
 use tries::Tries;
 
 pub use desk::Desk;
-pub use explain::{Explained, Shown, ShownFacts, explain};
+pub use explain::{Explained, Shown, ShownFacts, explain, explain_inquiry};
 pub use flow::{Flow, shutting_down};
 pub use gauges::{gauges, targets};
-pub use planning::{Inquiry, would_ask};
+pub use planning::{Inquiry, Rights, would_ask};
 
 /// One completion to be had.
 pub struct Errand {
@@ -55,6 +56,11 @@ pub struct Errand {
     pub hints: Hints,
     /// The tool on whose behalf they ask, if they name one in the head.
     pub tool: Option<String>,
+    /// Whose rights decide what may be asked.
+    pub rights: Rights,
+    /// A digest of what the completion belongs to, for routes that keep conversations: it stands in the place of how
+    /// the prompt begins. 0 where there is none.
+    pub affinity: u64,
     /// How much they may use.
     pub limits: Arc<Limits>,
     /// How long they will wait: for a plain answer, or for the first byte of a stream.
@@ -86,6 +92,8 @@ pub struct Summary {
     pub attempts: u32,
     /// What it cost, where known already.
     pub cost: telemetry::Cost,
+    /// What the answer cost in tokens, where known already.
+    pub usage: Option<Usage>,
     /// Parameters the target had no word for.
     pub dropped: Vec<String>,
 }
@@ -98,7 +106,7 @@ pub enum Refused {
     /// The caller has used up a limit.
     Limited(limit::Refused),
     /// Everybody was asked who could be; this is the last failure.
-    Exhausted(Failure, Summary),
+    Exhausted(Failure, Box<Summary>),
 }
 
 /// Has one completion done.
@@ -109,6 +117,8 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
         limits,
         hints,
         tool,
+        rights,
+        affinity,
         patience,
         total,
         seed,
@@ -124,6 +134,8 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
         },
         caller: &caller,
         hints: &hints,
+        rights,
+        affinity,
         seed,
     };
     let chosen = Chosen::by(&desk, &inquiry);

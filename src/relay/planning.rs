@@ -12,7 +12,8 @@ use crate::{
     facts::Facts,
     health::Shape,
     route::{
-        Candidate, Choice, Detail, Erring, Hints, NoPlan, Plan, Question, Rights, Strategy, Subject,
+        self, Candidate, Choice, Detail, Erring, Everything, Hints, NoPlan, Plan, Question,
+        Strategy, Subject,
     },
 };
 
@@ -24,8 +25,22 @@ pub struct Inquiry<'a> {
     pub caller: &'a Caller,
     /// What the caller asks for beyond a model.
     pub hints: &'a Hints,
+    /// Whose rights decide what may be asked.
+    pub rights: Rights,
+    /// What the completion belongs to, where that is known better than by how its prompt begins; else 0.
+    pub affinity: u64,
     /// The chance to draw with.
     pub seed: u64,
+}
+
+/// Whose rights decide what may be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rights {
+    /// The caller's: it named the model.
+    #[default]
+    Caller,
+    /// The operator's, who wrote the tool: whoever may call a tool may use what it stands on.
+    Operator,
 }
 
 /// What is to be planned, after the rules had their say.
@@ -110,21 +125,25 @@ impl<'a> Chosen<'a> {
         let (desk, outline, name) = (self.desk, self.outline(), self.model());
         let shape = self.shape();
         let sticky = desk.router.keeps_conversations(name, &self.hints);
-        let rights = Of(self.inquiry.caller);
+        let own = Of(self.inquiry.caller);
+        let rights: &dyn route::Rights = match self.inquiry.rights {
+            Rights::Caller => &own,
+            Rights::Operator => &Everything,
+        };
         let question = Question {
             input_tokens: shape.input_tokens,
             max_output: outline.max_output(),
             expected_output: shape.output_tokens,
             needs: &Ability::needed(&outline.needs),
             stream: outline.stream,
-            prefix: if sticky {
-                self.inquiry.subject.ask.prefix()
-            } else {
-                0
+            prefix: match self.inquiry.affinity {
+                _ if !sticky => 0,
+                0 => self.inquiry.subject.ask.prefix(),
+                affinity => affinity,
             },
             seed: self.inquiry.seed,
             hints: &self.hints,
-            rights: &rights,
+            rights,
         };
         let gather = |candidate: &Candidate, detail| {
             let condition = desk.condition(self.lasting, candidate);
@@ -150,7 +169,7 @@ pub fn would_ask(desk: &Desk, model: &str, caller: &Caller) -> bool {
 /// A caller's rights, as `route` asks for them.
 struct Of<'a>(&'a Caller);
 
-impl Rights for Of<'_> {
+impl route::Rights for Of<'_> {
     fn allows_route(&self, route: &str) -> bool {
         self.0.may_use_route(route)
     }

@@ -43,7 +43,12 @@ impl Metrics {
     pub fn expect_route(&self, route: &str) {
         self.budget_exhausted.with_label_values(&[route]);
         // The first failed request of a route is the one that alerts wait for.
-        for surface in [Surface::Chat, Surface::Messages, Surface::Embeddings] {
+        for surface in [
+            Surface::Chat,
+            Surface::Messages,
+            Surface::Embeddings,
+            Surface::Tool,
+        ] {
             for outcome in ["delivered", "server_error"] {
                 self.requests
                     .with_label_values(&[surface.label(), route, outcome]);

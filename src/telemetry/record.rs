@@ -88,8 +88,10 @@ pub enum Surface {
     Chat,
     /// `/v1/messages`.
     Messages,
-    /// `/v1/embeddings`.
+    /// `/v1/embeddings`, and tools that embed.
     Embeddings,
+    /// A tool that completes.
+    Tool,
 }
 
 impl Surface {
@@ -99,13 +101,14 @@ impl Surface {
             Self::Chat => "chat",
             Self::Messages => "messages",
             Self::Embeddings => "embeddings",
+            Self::Tool => "tool",
         }
     }
 
     /// OpenTelemetry's `gen_ai.operation.name`.
     pub fn operation(self) -> &'static str {
         match self {
-            Self::Chat | Self::Messages => "chat",
+            Self::Chat | Self::Messages | Self::Tool => "chat",
             Self::Embeddings => "embeddings",
         }
     }

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{Call, Line, Notes, Output, Question, Stop, Tool, Toolbox, kinds};
-use crate::{problem::Problem, secret::Secret};
+use super::{
+    Call, Common, Fault, Line, Notes, Output, Question, Stop, Tool, Toolbox, Wanted, kinds,
+};
+use crate::{access::Caller, problem::Problem, relay::Desk, secret::Secret};
 
 /// How one tool is executed.
 pub trait Kind: fmt::Debug + Send + Sync {
@@ -27,6 +29,11 @@ pub trait Kind: fmt::Debug + Send + Sync {
     /// whoever has no answer yet should not have to poll for the question. [`Line::ask`] then gives the answers.
     fn asks_first(&self) -> Vec<(String, Question)> {
         Vec::new()
+    }
+
+    /// What it would ask of a model, for kinds that ask one: what `waypost explain` plans without asking anybody.
+    fn wanted(&self, _about: &About<'_>) -> Option<Result<Wanted, Fault>> {
+        None
     }
 
     /// Executes one call. The arguments fit the schema. Dropping the future ends the work.
@@ -52,15 +59,51 @@ pub struct Run<'a> {
     pub deadline: Instant,
 }
 
+/// What a call is about, as far as it can be told without making it.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// The arguments, an object that fits the schema.
+    pub arguments: &'a Value,
+    /// Who would call.
+    pub caller: &'a Caller,
+    /// What the completion would need.
+    pub desk: &'a Desk,
+    /// The tool.
+    pub tool: &'a Tool,
+}
+
+impl<'a> Run<'a> {
+    /// What the call is about.
+    pub(super) fn about(&self) -> About<'a> {
+        About {
+            arguments: self.arguments,
+            caller: &self.call.caller,
+            desk: &self.toolbox.desk,
+            tool: self.tool,
+        }
+    }
+}
+
 /// What a kind is built with. Problems with secrets are reported where they are read.
 pub struct Materials<'a> {
     /// Reads a secret as written (`env:NAME`, `file:PATH`); the path of keys is the tool's own.
     pub secret: &'a mut dyn FnMut(&str, &[&str]) -> Option<Secret>,
+    /// What every tool has, of this one.
+    pub common: &'a Common,
+    /// The names of all routes, for suggestions.
+    pub routes: &'a [&'a str],
     /// Whether a route has this name.
     pub is_route: &'a dyn Fn(&str) -> bool,
+    /// What is wrong with a name as one of a target, if anything.
+    pub not_a_target: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads the Markdown files of a folder, so many bytes of them at most: their paths and texts, or what is wrong.
+    pub pages: &'a ReadPages<'a>,
     /// Whether callers come from this machine only.
     pub loopback: bool,
 }
+
+/// Reads the Markdown files of a folder: their paths and texts, or what is wrong.
+pub type ReadPages<'a> = dyn Fn(&str, usize) -> Result<Vec<(String, String)>, String> + 'a;
 
 /// The register of kinds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +117,8 @@ pub enum KindSettings {
     Http(Box<kinds::http::Settings>),
     /// Read-only SQL.
     Postgres(Box<kinds::postgres::Settings>),
+    /// Full-text search over pages of Markdown.
+    Search(Box<kinds::search::Settings>),
     /// A program.
     Command(Box<kinds::command::Settings>),
     /// What the protocol's conformance suite expects to find.
@@ -88,6 +133,7 @@ impl KindSettings {
             Self::Embed(_) => "embed",
             Self::Http(_) => "http",
             Self::Postgres(_) => "postgres",
+            Self::Search(_) => "search",
             Self::Command(_) => "command",
             Self::Fixture(_) => "fixture",
         }
@@ -103,6 +149,7 @@ impl KindSettings {
             Self::Embed(settings) => kinds::embed::build(settings, materials),
             Self::Http(settings) => kinds::http::build(settings, materials),
             Self::Postgres(settings) => kinds::postgres::build(settings, materials),
+            Self::Search(settings) => kinds::search::build(settings, materials),
             Self::Command(settings) => kinds::command::build(settings, materials),
             Self::Fixture(settings) => kinds::fixture::build(settings, materials),
         }

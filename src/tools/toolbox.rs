@@ -54,15 +54,15 @@ impl Toolbox {
         self.tools.get(wire)
     }
 
+    /// All tools, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Tool> + Clone {
+        self.tools.values().map(|tool| &**tool)
+    }
+
     /// The tools this caller may know of, by name.
     pub fn visible<'a>(&'a self, caller: &'a Caller) -> impl Iterator<Item = &'a Arc<Tool>> {
         let tools = self.tools.values();
         tools.filter(|tool| self.may_use(caller, tool))
-    }
-
-    /// All tools, by name.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Tool>> {
-        self.tools.values()
     }
 
     /// The next page is for whoever may have had the first.

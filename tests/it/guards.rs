@@ -284,6 +284,8 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
     };
     let errand = Errand {
         hints: Default::default(),
+        rights: Default::default(),
+        affinity: 0,
         tool: None,
         ask,
         caller,

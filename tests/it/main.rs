@@ -29,3 +29,4 @@ mod program;
 mod reload;
 mod simulated;
 mod telemetry;
+mod tools;

@@ -36,13 +36,13 @@ pub(super) async fn send(plan: Plan) -> reqwest::Result<()> {
     let mut dice = SmallRng::seed_from_u64(plan.seed);
     let mut callers = JoinSet::new();
     for _ in 0..plan.count {
-        let Question { path, tool, body } = question(&mut dice);
+        let Question { path, head, body } = question(&mut dice);
         let mut request = client
             .post(format!("{}{path}", plan.url))
             .header("content-type", "application/json")
             .body(body);
-        if let Some(tool) = tool {
-            request = request.header("x-waypost-tool", tool);
+        for (name, value) in head {
+            request = request.header(name, value);
         }
         let Ok(permit) = room.clone().acquire_owned().await else {
             break;
@@ -72,14 +72,14 @@ async fn read(request: reqwest::RequestBuilder) {
 #[derive(Debug, PartialEq)]
 struct Question {
     path: &'static str,
-    /// The tool it is asked for.
-    tool: Option<&'static str>,
+    /// Headers beside those that all have.
+    head: Vec<(&'static str, &'static str)>,
     body: String,
 }
 
 fn question(dice: &mut SmallRng) -> Question {
     let asked = ask(dice);
-    let body = match dice.random_range(0..20) {
+    let body = match dice.random_range(0..22) {
         0..4 => chat("chat", &asked, true, ""),
         4..6 => chat("chat", &asked, false, ""),
         6..8 => chat("canary", &asked, true, ""),
@@ -90,14 +90,16 @@ fn question(dice: &mut SmallRng) -> Question {
         16..17 => chat("tools", TOOLS_ASKED, false, TOOLS),
         17..18 => {
             return Question {
-                tool: Some("draft_reply"),
+                head: vec![("x-waypost-tool", "draft_reply")],
                 ..Question::chat(chat("auto", &asked, true, ""))
             };
         }
+        18..19 => return Question::call("text__summarise", &asked),
+        19..20 => return Question::call("invoice__extract", &asked),
         _ => {
             return Question {
                 path: "/v1/embeddings",
-                tool: None,
+                head: Vec::new(),
                 body: format!(r#"{{"model":"embed","input":["{asked}","{}"]}}"#, ask(dice)),
             };
         }
@@ -109,8 +111,25 @@ impl Question {
     fn chat(body: String) -> Self {
         Self {
             path: "/v1/chat/completions",
-            tool: None,
+            head: Vec::new(),
             body,
+        }
+    }
+
+    /// A call of a tool that takes a text, over MCP.
+    fn call(tool: &'static str, text: &str) -> Self {
+        const VERSION: &str = "2026-07-28";
+        Self {
+            path: "/mcp",
+            head: vec![
+                ("accept", "application/json, text/event-stream"),
+                ("mcp-protocol-version", VERSION),
+                ("mcp-method", "tools/call"),
+                ("mcp-name", tool),
+            ],
+            body: format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{{"text":"{text}"}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"{VERSION}","io.modelcontextprotocol/clientInfo":{{"name":"demo","version":"1"}},"io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
+            ),
         }
     }
 }
@@ -168,7 +187,10 @@ mod tests {
             let names = format!(r#""model":"{model}""#);
             assert!(asked(1).iter().any(|asked| asked.body.contains(&names)));
         }
-        assert!(asked(1).iter().any(|asked| asked.tool.is_some()));
+        for name in ["x-waypost-tool", "mcp-name"] {
+            let has = |asked: &Question| asked.head.iter().any(|(known, _)| *known == name);
+            assert!(asked(1).iter().any(has), "{name}");
+        }
         for asked in asked(1) {
             serde_json::from_str::<serde_json::Value>(&asked.body).unwrap();
         }

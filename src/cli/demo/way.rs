@@ -1,11 +1,11 @@
-//! The way a request took: the rule that chose, each target it asked, what came of it, and why.
+//! The way a request took: the rule that chose, the tool that asked, each target it asked, what came of it, and why.
 
 use owo_colors::Style;
 
 use super::line::Line;
 use crate::{
     outcome::{AttemptKind, ErrorClass, Reason},
-    telemetry::{Attempt, End, Record, record::Candidate},
+    telemetry::{Attempt, End, Record, Surface, record::Candidate},
 };
 
 /// The way of one request on a line of any length.
@@ -14,6 +14,9 @@ pub(super) fn way(record: &Record) -> Line {
     let mut line = Line::default();
     if let Some(rule) = &record.rule {
         line = line.then(format!("rule {rule} · "), dim);
+    }
+    if let (Surface::Tool, Some(tool)) = (record.surface, &record.tool) {
+        line = line.then(format!("tool {tool} · "), dim);
     }
     for (at, attempt) in record.attempts.iter().enumerate() {
         if at > 0 {

@@ -12,6 +12,7 @@ use crate::{
     access::Access,
     http,
     relay::{self, Desk, Explained},
+    tools::Called,
     upstream::{self, Upstream},
 };
 
@@ -26,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Options {
     #[command(flatten)]
     config: ConfigOption,
-    /// The request: a file with a chat completion's body, or `-` for standard input.
+    /// The request: a file with a chat completion's body or an MCP `tools/call`, or `-` for standard input.
     #[arg(long, value_name = "FILE")]
     request: String,
     /// Ask a running gateway at its admin listener, like http://127.0.0.1:9090.
@@ -93,6 +94,10 @@ fn plan(options: &Options, body: &[u8]) -> Result<Explained, Outcome> {
         Arc::default(),
         Arc::default(),
     );
+    if let Some(called) = Called::read(body) {
+        let explained = called.explain(wired.tools.iter(), &desk, &operator, options.seed);
+        return explained.map_err(|unexplained| Outcome::Bad(unexplained.to_string()));
+    }
     let mut headers = HeaderMap::new();
     if let Some(tool) = &options.tool {
         let tool = HeaderValue::from_str(tool)

@@ -6,3 +6,4 @@ pub mod embed;
 pub mod fixture;
 pub mod http;
 pub mod postgres;
+pub mod search;

@@ -233,6 +233,49 @@ fn explain_shows_the_plan_and_calls_nobody() {
 }
 
 #[test]
+fn explain_shows_where_the_completion_of_a_tool_would_go() {
+    let tools = r#"
+tools:
+  text.sum: { kind: completion, description: d, route: chat, strategy: cheapest, prompt: "${input.text}", input_schema: { required: [text], properties: { text: { type: string } } } }
+  docs.search: { kind: search, description: d, manual: true }
+"#;
+    let folder = folder(&format!("{GOOD}{tools}"));
+    let explain = |name: &str, arguments: &str| {
+        let mut command = program(folder.path());
+        command.args(["explain", "--request", "-"]);
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{name}","arguments":{arguments}}}}}"#
+        );
+        feed(&mut command, &body)
+    };
+    let text = r#"{"text":"a"}"#;
+    for name in ["text__sum", "text.sum"] {
+        let (code, out, error) = explain(name, text);
+        assert_eq!(code, 0, "{error}");
+        assert!(
+            out.contains("model chat → route chat, strategy cheapest"),
+            "{out}"
+        );
+    }
+    let (code, out, _) = explain("llm__complete", r#"{"prompt":"a"}"#);
+    assert_eq!(code, 0);
+    assert!(out.contains("route chat, strategy weighted"), "{out}");
+    for (name, arguments, expected) in [
+        (
+            "docs.search",
+            r#"{"query":"a"}"#,
+            "makes no completion: its kind is `search`",
+        ),
+        ("text__sun", text, "did you mean `text__sum`?"),
+        ("text__sum", "{}", "the call would be refused: "),
+    ] {
+        let (code, _, error) = explain(name, arguments);
+        assert_eq!(code, 2);
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn the_page_shows_what_explain_prints() {
     let root = env!("CARGO_MANIFEST_DIR");
     let page = std::fs::read_to_string(format!("{root}/docs/operating.md")).unwrap();
