@@ -3,14 +3,19 @@
 //! [`Memory`] is what outlives a reload: connections, limits, metrics, recent records. It is made once and lent
 //! to each configuration.
 
+mod ends;
 mod load;
 mod material;
+mod papers;
 mod process;
 mod run;
+mod stdio;
 mod wire;
 
 pub use load::{Good, load};
-pub use run::{Failed, Options, Started, run};
+pub use papers::Failed;
+pub use run::{Options, Started, run};
+pub use stdio::stdio;
 pub use wire::{Wired, wire};
 
 use std::{collections::HashMap, io::Write, sync::Arc, time::Duration};
@@ -32,6 +37,9 @@ use crate::{
 
 /// Targets nobody has asked for so long are forgotten at the next reload.
 const FORGOTTEN: Duration = Duration::from_secs(60 * 60);
+
+/// How long the access log may take to be written to its end.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What outlives a reload.
 #[derive(Debug)]

@@ -1,27 +1,21 @@
 //! Serving: listeners, reloads, signals, the end.
 
-use std::{
-    io::{self, Write},
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io::Write, net::SocketAddr, sync::Arc};
 
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc::Receiver,
-};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Memory, load, wire::is_loopback};
+use super::{
+    Failed, Memory,
+    ends::Ends,
+    papers::{Papers, reload},
+    wire::is_loopback,
+};
 use crate::{
-    config::{File, Source, report, watch},
+    config::{File, Source, watch},
     http::{Annex, Hall, Listener, admin_router, public_router, serve},
     mcp::{Endpoint, Gate},
 };
-
-/// How long the access log may take to be written to its end.
-const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is served, and how it is told.
 pub struct Options {
@@ -49,31 +43,6 @@ pub struct Started {
     pub public: SocketAddr,
     /// Where operators are served.
     pub admin: SocketAddr,
-}
-
-/// Why nothing is served.
-#[derive(Debug, thiserror::Error)]
-pub enum Failed {
-    /// The configuration is bad. The text is the whole report.
-    #[error("{0}")]
-    Config(String),
-    /// There is no configuration and no key in the environment.
-    #[error(
-        "no configuration found: no --config, no $WAYPOST_CONFIG, no ./waypost.yaml, and no provider's key in the environment (like OPENAI_API_KEY).\nTo look around without any key: waypost demo"
-    )]
-    Nothing,
-    /// The file cannot be read.
-    #[error("{0}: {1}")]
-    Unreadable(String, io::Error),
-    /// A reload would leave no provider.
-    #[error("{0} names no provider any more; to serve none, restart")]
-    Emptied(String),
-    /// A listener cannot be bound.
-    #[error("cannot listen on {0}: {1}")]
-    Bind(String, io::Error),
-    /// Signals cannot be heard.
-    #[error("cannot hear signals: {0}")]
-    Signals(io::Error),
 }
 
 /// Serves until SIGTERM, SIGINT or `stop`, and drains.
@@ -142,23 +111,36 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         admin_stop.clone(),
     ));
     let signals = {
-        let hall = hall.clone();
+        let (hall, gate) = (hall.clone(), gate.clone());
         async move {
             ends.asked(&stop).await;
             // Readiness goes first: load balancers should look elsewhere before the listener is gone.
             hall.drain();
+            gate.draining.cancel();
             stop.cancel();
         }
     };
-    let reloads = reload(&papers, &memory, (&hall, &gate), (&file, bound), changes);
+    let drained = gate.drained(file.server.drain.get());
+    // The listeners stay where they were put first, so the loopback rule is judged by where they are, whatever a
+    // new configuration says.
+    let amend = |file: &mut File| {
+        stay(&mut file.server.listen, bound.0);
+        stay(&mut file.server.admin_listen, bound.1);
+    };
+    let put = |wired, generation| {
+        let (face, offer) = memory.faces(wired, generation);
+        hall.put(face);
+        gate.put(offer);
+    };
+    let reloads = reload(&papers, &memory, &file, changes, amend, put);
     tokio::select! {
-        ((), ()) = async { tokio::join!(signals, public) } => {}
+        ((), (), ()) = async { tokio::join!(signals, public, drained) } => {}
         never = reloads => match never {},
         never = nothing_to_reload(hangups) => match never {},
     }
     admin_stop.cancel();
     let _ = admin.await;
-    hall.ledger.finish(LOG_PATIENCE);
+    hall.ledger.finish(super::LOG_PATIENCE);
     tracing::info!("waypost has drained and ends");
     Ok(())
 }
@@ -175,29 +157,6 @@ fn annex(endpoint: Endpoint) -> Annex {
     }
 }
 
-/// The signals that end the serving. Heard from the start, so that an early one drains as well.
-struct Ends {
-    term: Signal,
-    interrupt: Signal,
-}
-
-impl Ends {
-    fn hear() -> io::Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn asked(&mut self, stop: &CancellationToken) {
-        tokio::select! {
-            _ = self.term.recv() => tracing::info!("SIGTERM: draining"),
-            _ = self.interrupt.recv() => tracing::info!("SIGINT: draining"),
-            () = stop.cancelled() => {}
-        }
-    }
-}
-
 /// Answers hangups where there is no file.
 async fn nothing_to_reload(hangups: Option<Signal>) -> std::convert::Infallible {
     if let Some(mut hangups) = hangups {
@@ -208,119 +167,10 @@ async fn nothing_to_reload(hangups: Option<Signal>) -> std::convert::Infallible 
     std::future::pending().await
 }
 
-/// Reads the configuration again whenever it changes. A good one takes over for new requests; a bad one is
-/// reported and changes nothing. The listeners stay where the `first` one put them, so the loopback rule is
-/// judged by where they are, whatever the new one says.
-async fn reload(
-    papers: &Papers,
-    memory: &Memory,
-    (hall, gate): (&Hall, &Gate),
-    (first, bound): (&File, (SocketAddr, SocketAddr)),
-    changes: Option<(Receiver<()>, watch::Guard)>,
-) -> std::convert::Infallible {
-    let Some((mut changes, _guard)) = changes else {
-        return std::future::pending().await;
-    };
-    let mut generation = 1;
-    while changes.recv().await.is_some() {
-        let reloads = &hall.ledger.metrics().config_reloads;
-        let read = papers.read(|file| {
-            needs_restart(first, file);
-            stay(&mut file.server.listen, bound.0);
-            stay(&mut file.server.admin_listen, bound.1);
-        });
-        // A file cut short while it was written is a good file without providers; nobody means that.
-        let read = read.and_then(|(file, wired)| {
-            let emptied = file.providers.is_empty() && !first.providers.is_empty();
-            if emptied {
-                Err(Failed::Emptied(papers.source.name()))
-            } else {
-                Ok(wired)
-            }
-        });
-        match read {
-            Ok(wired) => {
-                generation += 1;
-                let (face, offer) = memory.faces(wired, generation);
-                hall.put(face);
-                gate.put(offer);
-                memory.forget_unused();
-                reloads.with_label_values(&["ok"]).inc();
-                tracing::info!(generation, "the configuration was reloaded");
-            }
-            Err(failed) => {
-                reloads.with_label_values(&["refused"]).inc();
-                tracing::error!(problems = %failed, "the changed configuration is refused; the old one stays");
-            }
-        }
-    }
-    std::future::pending().await
-}
-
 /// Puts the address a listener has in place of the one it shall have after a restart. What is no address
 /// stays, to be refused.
 fn stay(written: &mut String, bound: SocketAddr) {
     if is_loopback(written).is_some() {
         *written = bound.to_string();
-    }
-}
-
-/// Says which changes wait for a restart.
-fn needs_restart(first: &File, now: &File) {
-    let changed = [
-        ("server.listen", first.server.listen != now.server.listen),
-        (
-            "server.admin_listen",
-            first.server.admin_listen != now.server.admin_listen,
-        ),
-        ("server.tls", first.server.tls != now.server.tls),
-        (
-            "server.header_timeout",
-            first.server.header_timeout != now.server.header_timeout,
-        ),
-        (
-            "server.max_connections",
-            first.server.max_connections != now.server.max_connections,
-        ),
-        ("server.drain", first.server.drain != now.server.drain),
-        ("upstream", first.upstream != now.upstream),
-        ("telemetry", first.telemetry != now.telemetry),
-    ];
-    for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
-        tracing::warn!(key, "this change needs a restart");
-    }
-}
-
-/// A configuration's source, and how it is read.
-struct Papers {
-    source: Source,
-    overrides: (Option<String>, Option<String>),
-    colour: bool,
-}
-
-impl Papers {
-    /// Reads and wires; `amend` sees what was written, overrides included, before it is judged.
-    fn read(&self, amend: impl FnOnce(&mut File)) -> Result<(File, super::Wired), Failed> {
-        let environment = |name: &str| std::env::var(name).ok();
-        let unreadable = |error| Failed::Unreadable(self.source.name(), error);
-        let read = self.source.read(environment).map_err(unreadable)?;
-        if self.source == Source::Environment && read.is_empty() {
-            return Err(Failed::Nothing);
-        }
-        let adjust = |file: &mut File| {
-            let (listen, admin_listen) = &self.overrides;
-            file.server.listen = listen.clone().unwrap_or_else(|| file.server.listen.clone());
-            file.server.admin_listen = admin_listen
-                .clone()
-                .unwrap_or_else(|| file.server.admin_listen.clone());
-            amend(file);
-        };
-        let good = load(&read, adjust, &environment).map_err(|diagnostics| {
-            Failed::Config(report::render(&diagnostics, &read.text, self.colour))
-        })?;
-        for warning in &good.warnings {
-            tracing::warn!("{warning}");
-        }
-        Ok((good.file, good.wired))
     }
 }

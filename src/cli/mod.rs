@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod explain;
+mod mcp;
 mod models;
 mod say;
 mod schema;
@@ -51,6 +52,11 @@ enum Command {
         after_help = "Example:  echo '{\"model\":\"chat\",\"messages\":[]}' | waypost explain --request -"
     )]
     Explain(explain::Options),
+    /// Serve the tools, prompts and resources to one MCP client over standard input and output.
+    #[command(
+        after_help = "Example, in the configuration of Claude Desktop, or as `.mcp.json` of Claude Code:\n\n  {\"mcpServers\": {\"waypost\": {\n    \"command\": \"waypost\",\n    \"args\": [\"mcp\", \"--config\", \"/path/to/waypost.yaml\"],\n    \"env\": {\"WAYPOST_API_KEY\": \"…\"}\n  }}}\n\nWAYPOST_API_KEY is needed only where the configuration has keys. Logs go to standard error."
+    )]
+    Mcp(mcp::Options),
     /// List the catalogue: models, limits, prices.
     #[command(after_help = "Example:  waypost models anthropic")]
     Models(models::Options),
@@ -84,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Demo(options) => demo::run(options),
         Command::Check(options) => check::run(options),
         Command::Explain(options) => explain::run(&options),
+        Command::Mcp(options) => mcp::run(options),
         Command::Models(options) => models::run(&options),
         Command::Schema => schema::run(),
     };

@@ -44,7 +44,7 @@ pub(super) fn run(options: Options) -> Outcome {
 
 /// The level the configuration names. It is read for this alone before anything can be told; what is wrong with
 /// it is told when it is read to be served.
-fn level(source: &Source) -> Level {
+pub(super) fn level(source: &Source) -> Level {
     let read = source.read(environment).ok();
     let loaded = read.and_then(|read| read.loaded.ok());
     loaded.map_or_else(Level::default, |loaded| loaded.value.telemetry.level)
@@ -63,7 +63,10 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
             .enable_all()
             .build()?
     };
-    Ok(runtime.block_on(future))
+    let result = runtime.block_on(future);
+    // A thread that reads standard input cannot be told to end, and need not be waited for.
+    runtime.shutdown_background();
+    Ok(result)
 }
 
 /// How serving ended, as an outcome.

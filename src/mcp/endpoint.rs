@@ -16,7 +16,7 @@ use rmcp::transport::{
     streamable_http_server::session::{local::LocalSessionManager, never::NeverSessionManager},
 };
 
-use super::{Gate, Guest, server::Server};
+use super::{Gate, Guest, server::Server, websocket};
 
 /// The first revision without sessions. Dates compare as text.
 const STATELESS: &str = "2026-07-28";
@@ -72,6 +72,9 @@ impl Endpoint {
                 return (StatusCode::UNAUTHORIZED, unwelcome.to_string()).into_response();
             }
         };
+        if websocket::is_upgrade(request.headers()) {
+            return websocket::upgrade(self.gate.clone(), guest, request).await;
+        }
         request.extensions_mut().insert(guest);
         let version = request.headers().get(&PROTOCOL_VERSION);
         let stateless = version.is_some_and(|version| version.as_bytes() >= STATELESS.as_bytes());

@@ -1,12 +1,12 @@
 //! What every MCP request shares: the present configuration, and what outlives it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio::{sync::watch, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Library, Settings, changes::Listeners, state::Sealer, tasks::Board};
+use super::{Library, Settings, changes::Listeners, state::Sealer, tasks::Board, websocket::Seats};
 use crate::{
     access::{Access, Caller},
     limit::PerCaller,
@@ -29,6 +29,9 @@ pub struct Offer {
     pub settings: Settings,
 }
 
+/// How long connections may take to say that they end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Where MCP requests meet the present configuration.
 #[derive(Debug)]
 pub struct Gate {
@@ -44,7 +47,11 @@ pub struct Gate {
     /// Cancelled when nothing new should begin, and what only waits should end.
     pub draining: CancellationToken,
     pub(super) listeners: Arc<Listeners>,
-    reloads: watch::Sender<u64>,
+    pub(super) seats: Arc<Seats>,
+    /// The connections over WebSocket.
+    pub(super) connections: TaskTracker,
+    /// Told after each reload.
+    reloaded: watch::Sender<()>,
 }
 
 impl Gate {
@@ -58,7 +65,9 @@ impl Gate {
             closing,
             draining: CancellationToken::new(),
             listeners: Arc::default(),
-            reloads: watch::Sender::new(0),
+            seats: Arc::default(),
+            connections: TaskTracker::new(),
+            reloaded: watch::Sender::new(()),
         }
     }
 
@@ -72,7 +81,23 @@ impl Gate {
         let now = Arc::new(offer);
         let before = self.offer.swap(now.clone());
         self.listeners.compare(&before, &now);
-        self.reloads.send_modify(|count| *count += 1);
+        self.reloaded.send_replace(());
+    }
+
+    /// Waits, once draining has begun, until connections over WebSocket have ended: for `drain` by themselves, then
+    /// briefly for those that are told to.
+    pub async fn drained(&self, drain: Duration) {
+        self.draining.cancelled().await;
+        self.connections.close();
+        if timeout(drain, self.connections.wait()).await.is_err() {
+            self.closing.cancel();
+            let _ = timeout(LAST_WORDS, self.connections.wait()).await;
+        }
+    }
+
+    /// Hears of reloads from now on.
+    pub fn reloads(&self) -> watch::Receiver<()> {
+        self.reloaded.subscribe()
     }
 
     /// Tells those that listen that a list is another now.
@@ -82,7 +107,7 @@ impl Gate {
 
     /// Waits until this caller's key is in no configuration any more.
     pub(super) async fn until_gone(&self, caller: &Caller) {
-        let mut reloads = self.reloads.subscribe();
+        let mut reloads = self.reloads();
         while self.offer().access.renew(caller).is_some() {
             if reloads.changed().await.is_err() {
                 return std::future::pending().await;

@@ -54,6 +54,16 @@ impl Guest {
         })
     }
 
+    /// Lets in whoever has this key, on a transport without heads.
+    pub fn with_key(offer: &Offer, key: Option<&str>) -> Result<Self, Unwelcome> {
+        Ok(Self {
+            caller: offer.access.identify(key)?,
+            request: request_id(&HeaderMap::new()),
+            idempotency_key: None,
+            conversation: Arc::default(),
+        })
+    }
+
     /// The same guest with another request: its caller as the present configuration knows it.
     pub(super) fn again(&self, caller: Arc<Caller>) -> Self {
         Self {

@@ -9,6 +9,7 @@ mod asks;
 mod attention;
 mod calls;
 mod changes;
+mod connection;
 mod convert;
 mod endpoint;
 mod gate;
@@ -20,14 +21,17 @@ mod server;
 mod settings;
 mod stamp;
 mod state;
+mod stdio;
 pub mod tasks;
 mod voice;
+mod websocket;
 
 pub use endpoint::Endpoint;
 pub use gate::{Gate, Offer};
-pub use guest::Guest;
+pub use guest::{Guest, Unwelcome};
 pub use library::Library;
 pub use settings::Settings;
+pub use stdio::{Ended, stdio};
 
 /// How long clients may keep lists and resources, in milliseconds. Those that listen hear of changes at once.
 const LIST_TTL: u64 = 60_000;

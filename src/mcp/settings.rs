@@ -9,6 +9,7 @@ use super::{
     library::{PromptSettings, ResourceSettings, TemplateSettings},
     tasks,
 };
+use crate::span::Span;
 
 /// More tools than a model should be given, so that most lists are one page of some ten thousand bytes.
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99);
@@ -31,6 +32,8 @@ pub struct Settings {
     pub tasks: tasks::Settings,
     /// How many may listen for changes.
     pub listeners: Listeners,
+    /// Connections over WebSocket.
+    pub websocket: WebSocket,
     /// Messages that users pick by name.
     pub prompts: BTreeMap<String, PromptSettings>,
     /// What clients may read.
@@ -49,6 +52,7 @@ impl Default for Settings {
             page_size: PAGE_SIZE,
             tasks: tasks::Settings::default(),
             listeners: Listeners::default(),
+            websocket: WebSocket::default(),
             prompts: BTreeMap::new(),
             resources: BTreeMap::new(),
             templates: BTreeMap::new(),
@@ -76,6 +80,33 @@ impl Default for Listeners {
             per_key: 32,
             all: 1_000,
             resources: 200,
+        }
+    }
+}
+
+/// Connections over WebSocket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSocket {
+    /// Connections of all keys together; more are refused with 503.
+    pub max: usize,
+    /// Connections of one key at once; more are refused with 503.
+    pub per_key: usize,
+    /// How often the client is asked whether it is still there. One that is silent for three times as long is given up.
+    pub ping: Span,
+    /// How long a connection may be without a message and without a request that runs.
+    pub idle: Span,
+}
+
+impl Default for WebSocket {
+    fn default() -> Self {
+        Self {
+            // Some 100 KiB each: 100 MiB in all.
+            max: 1_000,
+            per_key: 32,
+            // Below the minute after which many proxies close a silent connection.
+            ping: Span::secs(30),
+            idle: Span::secs(30 * 60),
         }
     }
 }
