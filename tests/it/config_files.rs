@@ -67,6 +67,15 @@ fn the_whole_file_passes_the_check_with_its_examples_too() {
     let mut file = read("waypost.yaml", &with_examples(&text("waypost.yaml")));
     // Its PEM files are nobody's.
     assert!(file.server.tls.take().is_some());
+    // So are the files of its prompts and resources.
+    let named = |media: &Option<mcp::library::MediaSettings>| {
+        media.as_ref().is_some_and(|media| media.file.is_some())
+    };
+    for prompt in file.mcp.prompts.values_mut() {
+        let messages = &mut prompt.messages;
+        messages.retain(|it| !named(&it.image) && !named(&it.audio));
+    }
+    file.mcp.resources.retain(|_, it| it.file.is_none());
     assert!(matches!(file.access, Some(access::Settings::Keys(_))));
     wired("waypost.yaml", &file);
 }
