@@ -38,6 +38,13 @@ struct Request<'a> {
     round: Option<Arc<Round>>,
 }
 
+/// A call that shall run as a task.
+struct Job {
+    tool: Arc<Tool>,
+    /// What was answered for it.
+    round: Arc<Round>,
+}
+
 /// Makes one call.
 pub(super) async fn call(
     server: &Server,
@@ -46,7 +53,7 @@ pub(super) async fn call(
 ) -> Result<CallToolResponse, ErrorData> {
     let request = Request::read(server, params, &context)?;
     match request.as_task()? {
-        Some((tool, round)) => request.begin(&tool, round),
+        Some(job) => request.begin(job),
         None => request.answer().await,
     }
 }
@@ -99,8 +106,8 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// The tool and what was answered for it, if the call shall run as a task.
-    fn as_task(&self) -> Result<Option<(Arc<Tool>, Arc<Round>)>, ErrorData> {
+    /// What to begin, if the call shall run as a task.
+    fn as_task(&self) -> Result<Option<Job>, ErrorData> {
         let Some(tool) = self.offer.toolbox.find(&self.call.tool, &self.call.caller) else {
             return Ok(None);
         };
@@ -113,7 +120,8 @@ impl<'a> Request<'a> {
                 Err(ErrorData::missing_required_client_capability(required))
             }
             (TaskSupport::Optional | TaskSupport::Required, Some(round)) => {
-                Ok(Some((tool.clone(), round)))
+                let tool = tool.clone();
+                Ok(Some(Job { tool, round }))
             }
         }
     }
@@ -170,7 +178,7 @@ impl<'a> Request<'a> {
     }
 
     /// Begins a task that makes the call.
-    fn begin(self, tool: &Tool, round: Arc<Round>) -> Result<CallToolResponse, ErrorData> {
+    fn begin(self, Job { tool, round }: Job) -> Result<CallToolResponse, ErrorData> {
         if let Err(Unanswered::Later(questions)) = round.ask(tool.asks_first()) {
             return self.come_back(&questions);
         }

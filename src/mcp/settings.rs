@@ -5,12 +5,11 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::span::Span;
-
 use super::{
     library::{PromptSettings, ResourceSettings, TemplateSettings},
     sessions, tasks,
 };
+use crate::span::Span;
 
 /// More tools than a model should be given, so that most lists are one page of some ten thousand bytes.
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99);

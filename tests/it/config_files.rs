@@ -49,7 +49,12 @@ fn with_examples(text: &str) -> String {
 
 #[test]
 fn every_file_passes_the_check() {
-    for name in ["minimal.yaml", "demo.yaml", "waypost.yaml"] {
+    for name in [
+        "minimal.yaml",
+        "demo.yaml",
+        "waypost.yaml",
+        "conformance.yaml",
+    ] {
         let file = read(name, &text(name));
         let wired = wired(name, &file);
         assert_eq!(wired.warnings, [], "{name}");

@@ -33,13 +33,6 @@ async fn a_list_comes_in_pages_always_in_the_same_order() {
         }
     }
     assert_eq!(names, ["a", "b", "c", "d", "e"]);
-    for bad in ["", "2", "b", "../etc"] {
-        let reply = client.ask("tools/list", json!({"cursor": bad})).await;
-        // What decodes to a name is a cursor, if nobody's: it gives what comes behind that name.
-        if let Some(error) = reply.answer.get("error") {
-            assert_eq!(error["code"], -32602, "{bad}");
-        }
-    }
     let reply = client
         .ask("tools/list", json!({"cursor": "no cursor!"}))
         .await;

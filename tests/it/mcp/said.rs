@@ -1,9 +1,10 @@
 //! What a running call says: progress at a pace, log messages to those that want them, nothing after the end.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::speaker::{ALICE, Legacy, Modern, Reply, gateway};
 
