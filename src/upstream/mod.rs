@@ -9,6 +9,7 @@
 mod bell;
 mod body;
 mod client;
+pub mod guarded;
 mod line;
 mod origin;
 mod pool;
