@@ -1,8 +1,13 @@
 //! What outlives a call: what is remembered of each tool across reloads, and of each conversation across calls.
 
+use crate::upstream::guarded::Guarded;
+
 /// What outlives a reload: the limits, circuits and caches of tools. Made once.
 #[derive(Debug, Default)]
-pub struct Memory {}
+pub struct Memory {
+    /// Connections to what tools call.
+    pub web: Guarded,
+}
 
 /// The context of calls that belong together: one session, connection or handle of one caller.
 #[derive(Debug)]

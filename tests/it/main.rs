@@ -28,3 +28,4 @@ mod program;
 mod reload;
 mod simulated;
 mod telemetry;
+mod tools;
