@@ -496,10 +496,9 @@ async fn listening(running: &mut Child) -> (String, Lines<BufReader<ChildStderr>
     loop {
         let line = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
         let line = line.expect("a gateway that serves");
-        let Some(at) = line.find("public=") else {
-            continue;
-        };
-        let address = line[at + "public=".len()..].split(' ').next().unwrap();
-        return (format!("http://{address}"), lines);
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if let Some(address) = line["fields"]["public"].as_str() {
+            return (format!("http://{address}"), lines);
+        }
     }
 }
