@@ -1,5 +1,7 @@
 //! From a configuration as written to its wired rooms, or to everything that is wrong with it.
 
+mod imports;
+
 use std::{net::IpAddr, sync::Arc};
 
 use tokio_rustls::TlsAcceptor;
@@ -12,7 +14,7 @@ use crate::{
     problem::Problem,
     route::{Router, Rules},
     secret::Secret,
-    tools::{Materials, Tool},
+    tools::{self, Materials, Tool},
 };
 
 /// The rooms of one configuration that need no memory.
@@ -141,35 +143,53 @@ impl Wiring<'_> {
     fn tools(&mut self, file: &File) -> Vec<Tool> {
         let mut tools: Vec<Tool> = Vec::with_capacity(file.tools.len());
         for (id, settings) in &file.tools {
-            let mut secret = |written: &str, path: &[&str]| {
-                let path = [&["tools", id.as_str()], path].concat();
-                self.secret(written, &path)
-            };
-            let mut materials = Materials {
-                secret: &mut secret,
-                is_route: &|name| file.routes.contains_key(name),
-                loopback: is_loopback(&file.server.listen) == Some(true),
-            };
-            match Tool::build(id, settings, &mut materials) {
-                Ok(tool) => match tools.iter().find(|other| other.wire == tool.wire) {
-                    None => tools.push(tool),
-                    Some(other) => {
-                        let message = format!(
-                            "`{id}` and `{}` are both `{}` on the wire",
-                            other.id, tool.wire
-                        );
-                        self.problems.push(Problem::new(["tools", id], message));
-                    }
-                },
-                Err(problems) => {
-                    let under = problems
-                        .into_iter()
-                        .map(|problem| problem.under(["tools", id]));
-                    self.problems.extend(under);
-                }
-            }
+            self.tool(file, &["tools", id], id, settings, &mut tools);
         }
+        self.imports(file, &mut tools);
         tools
+    }
+
+    /// Adds a tool whose settings stand at `path`.
+    fn tool(
+        &mut self,
+        file: &File,
+        path: &[&str],
+        id: &str,
+        settings: &tools::Settings,
+        tools: &mut Vec<Tool>,
+    ) {
+        let mut secret = |written: &str, inner: &[&str]| {
+            let path = [path, inner].concat();
+            self.secret(written, &path)
+        };
+        let mut materials = Materials {
+            secret: &mut secret,
+            is_route: &|name| file.routes.contains_key(name),
+            loopback: is_loopback(&file.server.listen) == Some(true),
+        };
+        let problems = match Tool::build(id, settings, &mut materials) {
+            Ok(tool) => match tools.iter().find(|other| other.wire == tool.wire) {
+                None => return tools.push(tool),
+                Some(other) => {
+                    let message = format!(
+                        "`{id}` and `{}` are both `{}` on the wire",
+                        other.id, tool.wire
+                    );
+                    vec![Problem::new(std::iter::empty::<String>(), message)]
+                }
+            },
+            Err(problems) => problems,
+        };
+        for problem in problems {
+            self.report(problem.under(path.iter().copied()));
+        }
+    }
+
+    /// Reports a problem, once: what stands in one place may be read for many tools.
+    fn report(&mut self, problem: Problem) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 
     fn access(&mut self, file: &File) -> Option<Access> {
@@ -290,11 +310,13 @@ impl Wiring<'_> {
         let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
         match secrets::resolve(written, &path, self.environment) {
             Ok(found) => {
-                self.warnings.extend(found.warning);
+                let known = |warning: &Problem| self.warnings.contains(warning);
+                let warning = found.warning.filter(|warning| !known(warning));
+                self.warnings.extend(warning);
                 Some(found.secret)
             }
             Err(problem) => {
-                self.problems.push(problem);
+                self.report(problem);
                 None
             }
         }

@@ -18,6 +18,7 @@ pub mod kinds;
 mod line;
 mod memory;
 mod name;
+pub mod openapi;
 mod output;
 mod settings;
 mod tool;

@@ -62,10 +62,10 @@ impl Shape {
         }
     }
 
-    /// The bytes for these arguments.
-    pub(super) fn bytes(&self, input: &Input<'_>) -> Result<Bytes, Unfit> {
+    /// The bytes for these arguments; `None` where the whole body is an argument that was left out.
+    pub(super) fn bytes(&self, input: &Input<'_>) -> Result<Option<Bytes>, Unfit> {
         let text = match self {
-            Self::Json(node) => node.value(input)?.unwrap_or_default().to_string(),
+            Self::Json(node) => node.value(input)?.map(|value| value.to_string()),
             Self::Form(members) => {
                 let mut form = form_urlencoded::Serializer::new(String::new());
                 for (name, filled) in members {
@@ -73,10 +73,10 @@ impl Shape {
                         form.append_pair(name, &text);
                     }
                 }
-                form.finish()
+                Some(form.finish())
             }
         };
-        Ok(Bytes::from(text))
+        Ok(text.map(Bytes::from))
     }
 }
 
@@ -158,7 +158,7 @@ mod tests {
             arguments: &arguments,
             caller: "ci",
         };
-        let bytes = Shape::read(&body).unwrap().bytes(&input).unwrap();
+        let bytes = Shape::read(&body).unwrap().bytes(&input).unwrap().unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
@@ -183,6 +183,13 @@ mod tests {
             sent,
             json!({"x": format!("<{}>", hostile["x"].as_str().unwrap())})
         );
+        let whole = Shape::read(&Body::Json(json!("${input.gone}"))).unwrap();
+        let nothing = json!({});
+        let input = Input {
+            arguments: &nothing,
+            caller: "",
+        };
+        assert_eq!(whole.bytes(&input).unwrap(), None);
         assert_eq!(
             bytes(Body::Json(json!("${input}")), json!({"a": 1})),
             r#"{"a":1}"#

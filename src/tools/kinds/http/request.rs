@@ -105,13 +105,21 @@ impl Outline {
                 url.query_pairs_mut().append_pair(name, &text);
             }
         }
-        let body = self.body.as_ref().map(|body| body.bytes(input));
+        let mut headers = self.headers(input)?;
+        let mut body = None;
+        if let Some(shape) = &self.body {
+            body = shape.bytes(input)?;
+            if body.is_some() {
+                let media_type = HeaderValue::from_static(shape.media_type());
+                headers.insert(header::CONTENT_TYPE, media_type);
+            }
+        }
         Ok(guarded::Request {
             method: self.method.clone(),
             url,
-            headers: self.headers(input)?,
+            headers,
             secrets: &self.fields.bound,
-            body: body.transpose()?,
+            body,
             max_bytes: self.max_bytes,
             deadline,
             allow: &self.allow,
@@ -120,10 +128,6 @@ impl Outline {
 
     fn headers(&self, input: &Input<'_>) -> Result<HeaderMap, Unfit> {
         let mut headers = self.fields.plain(input)?;
-        if let Some(body) = &self.body {
-            let media_type = HeaderValue::from_static(body.media_type());
-            headers.insert(header::CONTENT_TYPE, media_type);
-        }
         headers
             .entry(header::ACCEPT)
             .or_insert(HeaderValue::from_static(
