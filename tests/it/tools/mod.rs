@@ -1,6 +1,7 @@
 //! Tools, called over MCP as any client of 2026-07-28 would: one POST for each call.
 
 mod http;
+mod openapi;
 
 use serde_json::{Value, json};
 
