@@ -143,13 +143,16 @@ impl Wiring<'_> {
     fn tools(&mut self, file: &File) -> Vec<Tool> {
         let mut tools: Vec<Tool> = Vec::with_capacity(file.tools.len());
         for (id, settings) in &file.tools {
-            self.tool(file, &["tools", id], id, settings, &mut tools);
+            let path = ["tools", id.as_str()];
+            for problem in self.tool(file, &path, id, settings, &mut tools) {
+                self.problems.push(problem.under(path));
+            }
         }
         self.imports(file, &mut tools);
         tools
     }
 
-    /// Adds a tool whose settings stand at `path`.
+    /// Adds a tool whose settings stand at `path`, or tells what is wrong; paths of problems start at its keys.
     fn tool(
         &mut self,
         file: &File,
@@ -157,7 +160,7 @@ impl Wiring<'_> {
         id: &str,
         settings: &tools::Settings,
         tools: &mut Vec<Tool>,
-    ) {
+    ) -> Vec<Problem> {
         let mut secret = |written: &str, inner: &[&str]| {
             let path = [path, inner].concat();
             self.secret(written, &path)
@@ -167,9 +170,12 @@ impl Wiring<'_> {
             is_route: &|name| file.routes.contains_key(name),
             loopback: is_loopback(&file.server.listen) == Some(true),
         };
-        let problems = match Tool::build(id, settings, &mut materials) {
+        match Tool::build(id, settings, &mut materials) {
             Ok(tool) => match tools.iter().find(|other| other.wire == tool.wire) {
-                None => return tools.push(tool),
+                None => {
+                    tools.push(tool);
+                    Vec::new()
+                }
                 Some(other) => {
                     let message = format!(
                         "`{id}` and `{}` are both `{}` on the wire",
@@ -179,9 +185,6 @@ impl Wiring<'_> {
                 }
             },
             Err(problems) => problems,
-        };
-        for problem in problems {
-            self.report(problem.under(path.iter().copied()));
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
     config::File,
     problem::Problem,
     tools::{
-        Tool,
+        Settings, Tool,
         openapi::{self, Import, LARGEST},
     },
 };
@@ -21,7 +21,9 @@ impl Wiring<'_> {
             match expand(import) {
                 Ok(expanded) => {
                     for (id, settings) in &expanded {
-                        self.tool(file, &path, id, settings, tools);
+                        for problem in self.tool(file, &path, id, settings, tools) {
+                            self.report(of_import(id, problem).under(path));
+                        }
                     }
                 }
                 Err(problems) => {
@@ -34,7 +36,25 @@ impl Wiring<'_> {
     }
 }
 
-fn expand(import: &Import) -> Result<Vec<(String, crate::tools::Settings)>, Vec<Problem>> {
+/// A problem with a tool of an import, at the import's key where the operator wrote what is wrong.
+fn of_import(id: &str, mut problem: Problem) -> Problem {
+    let first = problem.path.first().map(String::as_str);
+    match first {
+        None | Some("auth" | "headers" | "allow_private" | "max_response") => problem,
+        // All of them begin with it.
+        Some("url") => Problem {
+            path: vec!["base_url".to_owned()],
+            ..problem
+        },
+        Some(_) => {
+            problem.message = format!("`{id}`: {}: {}", problem.path.join("."), problem.message);
+            problem.path.clear();
+            problem
+        }
+    }
+}
+
+fn expand(import: &Import) -> Result<Vec<(String, Settings)>, Vec<Problem>> {
     let text = read(&import.openapi).map_err(|reason| {
         let message = format!("the file {} {reason}", import.openapi);
         vec![Problem::new(["openapi"], message)]

@@ -97,6 +97,10 @@ fn what_is_wrong_with_an_import_is_told_once_at_its_key() {
         path.display().to_string()
     };
     let good = at("good.yaml", PETSTORE.as_bytes());
+    let thing = json!({"openapi": "3.1.0", "servers": [{"url": "https://a.example"}], "paths": {"/x": {"get": {
+        "operationId": "x", "parameters": [{"name": "a", "in": "query", "schema": {"type": "thing"}}],
+    }}}});
+    let thing = at("thing.json", thing.to_string().as_bytes());
     for (import, told) in [
         (
             "openapi: /nowhere/x.yaml",
@@ -105,6 +109,10 @@ fn what_is_wrong_with_an_import_is_told_once_at_its_key() {
         (
             &format!("openapi: {}", at("latin", b"openapi: \xff")),
             "is no UTF-8 text",
+        ),
+        (
+            &format!("openapi: {thing}"),
+            "imports.0: `pets.x`: input_schema: The schema is not used",
         ),
         ("openapi: /dev/zero", "is larger than"),
         (
