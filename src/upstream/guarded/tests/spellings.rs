@@ -246,6 +246,20 @@ async fn what_the_operator_lists_is_reached() {
 }
 
 #[tokio::test]
+async fn leave_for_one_tool_is_none_for_another() {
+    let inside = Server::saying("127.0.0.1:0", "inside").await;
+    let host = format!("db.internal:{}", inside.address.port());
+    // Linux takes it for loopback; a name alone never leads there.
+    let guarded = Guarded::new(Stub::new(&[&["0.0.0.0"]]));
+    let (with, without) = (allow(&[&host, "0.0.0.0"]), allow(&[&host]));
+    let url = format!("http://{host}/");
+    let answer = guarded.send(get(&url, &with)).await.unwrap();
+    assert_eq!(text(&answer), "inside");
+    assert_refused(guarded.send(get(&url, &without)).await, "without leave");
+    assert_eq!(inside.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn refused_open_closed_and_unknown_are_told_alike() {
     let open = Server::saying("127.0.0.1:0", "inside").await;
     let closed = {
