@@ -1,19 +1,22 @@
 //! From a configuration as written to its wired rooms, or to everything that is wrong with it.
 
+mod imports;
+mod tools;
+
 use std::{net::IpAddr, sync::Arc};
 
 use tokio_rustls::TlsAcceptor;
 
-use super::{material, pages};
+use super::material;
 use crate::{
     access::{self, Access},
-    catalog::{Auth, Card, Catalog, NoTarget, resolve, shipped},
+    catalog::{Auth, Card, Catalog, resolve, shipped},
     config::{File, secrets},
     http, mcp,
     problem::Problem,
     route::{Router, Rules},
     secret::Secret,
-    tools::{Materials, Tool, builtin},
+    tools::Tool,
 };
 
 /// The rooms of one configuration that need no memory.
@@ -55,8 +58,8 @@ pub fn wire(
     let router = wiring.under("routes", Router::new(catalog.clone(), &file.routes));
     let names = file.routes.keys().map(String::as_str);
     let rules = wiring.under("rules", Rules::new(&file.rules, names));
-    let mut tools = wiring.tools(file, &catalog);
-    wiring.builtin(file, &mut tools);
+    let catalog = &*catalog;
+    let tools = wiring.tools(tools::Ground { file, catalog });
     let library = wiring.under("mcp", mcp::Library::build(&file.mcp, &material::read));
     let access = wiring.access(file);
     let admin_key =
@@ -147,59 +150,10 @@ impl Wiring<'_> {
         key.map(Secret::new)
     }
 
-    fn tools(&mut self, file: &File, catalog: &Catalog) -> Vec<Tool> {
-        let routes: Vec<&str> = file.routes.keys().map(String::as_str).collect();
-        let not_a_target = |name: &str| match catalog.target(name) {
-            // What is wrong with its provider was said.
-            Ok(_) | Err(NoTarget::WrongProvider(_)) => None,
-            Err(error) => Some(error.to_string()),
-        };
-        let mut tools: Vec<Tool> = Vec::with_capacity(file.tools.len());
-        for (id, settings) in &file.tools {
-            let mut secret = |written: &str, path: &[&str]| {
-                let path = [&["tools", id.as_str()], path].concat();
-                self.secret(written, &path)
-            };
-            let mut materials = Materials {
-                secret: &mut secret,
-                common: &settings.common,
-                routes: &routes,
-                is_route: &|name| file.routes.contains_key(name),
-                not_a_target: &not_a_target,
-                pages: &pages::read,
-                loopback: is_loopback(&file.server.listen) == Some(true),
-            };
-            match Tool::build(id, settings, &mut materials) {
-                Ok(tool) => match tools.iter().find(|other| other.wire == tool.wire) {
-                    None => tools.push(tool),
-                    Some(other) => {
-                        let message = format!(
-                            "`{id}` and `{}` are both `{}` on the wire",
-                            other.id, tool.wire
-                        );
-                        self.problems.push(Problem::new(["tools", id], message));
-                    }
-                },
-                Err(problems) => {
-                    let under = problems
-                        .into_iter()
-                        .map(|problem| problem.under(["tools", id]));
-                    self.problems.extend(under);
-                }
-            }
-        }
-        tools
-    }
-
-    /// Adds the built-in tools whose names are not taken.
-    fn builtin(&mut self, file: &File, tools: &mut Vec<Tool>) {
-        if !file.mcp.builtin {
-            return;
-        }
-        for tool in self.under("mcp", builtin::tools()).into_iter().flatten() {
-            if tools.iter().all(|other| other.wire != tool.wire) {
-                tools.push(tool);
-            }
+    /// Reports a problem, once: what stands in one place may be read for many tools.
+    fn report(&mut self, problem: Problem) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
         }
     }
 
@@ -321,11 +275,13 @@ impl Wiring<'_> {
         let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
         match secrets::resolve(written, &path, self.environment) {
             Ok(found) => {
-                self.warnings.extend(found.warning);
+                let known = |warning: &Problem| self.warnings.contains(warning);
+                let warning = found.warning.filter(|warning| !known(warning));
+                self.warnings.extend(warning);
                 Some(found.secret)
             }
             Err(problem) => {
-                self.problems.push(problem);
+                self.report(problem);
                 None
             }
         }

@@ -26,6 +26,8 @@ pub struct File {
     pub rules: Vec<route::RuleSettings>,
     /// The tools, by name. Dots in a name become `__` on the wire.
     pub tools: BTreeMap<String, tools::Settings>,
+    /// Documents of APIs whose operations become tools.
+    pub imports: Vec<tools::openapi::Import>,
     /// How tools are served to MCP clients, at `/mcp`.
     pub mcp: mcp::Settings,
     /// Who may call: `open`, or `{keys: […]}`. Without it the public listener must be a loopback address.

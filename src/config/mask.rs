@@ -48,7 +48,8 @@ fn is_secret(name: &str) -> bool {
         "bearer_token",
         "session_token",
     ];
-    name == "token" || endings.iter().any(|ending| name.ends_with(ending))
+    matches!(name.as_str(), "token" | "bearer")
+        || endings.iter().any(|ending| name.ends_with(ending))
 }
 
 /// The next colon that ends a key.
@@ -155,6 +156,7 @@ mod tests {
             ),
             ("authorization: Bearer x", "authorization: ······ ·"),
             ("X-Api-Key: s", "X-Api-Key: ·"),
+            ("auth: { bearer: s, b: c }", "auth: { bearer: ·, b: c }"),
             (
                 "a: { api_keys: [sk-1, env:A, \"s\"], b: c }",
                 "a: { api_keys: [····, env:A, ···], b: c }",

@@ -74,14 +74,26 @@ impl Template {
         roots: &dyn Roots,
         written: impl Fn(&str) -> Cow<'_, str>,
     ) -> Result<String, EvalError> {
+        self.write(roots, |value, text| {
+            match value {
+                Json::String(value) => text.push_str(&written(value)),
+                other => text.push_str(&written(&other.to_string())),
+            }
+            Ok(())
+        })
+    }
+
+    /// The text, with each value as `write` writes it, which may refuse one.
+    pub fn write<E: From<EvalError>>(
+        &self,
+        roots: &dyn Roots,
+        mut write: impl FnMut(&Json, &mut String) -> Result<(), E>,
+    ) -> Result<String, E> {
         let mut text = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(plain) => text.push_str(plain),
-                Part::Value(expr) => match expr.value(roots)? {
-                    Json::String(value) => text.push_str(&written(&value)),
-                    other => text.push_str(&written(&other.to_string())),
-                },
+                Part::Value(expr) => write(&expr.value(roots)?, &mut text)?,
             }
         }
         Ok(text)

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{Tool, once::Once, pages::Pages, shelf::Bounds, standing::Standing};
+use crate::upstream::guarded::Guarded;
 
 /// Outcomes of calls with an idempotency key, and cached results: as many of each, and as large. A caller who fills
 /// its share loses its own oldest first, and a key that was lost so is a new one.
@@ -26,6 +27,8 @@ pub struct Memory {
     pub(super) results: Arc<Once>,
     /// Results of which more can be asked for.
     pub(super) pages: Pages,
+    /// Connections to what tools call.
+    pub(crate) web: Guarded,
 }
 
 impl Default for Memory {
@@ -35,6 +38,7 @@ impl Default for Memory {
             calls: Arc::new(Once::new(OUTCOMES)),
             results: Arc::new(Once::new(OUTCOMES)),
             pages: Pages::default(),
+            web: Guarded::default(),
         }
     }
 }

@@ -32,6 +32,7 @@ mod model;
 mod name;
 mod next;
 mod once;
+pub mod openapi;
 mod output;
 mod pages;
 mod places;

@@ -5,10 +5,13 @@
 //! it is tried elsewhere but not at the same target again. Redirects are not followed (a key must not travel
 //! to another host), the environment's proxies are off unless asked for, and reqwest's own retries are off,
 //! because attempts are counted here.
+//!
+//! [`guarded`] is for everything that is no provider: tools, and whatever else names an address.
 
 mod bell;
 mod body;
 mod client;
+pub mod guarded;
 mod line;
 mod origin;
 mod pool;

@@ -3,6 +3,8 @@
 mod builtin;
 mod completion;
 mod embed;
+mod http;
+mod openapi;
 mod search;
 mod settings;
 

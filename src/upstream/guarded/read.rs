@@ -1,0 +1,32 @@
+//! Reading an answer to its end, or to the end of what is allowed.
+
+use bytes::BytesMut;
+use http::header;
+
+use super::{Answer, Refused};
+
+/// Reads the answer, at most `max` bytes of body. Compressed ones are refused: nobody asked for one, and unpacking is
+/// how small answers become large.
+pub(super) async fn whole(mut response: reqwest::Response, max: usize) -> Result<Answer, Refused> {
+    let encoding = response.headers().get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| encoding != "identity") {
+        return Err(Refused::Encoded);
+    }
+    // A length is a promise; the count below is what holds.
+    let promised = response.content_length().unwrap_or(0);
+    if usize::try_from(promised).is_ok_and(|promised| promised > max) {
+        return Err(Refused::TooLarge(max));
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| Refused::Broken)? {
+        if body.len().saturating_add(chunk.len()) > max {
+            return Err(Refused::TooLarge(max));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        status: response.status(),
+        headers: std::mem::take(response.headers_mut()),
+        body: body.freeze(),
+    })
+}
