@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod explain;
 mod models;
+mod postgres_role;
 mod say;
 mod schema;
 mod serve;
@@ -54,6 +55,11 @@ enum Command {
     /// List the catalogue: models, limits, prices.
     #[command(after_help = "Example:  waypost models anthropic")]
     Models(models::Options),
+    /// Print SQL that makes a PostgreSQL role for tools, which may only read.
+    #[command(
+        after_help = "Example:  waypost postgres-role --database shop --table orders --table customers |\n            psql --set ON_ERROR_STOP=1 --dbname shop"
+    )]
+    PostgresRole(postgres_role::Options),
     /// Print the JSON Schema of the configuration.
     #[command(after_help = "Example:  waypost schema > config/schema.json")]
     Schema,
@@ -85,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::run(options),
         Command::Explain(options) => explain::run(&options),
         Command::Models(options) => models::run(&options),
+        Command::PostgresRole(options) => postgres_role::run(&options),
         Command::Schema => schema::run(),
     };
     match outcome {

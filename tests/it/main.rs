@@ -27,4 +27,5 @@ mod pool;
 mod program;
 mod reload;
 mod simulated;
+mod sql;
 mod telemetry;

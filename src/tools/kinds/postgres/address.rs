@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
 
-use rustls_pki_types::{CertificateDer, pem::PemObject};
+use hyper_rustls::ConfigBuilderExt;
 use tokio::{
     net::{TcpStream, UnixStream},
     task::JoinHandle,
@@ -55,12 +55,7 @@ pub(super) struct Opened {
 
 impl Address {
     /// Reads an address. The error says what is wrong with it, and nothing of what it is.
-    pub(super) fn new(
-        url: &Secret,
-        tls: Option<Tls>,
-        ca: Option<&Secret>,
-        max_bytes: usize,
-    ) -> Result<Self, String> {
+    pub(super) fn new(url: &Secret, tls: Option<Tls>, max_bytes: usize) -> Result<Self, String> {
         let expected = "expected `postgres://user:password@host/database`";
         let mut config: Config = url
             .reveal()
@@ -82,7 +77,7 @@ impl Address {
             }
         });
         let tls = match tls {
-            Tls::Verify => Some(MakeRustlsConnect::new(client_tls(ca)?)),
+            Tls::Verify => Some(MakeRustlsConnect::new(client_tls()?)),
             Tls::Disable => None,
         };
         config.ssl_mode(if tls.is_some() {
@@ -150,8 +145,7 @@ impl Address {
     ) -> Result<<MakeRustlsConnect as MakeTlsConnect<Wire>>::TlsConnect, String> {
         let tls = self.tls.clone().ok_or("there is no TLS")?;
         let mut tls = tls;
-        MakeTlsConnect::<Wire>::make_tls_connect(&mut tls, host)
-            .map_err(|error| error.to_string())
+        MakeTlsConnect::<Wire>::make_tls_connect(&mut tls, host).map_err(|error| error.to_string())
     }
 
     /// Connects to the first host that answers.
@@ -203,25 +197,13 @@ fn is_here(host: &Host) -> bool {
     }
 }
 
-fn client_tls(ca: Option<&Secret>) -> Result<rustls::ClientConfig, String> {
-    use hyper_rustls::ConfigBuilderExt;
+/// TLS that trusts what the system trusts: a certificate of one's own is added there, or named by `SSL_CERT_FILE`.
+fn client_tls() -> Result<rustls::ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    let Some(ca) = ca else {
-        let builder = builder.try_with_platform_verifier();
-        let builder = builder.map_err(|error| error.to_string())?;
-        return Ok(builder.with_no_client_auth());
-    };
-    let mut roots = rustls::RootCertStore::empty();
-    let certificates = CertificateDer::pem_slice_iter(ca.reveal().as_bytes());
-    for certificate in certificates {
-        let certificate = certificate.map_err(|_| "`ca` is no PEM")?;
-        roots.add(certificate).map_err(|error| error.to_string())?;
-    }
-    if roots.is_empty() {
-        return Err("`ca` holds no certificate".to_owned());
-    }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    let builder = builder.try_with_platform_verifier();
+    let builder = builder.map_err(|error| error.to_string())?;
+    Ok(builder.with_no_client_auth())
 }

@@ -21,8 +21,12 @@ use super::{
     gate::Statement,
     role,
     rows::{self, Table},
+    settings::Settings,
 };
-use crate::tools::{Fault, FaultClass};
+use crate::{
+    secret::Secret,
+    tools::{Fault, FaultClass},
+};
 
 /// How much longer than the statement's own limit on the server the whole exchange may take: connecting, and the
 /// way there and back.
@@ -69,13 +73,16 @@ impl Drop for Session {
 }
 
 impl Database {
-    pub(super) fn new(address: Address, connections: u32, role_check: bool) -> Self {
-        Self {
+    /// The database at an address, which is not called yet. The error says what is wrong with the address, and nothing
+    /// of what it is.
+    pub fn at(url: &Secret, settings: &Settings) -> Result<Self, String> {
+        let address = Address::new(url, settings.tls, settings.max_bytes as usize)?;
+        Ok(Self {
             address: Arc::new(address),
-            slots: Arc::new(Semaphore::new(connections as usize)),
+            slots: Arc::new(Semaphore::new(settings.connections as usize)),
             idle: Arc::default(),
-            role_check,
-        }
+            role_check: settings.role_check,
+        })
     }
 
     /// Runs a statement. Dropping the future cancels it on the server.

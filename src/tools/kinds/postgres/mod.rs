@@ -23,7 +23,6 @@ use crate::{
     tools::{Fault, FaultClass, Kind, Materials, Output, Run, Stop},
 };
 
-use address::Address;
 use database::{Allowance, Database};
 use gate::{Gate, MAX_STATEMENT};
 pub use rows::Table;
@@ -50,21 +49,18 @@ pub(crate) fn build(
         return Err(problems);
     }
     let url = (materials.secret)(&settings.url, &["url"]);
-    let ca = settings.ca.as_ref();
-    let ca = ca.map(|written| (materials.secret)(written, &["ca"]));
     // What cannot be read is reported where it was tried.
-    let (Some(url), None | Some(Some(_))) = (url, &ca) else {
+    let Some(url) = url else {
         return Err(problems);
     };
-    let max_bytes = settings.max_bytes as usize;
-    let address = Address::new(&url, settings.tls, ca.flatten().as_ref(), max_bytes);
-    let address = address.map_err(|message| problems.push(Problem::new(["url"], message)));
-    match address {
-        Ok(address) if problems.is_empty() => Ok(Box::new(Postgres {
+    let database = Database::at(&url, settings);
+    let database = database.map_err(|message| problems.push(Problem::new(["url"], message)));
+    match database {
+        Ok(database) if problems.is_empty() => Ok(Box::new(Postgres {
             gate: Gate::new(settings.functions.iter().cloned()),
-            database: Database::new(address, settings.connections, settings.role_check),
+            database,
             max_rows: settings.max_rows,
-            max_bytes,
+            max_bytes: settings.max_bytes as usize,
             timeout: settings.timeout.get(),
         })),
         _ => Err(problems),

@@ -32,7 +32,7 @@ SELECT pg_catalog.array_remove(ARRAY[
           AND (pg_catalog.has_table_privilege(r.oid, oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
                OR pg_catalog.has_any_column_privilege(r.oid, oid, 'INSERT, UPDATE'))),
     (SELECT 'may advance ' || min(name) FROM relations
-        WHERE relkind = 'S' AND pg_catalog.has_sequence_privilege(r.oid, oid, 'USAGE, UPDATE')),
+        WHERE CASE WHEN relkind = 'S' THEN pg_catalog.has_sequence_privilege(r.oid, oid, 'USAGE, UPDATE') END),
     (SELECT 'may create in schema ' || min(n.nspname) FROM pg_catalog.pg_namespace n
         WHERE n.nspname NOT LIKE 'pg\_t%' AND pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE')),
     CASE WHEN pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CREATE')

@@ -12,10 +12,8 @@ use crate::{problem::Problem, span::Span};
 pub struct Settings {
     /// The database, as `env:NAME` or `file:PATH` of `postgres://user:password@host/database`. `waypost postgres-role` prints SQL for a role that may only read.
     pub url: String,
-    /// How the server proves who it is: `verify` (TLS with a certificate), or `disable` (no TLS). Absent: `verify`, except on this machine.
+    /// How the server proves who it is: `verify` (TLS, by the system's certificates), or `disable` (no TLS). Absent: `verify`, except on this machine.
     pub tls: Option<Tls>,
-    /// The certificates that vouch for the server, as `file:PATH` in PEM. Absent: those of the system.
-    pub ca: Option<String>,
     /// The most rows one call gives, and the default of its `limit`.
     pub max_rows: u32,
     /// The most bytes of values one call gives, and the largest single row that is read at all.
@@ -45,7 +43,6 @@ impl Default for Settings {
         Self {
             url: String::new(),
             tls: None,
-            ca: None,
             max_rows: 1000,
             max_bytes: 1024 * 1024,
             timeout: Span::secs(3),
