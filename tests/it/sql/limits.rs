@@ -110,7 +110,12 @@ async fn a_statement_ends_when_its_caller_leaves() {
 #[tokio::test]
 async fn a_statement_ends_when_its_client_hangs_up() {
     let shop = Shop::open().await;
-    let tool = Tool::of(&shop, "waypost_reader", "timeout: 10m").await;
+    let tool = Tool::of(
+        &shop,
+        "waypost_reader",
+        "statement_timeout: 10m, timeout: 10m",
+    )
+    .await;
     let request = tool.request(&json!({ "sql": ENDLESS }));
     let calling = tokio::spawn(request.send());
     until(&shop, RUNNING, "1").await;

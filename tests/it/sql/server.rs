@@ -62,16 +62,27 @@ fn programs() -> PathBuf {
     )
 }
 
-/// A command as the user who runs the server.
+/// A command as the user who runs the server, with the libraries of a server that is not installed.
 fn as_server(program: &Path) -> Command {
-    if fs::metadata("/proc/self").unwrap().uid() != 0 {
-        return Command::new(program);
+    let mut command = if is_root() {
+        let mut command = Command::new("setpriv");
+        let id = NOBODY.to_string();
+        command.args(["--reuid", &id, "--regid", &id, "--clear-groups", "--"]);
+        command.arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    if let Some(libraries) = env::var_os("WAYPOST_TEST_PG_LIB") {
+        command.env("LD_LIBRARY_PATH", libraries);
     }
-    let mut command = Command::new("setpriv");
-    let id = NOBODY.to_string();
-    command.args(["--reuid", &id, "--regid", &id, "--clear-groups", "--"]);
-    command.arg(program);
+    // Root's working directory may be closed to others.
+    command.current_dir("/");
     command
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
 impl Server {
@@ -84,7 +95,7 @@ impl Server {
             .keep();
         let password = folder.join("password");
         fs::write(&password, PASSWORD).unwrap();
-        if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        if is_root() {
             chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
             chown(&password, Some(NOBODY), Some(NOBODY)).unwrap();
         }
@@ -99,7 +110,6 @@ impl Server {
             .arg(&password)
             .arg("-D")
             .arg(folder.join("data"))
-            .current_dir("/")
             .output()
             .expect("initdb runs");
         let told = String::from_utf8_lossy(&made.stderr);
@@ -112,7 +122,6 @@ impl Server {
             .arg(&programs)
             .arg(&folder)
             .arg(port.to_string())
-            .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

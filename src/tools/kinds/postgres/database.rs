@@ -97,7 +97,7 @@ impl Database {
         let ran = timeout_at(patience, self.run_on(permit, statement, allowed)).await;
         ran.unwrap_or_else(|_| {
             let message = format!(
-                "The database did not answer within {:?}; the statement was cancelled",
+                "The statement did not finish within {:?} and was cancelled; or the database does not answer",
                 allowed.time
             );
             Err(Fault::new(FaultClass::Timeout, message))

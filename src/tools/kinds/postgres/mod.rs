@@ -61,7 +61,7 @@ pub(crate) fn build(
             database,
             max_rows: settings.max_rows,
             max_bytes: settings.max_bytes as usize,
-            timeout: settings.timeout.get(),
+            timeout: settings.statement_timeout.get(),
         })),
         _ => Err(problems),
     }

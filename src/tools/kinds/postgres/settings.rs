@@ -19,7 +19,7 @@ pub struct Settings {
     /// The most bytes of values one call gives, and the largest single row that is read at all.
     pub max_bytes: u32,
     /// The longest a statement may run, and the default of the call's `timeout`.
-    pub timeout: Span,
+    pub statement_timeout: Span,
     /// The most connections, and so the most statements at once.
     pub connections: u32,
     /// Functions that may be called beside the built-in ones that only read, as `name` or `schema.name` in lower case.
@@ -45,7 +45,7 @@ impl Default for Settings {
             tls: None,
             max_rows: 1000,
             max_bytes: 1024 * 1024,
-            timeout: Span::secs(3),
+            statement_timeout: Span::secs(3),
             connections: 4,
             functions: Vec::new(),
             role_check: true,
@@ -75,8 +75,12 @@ impl Settings {
         check("max_rows", self.max_rows, 1, MOST_ROWS);
         check("max_bytes", self.max_bytes, 1024, MOST_BYTES);
         check("connections", self.connections, 1, MOST_CONNECTIONS);
-        if self.timeout.get().as_millis() < 10 || self.timeout > Span::secs(600) {
-            let problem = Problem::new(["timeout"], format!("{} is out of range", self.timeout));
+        if self.statement_timeout.get().as_millis() < 10 || self.statement_timeout > Span::secs(600)
+        {
+            let problem = Problem::new(
+                ["statement_timeout"],
+                format!("{} is out of range", self.statement_timeout),
+            );
             problems.push(problem.expected("10ms to 10m"));
         }
         for (at, name) in self.functions.iter().enumerate() {

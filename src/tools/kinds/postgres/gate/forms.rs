@@ -75,7 +75,7 @@ impl<'a> Forms<'a> {
         match &function.args {
             // `ARRAY(SELECT …)` is no call. A function with a bare query in its brackets is none of PostgreSQL's.
             FunctionArguments::Subquery(_) => {
-                let array = function.name.to_string().eq_ignore_ascii_case("array");
+                let array = names::is_word(&function.name, "array");
                 return refuse_if(!array, "a query as argument stands in brackets of its own");
             }
             FunctionArguments::None => {}
@@ -87,6 +87,9 @@ impl<'a> Forms<'a> {
                 refuse_if(!fine, "of the clauses in a call only ORDER BY is")?;
                 list.args.iter().try_for_each(argument)?;
             }
+        }
+        if names::is_word(&function.name, "row") {
+            return Ok(());
         }
         self.callable(&function.name)
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
+use sqlparser::ast::{ObjectName, ObjectNamePart};
 
 use super::Refused;
 use crate::schema::shown_text;
@@ -70,21 +70,21 @@ pub(super) fn not_callable(name: &str) -> Refused {
 
 /// The folded parts of a name; none if a part is anything but a name.
 pub(super) fn parts(name: &ObjectName) -> Option<Vec<Cow<'_, str>>> {
-    let part = |part: &'_ ObjectNamePart| -> Option<Ident> {
-        match part {
-            ObjectNamePart::Identifier(ident) => Some(ident.clone()),
-            ObjectNamePart::Function(_) => None,
+    let parts = name.0.iter().map(|part| match part {
+        ObjectNamePart::Identifier(ident) => Some(folded(&ident.value, ident.quote_style)),
+        ObjectNamePart::Function(_) => None,
+    });
+    parts.collect()
+}
+
+/// Whether a name is this word of the language, which it is not in quotes.
+pub(super) fn is_word(name: &ObjectName, word: &str) -> bool {
+    match &name.0[..] {
+        [ObjectNamePart::Identifier(ident)] => {
+            ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case(word)
         }
-    };
-    name.0
-        .iter()
-        .map(|named| {
-            let ident = part(named)?;
-            Some(Cow::Owned(
-                folded(&ident.value, ident.quote_style).into_owned(),
-            ))
-        })
-        .collect()
+        _ => false,
+    }
 }
 
 /// Whether queries may name this relation.

@@ -106,6 +106,8 @@ fn calls_are_seen_in_every_place() {
         "SELECT x AT TIME ZONE evil() FROM t",
         "SELECT x = ANY (evil()) FROM t",
         "SELECT ROW(evil())",
+        "SELECT \"row\"(1)",
+        "SELECT \"array\"(SELECT 1)",
         "SELECT (1, evil())",
         "SELECT * FROM t TABLESAMPLE evil(10)",
         "SELECT * FROM XMLTABLE('x' PASSING evil() COLUMNS a int)",
