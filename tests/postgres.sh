@@ -30,15 +30,19 @@ if [[ -z $(server) ]]; then
 fi
 package=$(server)
 [[ -n $package ]] || say_what_is_needed 'its package is unknown here'
-# With the libraries it is linked to, except the C library and the compiler, which is for a part the tests turn off.
-needed=$(apt-cache "${lists[@]}" depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
-    --no-enhances "$package" | sed -n "s/^\(lib[a-z0-9.+-]*\|$package\)\$/\1/p" |
-    grep -vE '^lib(c6|c-bin|llvm.*|z3.*|perl.*|gcc-s1|stdc\+\+6|.*-perl)$' | sort -u)
-# As root, apt would fetch as the user _apt, who may not write here. What cannot be had may be here already.
-for name in $needed; do
-    apt-get --quiet --quiet -o APT::Sandbox::User="$(id -un)" "${lists[@]}" download "$name" 2>/dev/null || true
-done
-compgen -G "${package}_*.deb" >/dev/null || say_what_is_needed 'its package cannot be fetched'
+# With the libraries it needs and those these need: not the C library and its like, which every system has, nor the
+# compiler of a part the tests turn off. What is installed need not be fetched.
+libraries() {
+    apt-cache "${lists[@]}" depends --no-{recommends,suggests,conflicts,breaks,replaces,enhances} "$@" |
+        sed -n 's/^ *Depends: \(lib[a-z0-9.+-]*\|zlib1g\)$/\1/p' | sort -u |
+        grep -vE '^lib(c6|crypt1|gcc-s1|llvm.*|perl.*|stdc\+\+6)$'
+}
+mapfile -t direct < <(libraries "$package")
+mapfile -t needed < <({ printf '%s\n' "${direct[@]}"; libraries "${direct[@]}"; } | sort -u |
+    while read -r library; do dpkg --status "$library" >/dev/null 2>&1 || printf '%s\n' "$library"; done)
+# As root, apt would fetch as the user _apt, who may not write here.
+apt-get --quiet --quiet -o APT::Sandbox::User="$(id -un)" "${lists[@]}" download "$package" "${needed[@]}" ||
+    say_what_is_needed 'its package cannot be fetched'
 for archive in *.deb; do dpkg -x "$archive" .; done
 
 # Renamed when whole, so that a run that was cut off leaves nothing that looks finished.

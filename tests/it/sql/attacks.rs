@@ -194,3 +194,31 @@ fn what_the_gate_passes_of_the_corpus_is_load_only() {
     let passed: Vec<&str> = HOSTILE.iter().chain(LOAD).filter_map(passed).collect();
     assert_eq!(passed, ["Q37", "Q38", "Q39", "L01"]);
 }
+
+/// The second wall by itself: a superuser, and no gate.
+#[tokio::test]
+async fn the_transaction_only_reads_whatever_the_role_may() {
+    let shop = Shop::open().await;
+    let settings = Settings {
+        role_check: false,
+        ..Settings::default()
+    };
+    let before = shop.state().await;
+    let database = behind_the_gate(&shop.url("postgres"), &settings);
+    for sql in [
+        "DELETE FROM orders",
+        "SELECT bump()",
+        "SELECT nextval('s1')",
+        "CREATE TABLE pwn (x int)",
+    ] {
+        let fault = database
+            .run(&Statement::unjudged(sql), for_millis(5_000))
+            .await
+            .unwrap_err();
+        assert!(
+            fault.message.contains("read-only transaction"),
+            "{sql}: {fault:?}"
+        );
+        assert_eq!(shop.state().await, before, "{sql}");
+    }
+}
