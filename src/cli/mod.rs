@@ -7,6 +7,7 @@ mod demo;
 mod explain;
 mod mcp;
 mod models;
+mod postgres_role;
 mod say;
 mod schema;
 mod serve;
@@ -60,6 +61,11 @@ enum Command {
     /// List the catalogue: models, limits, prices.
     #[command(after_help = "Example:  waypost models anthropic")]
     Models(models::Options),
+    /// Print SQL that makes a PostgreSQL role for tools, which may only read.
+    #[command(
+        after_help = "Example:  waypost postgres-role --database shop --table orders --table customers |\n            psql --set ON_ERROR_STOP=1 --dbname shop"
+    )]
+    PostgresRole(postgres_role::Options),
     /// Print the JSON Schema of the configuration.
     #[command(after_help = "Example:  waypost schema > config/schema.json")]
     Schema,
@@ -92,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::run(&options),
         Command::Mcp(options) => mcp::run(options),
         Command::Models(options) => models::run(&options),
+        Command::PostgresRole(options) => postgres_role::run(&options),
         Command::Schema => schema::run(),
     };
     match outcome {

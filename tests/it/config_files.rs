@@ -25,9 +25,14 @@ fn read(name: &str, text: &str) -> File {
     }
 }
 
-/// Wires a configuration in an environment where every variable holds a key.
+/// Wires a configuration in an environment where every variable holds a key, or a database's address.
 fn wired(name: &str, file: &File) -> Wired {
-    let environment = |_: &str| Some("a-key-of-more-than-sixteen-letters".to_owned());
+    let environment = |name: &str| {
+        let database = name.ends_with("_DB_URL");
+        let key = "a-key-of-more-than-sixteen-letters";
+        let url = "postgres://reader:secret@127.0.0.1/orders";
+        Some(if database { url } else { key }.to_owned())
+    };
     match wire(file, &environment) {
         Ok(wired) => wired,
         Err(problems) => panic!("{name}: {problems:#?}"),

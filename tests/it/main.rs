@@ -28,5 +28,6 @@ mod pool;
 mod program;
 mod reload;
 mod simulated;
+mod sql;
 mod telemetry;
 mod tools;

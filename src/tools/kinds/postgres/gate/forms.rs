@@ -1,0 +1,472 @@
+//! The forms of a statement: a walk over all of it, on which every form is named or refused.
+
+use std::{collections::BTreeSet, ops::ControlFlow};
+
+use sqlparser::ast::{
+    AccessExpr, BinaryOperator, CastKind, CeilFloorKind, DateTimeField, Distinct, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, GroupByExpr, Join,
+    JoinOperator, LimitClause, ObjectName, OrderByExpr, OrderByKind, Query, Select, SelectFlavor,
+    SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, UnaryOperator, Value,
+    ValueWithSpan, Visitor, WildcardAdditionalOptions,
+};
+
+use super::{Gate, MAX_DEPTH, Refused, names, types};
+
+/// How deep expressions may nest. Chains like `1 + 1 + …` nest to the left as deep as they are long, so it is more
+/// than brackets may.
+const MAX_EXPRESSIONS: usize = 10 * MAX_DEPTH;
+
+/// Walks a statement.
+pub(super) struct Forms<'a> {
+    gate: &'a Gate,
+    depth: usize,
+    /// Names that stand before the brackets of their columns: `WITH a (x) AS …`, `FROM … AS b (y)`.
+    with_columns: BTreeSet<String>,
+}
+
+type Verdict = ControlFlow<Refused>;
+
+impl<'a> Forms<'a> {
+    pub(super) fn of(gate: &'a Gate) -> Self {
+        Self {
+            gate,
+            depth: 0,
+            with_columns: BTreeSet::new(),
+        }
+    }
+
+    /// Whether a name was seen before the brackets of its columns.
+    pub(super) fn names_columns(&self, name: &str) -> bool {
+        self.with_columns.contains(name)
+    }
+
+    fn alias(&mut self, alias: Option<&TableAlias>) -> Result<(), Refused> {
+        let Some(alias) = alias else { return Ok(()) };
+        if !alias.columns.is_empty() {
+            let name = names::folded(&alias.name.value, alias.name.quote_style);
+            self.with_columns.insert(name.into_owned());
+        }
+        let typed = alias
+            .columns
+            .iter()
+            .any(|column| column.data_type.is_some());
+        refuse_if(
+            typed || alias.at.is_some(),
+            "columns of an alias have names only",
+        )
+    }
+
+    fn callable(&self, name: &ObjectName) -> Result<(), Refused> {
+        let parts = names::parts(name).unwrap_or_default();
+        let known = match &parts[..] {
+            [name] => self.gate.knows(name),
+            [schema, name] => self.gate.knows_in(schema, name),
+            _ => false,
+        };
+        let shown = parts.last().map_or("", |name| name);
+        known
+            .then_some(())
+            .ok_or_else(|| names::not_callable(shown))
+    }
+
+    fn function(&self, function: &Function) -> Result<(), Refused> {
+        let plain = function.parameters == FunctionArguments::None && !function.uses_odbc_syntax;
+        refuse_if(!plain, "functions are called as `name(arguments)`")?;
+        match &function.args {
+            // `ARRAY(SELECT …)` is no call. A function with a bare query in its brackets is none of PostgreSQL's.
+            FunctionArguments::Subquery(_) => {
+                let array = names::is_word(&function.name, "array");
+                return refuse_if(!array, "a query as argument stands in brackets of its own");
+            }
+            FunctionArguments::None => {}
+            FunctionArguments::List(list) => {
+                let ordered = |clause: &FunctionArgumentClause| {
+                    matches!(clause, FunctionArgumentClause::OrderBy(_))
+                };
+                let fine = list.clauses.iter().all(ordered);
+                refuse_if(!fine, "of the clauses in a call only ORDER BY is")?;
+                list.args.iter().try_for_each(argument)?;
+            }
+        }
+        if names::is_word(&function.name, "row") {
+            return Ok(());
+        }
+        self.callable(&function.name)
+    }
+
+    fn table(&mut self, factor: &TableFactor) -> Result<(), Refused> {
+        match factor {
+            TableFactor::Table {
+                name,
+                alias,
+                args,
+                with_hints,
+                version: None,
+                with_ordinality: _,
+                partitions,
+                json_path: None,
+                sample: None,
+                index_hints,
+            } if with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty() => {
+                self.alias(alias.as_ref())?;
+                match args {
+                    None => names::check_relation(name),
+                    Some(args) if args.settings.is_none() => {
+                        args.args.iter().try_for_each(argument)?;
+                        self.callable(name)
+                    }
+                    Some(_) => Err(unknown("a table function")),
+                }
+            }
+            TableFactor::Derived {
+                lateral: _,
+                subquery: _,
+                alias,
+                sample: None,
+            }
+            | TableFactor::NestedJoin {
+                table_with_joins: _,
+                alias,
+            }
+            | TableFactor::UNNEST {
+                alias,
+                array_exprs: _,
+                with_offset: false,
+                with_offset_alias: None,
+                with_ordinality: _,
+            } => self.alias(alias.as_ref()),
+            TableFactor::Function {
+                lateral: _,
+                name,
+                args,
+                with_ordinality: _,
+                alias,
+            } => {
+                self.alias(alias.as_ref())?;
+                args.iter().try_for_each(argument)?;
+                self.callable(name)
+            }
+            _ => Err(unknown("something in FROM")),
+        }
+    }
+
+    fn query(&mut self, query: &Query) -> Result<(), Refused> {
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.alias(Some(&cte.alias))?;
+            refuse_if(cte.from.is_some(), "a WITH query has no FROM of its own")?;
+        }
+        refuse_if(
+            !query.locks.is_empty(),
+            "rows cannot be locked; leave FOR UPDATE and FOR SHARE out",
+        )?;
+        let odd = query.for_clause.is_some()
+            || query.settings.is_some()
+            || query.format_clause.is_some()
+            || !query.pipe_operators.is_empty();
+        refuse_if(odd, "it has clauses PostgreSQL does not")?;
+        let limited = match &query.limit_clause {
+            None => true,
+            Some(LimitClause::LimitOffset { limit_by, .. }) => limit_by.is_empty(),
+            Some(LimitClause::OffsetCommaLimit { .. }) => false,
+        };
+        refuse_if(!limited, "a limit is written `LIMIT count OFFSET start`")?;
+        if let Some(order) = &query.order_by {
+            let plain =
+                matches!(order.kind, OrderByKind::Expressions(_)) && order.interpolate.is_none();
+            refuse_if(!plain, "ORDER BY lists expressions")?;
+        }
+        body(&query.body)
+    }
+
+    fn expression(&self, expression: &Expr) -> Result<(), Refused> {
+        match expression {
+            Expr::Identifier(_)
+            | Expr::CompoundIdentifier(_)
+            | Expr::IsFalse(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsTrue(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNull(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::IsDistinctFrom(..)
+            | Expr::IsNotDistinctFrom(..)
+            | Expr::InList { .. }
+            | Expr::InSubquery { .. }
+            | Expr::Between { .. }
+            | Expr::Like { any: false, .. }
+            | Expr::ILike { any: false, .. }
+            | Expr::SimilarTo { .. }
+            | Expr::AtTimeZone { .. }
+            | Expr::Position { .. }
+            | Expr::Substring { .. }
+            | Expr::Trim { .. }
+            | Expr::Overlay { .. }
+            | Expr::Nested(_)
+            | Expr::Value(_)
+            | Expr::Case { .. }
+            | Expr::Exists { .. }
+            | Expr::Subquery(_)
+            | Expr::GroupingSets(_)
+            | Expr::Cube(_)
+            | Expr::Rollup(_)
+            | Expr::Tuple(_)
+            | Expr::Array(_)
+            | Expr::Interval(_) => Ok(()),
+            Expr::Ceil { field, .. } | Expr::Floor { field, .. } => {
+                let plain = matches!(
+                    field,
+                    CeilFloorKind::DateTimeField(DateTimeField::NoDateTime)
+                );
+                refuse_if(!plain, "numbers are rounded with one argument")
+            }
+            Expr::Extract { .. } => Ok(()),
+            Expr::BinaryOp { op, .. }
+            | Expr::AnyOp { compare_op: op, .. }
+            | Expr::AllOp { compare_op: op, .. } => operator(op),
+            Expr::UnaryOp { op, .. } => match op {
+                UnaryOperator::Plus
+                | UnaryOperator::Minus
+                | UnaryOperator::Not
+                | UnaryOperator::BitwiseNot => Ok(()),
+                _ => Err(unknown("an operator")),
+            },
+            Expr::Cast {
+                kind: CastKind::Cast | CastKind::DoubleColon,
+                data_type,
+                format: None,
+                ..
+            } => types::check(data_type),
+            Expr::TypedString(typed) => types::check(&typed.data_type),
+            Expr::Function(function) => self.function(function),
+            Expr::CompoundFieldAccess { access_chain, .. } => {
+                let index = |access: &AccessExpr| matches!(access, AccessExpr::Subscript(_));
+                // `(row).name` calls the function `name` where there is no such column.
+                refuse_if(
+                    !access_chain.iter().all(index),
+                    "members of rows are not; name the columns",
+                )
+            }
+            _ => Err(unknown("an expression")),
+        }
+    }
+}
+
+impl Visitor for Forms<'_> {
+    type Break = Refused;
+
+    fn pre_visit_query(&mut self, query: &Query) -> Verdict {
+        verdict(self.query(query))
+    }
+
+    fn pre_visit_select(&mut self, chosen: &Select) -> Verdict {
+        verdict(select(chosen))
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> Verdict {
+        verdict(names::check_relation(relation))
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Verdict {
+        verdict(self.table(factor))
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> Verdict {
+        self.depth += 1;
+        if self.depth > MAX_EXPRESSIONS {
+            let why = "an expression has too many parts. Write lists as `IN (…)`";
+            return ControlFlow::Break(Refused::new(why));
+        }
+        verdict(self.expression(expression))
+    }
+
+    fn post_visit_expr(&mut self, _: &Expr) -> Verdict {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_order_by_expr(&mut self, order: &OrderByExpr) -> Verdict {
+        verdict(refuse_if(order.with_fill.is_some(), "ORDER BY has no FILL"))
+    }
+
+    fn pre_visit_value(&mut self, value: &ValueWithSpan) -> Verdict {
+        verdict(match value.value {
+            Value::Number(_, false)
+            | Value::SingleQuotedString(_)
+            | Value::Boolean(_)
+            | Value::Null => Ok(()),
+            _ => Err(unknown("a value")),
+        })
+    }
+}
+
+fn verdict(judged: Result<(), Refused>) -> Verdict {
+    match judged {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(refused) => ControlFlow::Break(refused),
+    }
+}
+
+fn refuse_if(bad: bool, why: &str) -> Result<(), Refused> {
+    if bad { Err(Refused::new(why)) } else { Ok(()) }
+}
+
+fn unknown(what: &str) -> Refused {
+    Refused::new(format!(
+        "{what} is of a form that is not known here. Write it in a simpler way"
+    ))
+}
+
+fn argument(argument: &FunctionArg) -> Result<(), Refused> {
+    let given = match argument {
+        FunctionArg::Unnamed(given) | FunctionArg::Named { arg: given, .. } => given,
+        FunctionArg::ExprNamed { .. } => return Err(unknown("an argument")),
+    };
+    match given {
+        FunctionArgExpr::Expr(_) | FunctionArgExpr::Wildcard => Ok(()),
+        FunctionArgExpr::QualifiedWildcard(name) => names::check_relation(name),
+        _ => Err(unknown("an argument")),
+    }
+}
+
+fn body(body: &SetExpr) -> Result<(), Refused> {
+    match body {
+        SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => Ok(()),
+        SetExpr::SetOperation { left, right, .. } => {
+            self::body(left)?;
+            self::body(right)
+        }
+        SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => Err(
+            Refused::new("it would change data, and queries here only read. Leave that part out"),
+        ),
+        SetExpr::Table(_) => Err(Refused::new("TABLE is written `SELECT * FROM`")),
+    }
+}
+
+fn select(select: &Select) -> Result<(), Refused> {
+    refuse_if(
+        select.into.is_some(),
+        "a query cannot make tables; leave INTO out",
+    )?;
+    let odd = select.flavor != SelectFlavor::Standard
+        || !select.optimizer_hints.is_empty()
+        || select.select_modifiers.is_some()
+        || select.top.is_some()
+        || select.exclude.is_some()
+        || !select.lateral_views.is_empty()
+        || select.prewhere.is_some()
+        || !select.connect_by.is_empty()
+        || !select.cluster_by.is_empty()
+        || !select.distribute_by.is_empty()
+        || !select.sort_by.is_empty()
+        || select.qualify.is_some()
+        || select.value_table_mode.is_some();
+    refuse_if(odd, "it has clauses PostgreSQL does not")?;
+    let grouped = matches!(&select.group_by, GroupByExpr::Expressions(_, more) if more.is_empty());
+    refuse_if(!grouped, "GROUP BY lists expressions")?;
+    let distinct = matches!(
+        select.distinct,
+        None | Some(Distinct::All | Distinct::Distinct | Distinct::On(_))
+    );
+    refuse_if(!distinct, "DISTINCT is of an unknown form")?;
+    select.projection.iter().try_for_each(item)?;
+    select.from.iter().try_for_each(joined)
+}
+
+fn item(item: &SelectItem) -> Result<(), Refused> {
+    let plain = |options: &WildcardAdditionalOptions| {
+        options.opt_ilike.is_none()
+            && options.opt_exclude.is_none()
+            && options.opt_except.is_none()
+            && options.opt_replace.is_none()
+            && options.opt_rename.is_none()
+            && options.opt_alias.is_none()
+    };
+    let fine = match item {
+        SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. } => true,
+        SelectItem::ExprWithAliases { .. } => false,
+        SelectItem::QualifiedWildcard(_, options) | SelectItem::Wildcard(options) => plain(options),
+    };
+    refuse_if(
+        !fine,
+        "the list of SELECT has expressions, aliases and `*` only",
+    )
+}
+
+fn joined(table: &TableWithJoins) -> Result<(), Refused> {
+    table.joins.iter().try_for_each(join)
+}
+
+fn join(join: &Join) -> Result<(), Refused> {
+    let known = matches!(
+        join.join_operator,
+        JoinOperator::Join(_)
+            | JoinOperator::Inner(_)
+            | JoinOperator::Left(_)
+            | JoinOperator::LeftOuter(_)
+            | JoinOperator::Right(_)
+            | JoinOperator::RightOuter(_)
+            | JoinOperator::FullOuter(_)
+            | JoinOperator::CrossJoin(_)
+    );
+    refuse_if(
+        !known || join.global,
+        "joins are INNER, LEFT, RIGHT, FULL or CROSS",
+    )
+}
+
+fn operator(operator: &BinaryOperator) -> Result<(), Refused> {
+    use BinaryOperator as B;
+    let known = matches!(
+        operator,
+        B::Plus
+            | B::Minus
+            | B::Multiply
+            | B::Divide
+            | B::Modulo
+            | B::StringConcat
+            | B::Gt
+            | B::Lt
+            | B::GtEq
+            | B::LtEq
+            | B::Eq
+            | B::NotEq
+            | B::And
+            | B::Or
+            | B::BitwiseOr
+            | B::BitwiseAnd
+            | B::PGBitwiseXor
+            | B::PGBitwiseShiftLeft
+            | B::PGBitwiseShiftRight
+            | B::PGExp
+            | B::PGOverlap
+            | B::PGRegexMatch
+            | B::PGRegexIMatch
+            | B::PGRegexNotMatch
+            | B::PGRegexNotIMatch
+            | B::PGLikeMatch
+            | B::PGILikeMatch
+            | B::PGNotLikeMatch
+            | B::PGNotILikeMatch
+            | B::PGStartsWith
+            | B::Arrow
+            | B::LongArrow
+            | B::HashArrow
+            | B::HashLongArrow
+            | B::AtAt
+            | B::AtArrow
+            | B::ArrowAt
+            | B::HashMinus
+            | B::AtQuestion
+            | B::Question
+            | B::QuestionAnd
+            | B::QuestionPipe
+            | B::Overlaps
+            | B::LtDashGt
+    );
+    refuse_if(
+        !known,
+        "an operator is not known here. Write it with the usual ones",
+    )
+}
