@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod explain;
+mod limit_and_run;
 mod models;
 mod say;
 mod schema;
@@ -54,6 +55,9 @@ enum Command {
     /// List the catalogue: models, limits, prices.
     #[command(after_help = "Example:  waypost models anthropic")]
     Models(models::Options),
+    /// Set limits on this process and become the program. The gateway starts the programs of tools so.
+    #[command(name = "limit-and-run", hide = true)]
+    LimitAndRun(limit_and_run::Options),
     /// Print the JSON Schema of the configuration.
     #[command(after_help = "Example:  waypost schema > config/schema.json")]
     Schema,
@@ -85,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::run(options),
         Command::Explain(options) => explain::run(&options),
         Command::Models(options) => models::run(&options),
+        Command::LimitAndRun(options) => limit_and_run::run(options),
         Command::Schema => schema::run(),
     };
     match outcome {
