@@ -57,7 +57,7 @@ pub(super) fn read(
     let said = String::from_utf8_lossy(&heard.said);
     let complaint = String::from_utf8_lossy(&heard.complaint);
     if !complaint.is_empty() {
-        let complaint = shown_text(&complaint, usize::MAX);
+        let complaint = shown_text(&complaint, complaint.len());
         tracing::debug!(tool, complaint, "a program wrote to standard error");
     }
     if heard.status.success() {
