@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod explain;
+mod limit_and_run;
 mod mcp;
 mod models;
 mod postgres_role;
@@ -66,6 +67,9 @@ enum Command {
         after_help = "Example:  waypost postgres-role --database shop --table orders --table customers |\n            psql --set ON_ERROR_STOP=1 --dbname shop"
     )]
     PostgresRole(postgres_role::Options),
+    /// Set limits on this process and become the program. The gateway starts the programs of tools so.
+    #[command(name = "limit-and-run", hide = true)]
+    LimitAndRun(limit_and_run::Options),
     /// Print the JSON Schema of the configuration.
     #[command(after_help = "Example:  waypost schema > config/schema.json")]
     Schema,
@@ -99,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Mcp(options) => mcp::run(options),
         Command::Models(options) => models::run(&options),
         Command::PostgresRole(options) => postgres_role::run(&options),
+        Command::LimitAndRun(options) => limit_and_run::run(options),
         Command::Schema => schema::run(),
     };
     match outcome {

@@ -168,6 +168,7 @@ fn only_one_room_knows_each_outside_thing() {
     rule("tokio_postgres::", &["tools"]);
     rule("rusqlite::", &["store"]);
     rule("reqwest::", &["upstream", "cli"]);
+    rule("Command::new(", &["tools", "cli"]);
     rule("std::fs", &["config", "app", "cli"]);
     rule("std::env::var", &["app", "cli"]);
     rule(

@@ -1,5 +1,7 @@
 //! The program itself: what each command prints, and how it exits.
 
+mod commands;
+mod process;
 mod serving;
 
 use std::{

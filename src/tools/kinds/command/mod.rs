@@ -1,33 +1,138 @@
-//! A program.
+//! A program of this machine. There is no shell: each argument stays one argument, whatever it says.
+//!
+//! A call makes the arguments ([`arguments`]), starts the program through a wrapper that sets its limits
+//! ([`launch`]), and holds the whole process group in its hand ([`running`]): when the call ends, for whatever
+//! reason, so does everything the program started. What it writes is told line by line while it runs ([`listen`]) and
+//! becomes the result at its end ([`result`]).
+//!
+//! The program, its folder, its environment and its options are the operator's; a caller gives values for arguments
+//! and for standard input, and nothing else.
+
+mod arguments;
+mod launch;
+mod listen;
+mod result;
+mod running;
+mod settings;
+#[cfg(test)]
+mod tests;
 
 use futures_util::future::BoxFuture;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
+pub use launch::Limits;
+pub use settings::{Argument, Each, Format, Settings};
+
+use self::{arguments::Arguments, launch::Launch, listen::listen, running::Running};
 use crate::{
+    expr::{EvalError, Template},
     problem::Problem,
-    tools::{Fault, FaultClass, Kind, Materials, Output, Run, Stop},
+    tools::{Fault, FaultClass, Input, Kind, Materials, Output, Run, Stop},
 };
 
-/// The settings of the kind.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(inline)]
-pub struct Settings {}
-
 #[derive(Debug)]
-struct Command;
+struct Command {
+    launch: Launch,
+    arguments: Arguments,
+    stdin: Option<Template>,
+    format: Format,
+    max_output: usize,
+}
 
 /// Builds the kind.
 pub(crate) fn build(
-    _settings: &Settings,
-    _materials: &mut Materials<'_>,
+    settings: &Settings,
+    materials: &mut Materials<'_>,
 ) -> Result<Box<dyn Kind>, Vec<Problem>> {
-    Ok(Box::new(Command))
+    let mut problems = settings.problems();
+    let arguments = Arguments::build(&settings.args, &mut problems);
+    let stdin = settings.stdin.as_deref();
+    let stdin = stdin.and_then(|text| template(text, &["stdin"], &mut problems));
+    let launch = Launch::build(settings, materials, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Box::new(Command {
+        launch,
+        arguments,
+        stdin,
+        format: settings.output,
+        max_output: settings.max_output,
+    }))
+}
+
+/// The template, if it is one and mentions only what a call has.
+fn template(text: &str, path: &[&str], problems: &mut Vec<Problem>) -> Option<Template> {
+    let problem = |message: String| Problem::new(path.iter().copied(), message);
+    match Template::compile(text) {
+        Ok(template) => {
+            let strangers = template.names().filter(|name| !Input::knows(name));
+            let strangers = strangers.map(|name| {
+                problem(format!("`{name}` is not known here"))
+                    .expected("`input.…`, an argument of the tool, or `caller.name`")
+            });
+            problems.extend(strangers);
+            Some(template)
+        }
+        Err(bad) => {
+            let message = bad.to_string();
+            problems.push(Problem {
+                expected: bad.expected,
+                nearest: bad.nearest,
+                ..problem(message)
+            });
+            None
+        }
+    }
+}
+
+/// A value as a program reads it: text as it is, everything else as JSON.
+fn written(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// What the caller gave is nothing the operator's expressions can work with.
+fn unusable(what: &str, error: &EvalError) -> Fault {
+    let message = format!("The program's {what} cannot be made of these arguments: {error}");
+    Fault::new(FaultClass::InvalidArguments, message)
 }
 
 impl Kind for Command {
-    fn run<'a>(&'a self, _run: Run<'a>) -> BoxFuture<'a, Result<Output, Stop>> {
-        Box::pin(async { Err(Fault::new(FaultClass::Failed, "not built").into()) })
+    fn output_schema(&self) -> Option<Map<String, Value>> {
+        if self.format != Format::Lines {
+            return None;
+        }
+        let schema = json!({
+            "type": "object",
+            "properties": { "lines": { "type": "array", "items": { "type": "string" } } },
+            "required": ["lines"],
+        });
+        schema.as_object().cloned()
+    }
+
+    fn run<'a>(&'a self, run: Run<'a>) -> BoxFuture<'a, Result<Output, Stop>> {
+        Box::pin(async move {
+            let roots = Input {
+                arguments: run.arguments,
+                caller: &run.call.caller.name,
+            };
+            let arguments = self.arguments.of(&roots)?;
+            let stdin = self.stdin.as_ref().map(|stdin| stdin.value(&roots));
+            let stdin = stdin.transpose();
+            let stdin = stdin.map_err(|error| unusable("standard input", &error))?;
+            let stdin = stdin.map(|value| written(value).into_bytes());
+            let tool = &*run.tool.id;
+            let command = self.launch.command(&arguments, stdin.is_some());
+            let (running, pipes) =
+                Running::start(command).map_err(|error| result::not_started(&error, tool))?;
+            let input = stdin.unwrap_or_default();
+            let heard = listen(running, pipes, input, self.max_output, run.line).await;
+            let heard = heard.map_err(|why| result::unheard(why, self.max_output, tool))?;
+            let output = result::read(heard, self.format, self.launch.limits(), tool)?;
+            Ok(output)
+        })
     }
 }

@@ -1,0 +1,107 @@
+//! What comes of a program's output and its end.
+
+use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::{
+    Format, Limits,
+    listen::{Heard, Unheard},
+};
+use crate::{
+    schema::shown_text,
+    tools::{Fault, FaultClass, Output},
+};
+
+/// How much of a program's complaint a caller reads, in characters: a line that says what went wrong.
+const QUOTED: usize = 200;
+
+/// The program could not be started.
+pub(super) fn not_started(error: &io::Error, tool: &str) -> Fault {
+    tracing::warn!(tool, %error, "a program could not be started");
+    // A machine without room for another process may have it again soon.
+    let passes = matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory
+    );
+    let class = if passes {
+        FaultClass::Unavailable
+    } else {
+        FaultClass::Failed
+    };
+    Fault::new(class, "The program could not be started")
+}
+
+/// The program was not heard to its end.
+pub(super) fn unheard(unheard: Unheard, most: usize, tool: &str) -> Fault {
+    match unheard {
+        Unheard::TooMuch => {
+            let message = format!("The program wrote more than {most} bytes and was ended");
+            Fault::new(FaultClass::TooLarge, message)
+        }
+        Unheard::Io(error) => {
+            tracing::warn!(tool, %error, "a program could not be read from");
+            Fault::new(FaultClass::Failed, "The program could not be read from")
+        }
+    }
+}
+
+/// Reads what a program has said, by the way it ended.
+pub(super) fn read(
+    heard: Heard,
+    format: Format,
+    limits: Limits,
+    tool: &str,
+) -> Result<Output, Fault> {
+    let said = String::from_utf8_lossy(&heard.said);
+    let complaint = String::from_utf8_lossy(&heard.complaint);
+    if !complaint.is_empty() {
+        let complaint = shown_text(&complaint, complaint.len());
+        tracing::debug!(tool, complaint, "a program wrote to standard error");
+    }
+    if heard.status.success() {
+        return formatted(&said, format);
+    }
+    let mut message = format!("The program {}", end(heard.status, limits));
+    if let Some(last) = complaint.lines().rfind(|line| !line.trim().is_empty()) {
+        message = format!("{message}: {}", shown_text(last.trim(), QUOTED));
+    }
+    let output = (!said.is_empty()).then(|| Box::new(Output::text(said)));
+    Err(Fault {
+        output,
+        ..Fault::new(FaultClass::Failed, message)
+    })
+}
+
+fn formatted(said: &str, format: Format) -> Result<Output, Fault> {
+    match format {
+        Format::Text => Ok(Output::text(said)),
+        Format::Lines => Ok(Output::structured(
+            json!({ "lines": said.lines().collect::<Vec<_>>() }),
+        )),
+        Format::Json => match serde_json::from_str(said) {
+            Ok(object @ Value::Object(_)) => Ok(Output::structured(object)),
+            Ok(other) => Ok(Output::structured(json!({ "result": other }))),
+            Err(error) => {
+                let place = format!("line {}, column {}", error.line(), error.column());
+                let message = format!("The program's output is no JSON, by {place}");
+                Err(Fault::new(FaultClass::InvalidOutput, message))
+            }
+        },
+    }
+}
+
+/// How it ended, when not well.
+fn end(status: ExitStatus, limits: Limits) -> String {
+    let Some(signal) = status.signal() else {
+        return format!("failed with exit code {}", status.code().unwrap_or(-1));
+    };
+    if signal == Signal::XCPU.as_raw() {
+        format!("used up its {} s of processor time", limits.cpu)
+    } else if signal == Signal::KILL.as_raw() {
+        "was killed, as the system does with one that uses too much memory or processor time".into()
+    } else {
+        format!("was ended by signal {signal}")
+    }
+}

@@ -1,0 +1,106 @@
+//! A program that runs, with everything it started.
+
+use std::{io, process::Stdio, time::Duration};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    runtime::Handle,
+    time::timeout,
+};
+
+/// How long a program that is asked to end may take to put things in order.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A program that runs, with everything it started: they are one process group. Ended when dropped, first asked
+/// (SIGTERM), then without asking (SIGKILL).
+#[derive(Debug)]
+pub(super) struct Running(Option<Group>);
+
+/// Its ends that are with us.
+#[derive(Debug)]
+pub(super) struct Pipes {
+    pub(super) stdin: Option<ChildStdin>,
+    pub(super) stdout: Option<ChildStdout>,
+    pub(super) stderr: Option<ChildStderr>,
+}
+
+impl Running {
+    /// Starts it in a process group of its own.
+    pub(super) fn start(mut command: Command) -> io::Result<(Self, Pipes)> {
+        let spawned = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn();
+        let mut child = spawned?;
+        let pipes = Pipes {
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take(),
+            stderr: child.stderr.take(),
+        };
+        let pid = child.id().and_then(|id| i32::try_from(id).ok());
+        let leader = pid.and_then(Pid::from_raw);
+        Ok((Self(Some(Group { child, leader })), pipes))
+    }
+
+    /// Waits until the program has ended, and ends whatever it left running.
+    pub(super) async fn ended(&mut self) -> io::Result<std::process::ExitStatus> {
+        let Some(group) = &mut self.0 else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let status = group.child.wait().await?;
+        group.kill();
+        self.0 = None;
+        Ok(status)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(group) = self.0.take() else {
+            return;
+        };
+        group.signal(Signal::TERM);
+        // Nobody waits for this task: it ends by itself after the grace. Without a runtime, or when the runtime ends
+        // before it does, the group is dropped, which kills it.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(group.end());
+        }
+    }
+}
+
+/// A process group. Killed when dropped.
+#[derive(Debug)]
+struct Group {
+    child: Child,
+    /// The number of its leader, which is its own; none once it was killed. A number may be given to a stranger when
+    /// the leader was waited for and no other member is left, but only after all other numbers had their turn: killing
+    /// right after the wait is safe, and killing later is not done.
+    leader: Option<Pid>,
+}
+
+impl Group {
+    async fn end(mut self) {
+        let _ = timeout(GRACE, self.child.wait()).await;
+        self.kill();
+        // So that it does not stay a zombie.
+        let _ = self.child.wait().await;
+    }
+
+    fn signal(&self, signal: Signal) {
+        // There may be none left, which is what is wanted.
+        let _ = self.leader.map(|leader| kill_process_group(leader, signal));
+    }
+
+    fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.leader = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
