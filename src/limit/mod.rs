@@ -102,6 +102,14 @@ impl Limits {
         }
     }
 
+    /// The same limits for what belongs to a request that was counted: its tokens count, and no further request.
+    pub fn within_a_request(&self) -> Self {
+        Self {
+            requests: None,
+            tokens: self.tokens.clone(),
+        }
+    }
+
     /// Lets one request pass that will cost about `tokens`, or says when to come back.
     pub fn admit(&self, tokens: u64, now: Instant) -> Result<Hold, Refused> {
         // Tokens first: governor cannot give a request back.

@@ -158,25 +158,17 @@ impl Endpoint {
         let bytes = body::read(body, most).await?;
         let message = Message::read(&bytes)?;
         let answered = match entered.era {
-            Era::Stateless => self.stateless(entered, &message, bytes).await,
+            Era::Stateless => self.stateless(entered, bytes).await,
             Era::Sessions => self.in_session(entered, &message, bytes).await,
         };
         answered.map_err(|refused| refused.for_request(message.id()))
     }
 
-    async fn stateless(
-        &self,
-        entered: Entered,
-        message: &Message,
-        bytes: Bytes,
-    ) -> Result<Response, Refused> {
-        let Entered {
-            head, guest, pass, ..
-        } = entered;
+    async fn stateless(&self, entered: Entered, bytes: Bytes) -> Result<Response, Refused> {
+        let Entered { head, guest, .. } = entered;
         let response = self.services.stateless(with(head, guest, bytes)).await;
-        // Calls end by themselves; a stream that only listens would outlive its key.
-        let pass = message.asks_for("subscriptions/listen").then_some(pass);
-        self.passed_on(response, None, pass).await
+        // Calls end by themselves, and who listens is told when the key goes.
+        self.passed_on(response, None, None).await
     }
 
     async fn in_session(

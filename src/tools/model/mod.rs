@@ -103,7 +103,8 @@ async fn send(run: &Run<'_>, wanted: &Wanted) -> Result<(Answered, String), Faul
         tool: Some(run.tool.id.clone()),
         rights: wanted.rights,
         affinity: affinity(&call.conversation.id, &run.tool.id),
-        limits: call.limits.clone(),
+        // The call was counted as a request when it came.
+        limits: Arc::new(call.limits.within_a_request()),
         patience: Some(patience),
         total: Some(patience),
         seed: rand::random(),

@@ -14,7 +14,7 @@ async fn a_list_comes_in_pages_always_in_the_same_order() {
         .map(|name| format!("{name}: {{ {ECHO} }}"))
         .into();
     let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
-    let gateway = gateway("page_size: 2", &tools).await;
+    let gateway = gateway("page_size: 2, builtin: false", &tools).await;
     let client = Modern::new(&gateway, ALICE);
     let mut names: Vec<String> = Vec::new();
     let mut params = json!({});

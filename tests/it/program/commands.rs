@@ -249,20 +249,15 @@ async fn what_a_caller_sends_stays_one_argument() {
         "%s",
         "${input.secret}",
         "",
-        "\u{1b}[31m",
         "é 火",
     ] {
         let said = programs.says(json!({ "text": hostile })).await;
-        // The pipeline may take terminal controls out of what models read.
-        let plain = |text: &str| text.replace('\u{1b}', "");
-        assert_eq!(
-            plain(&said),
-            plain(&format!("<--><{hostile}><end>")),
-            "{hostile:?}"
-        );
+        assert_eq!(said, format!("<--><{hostile}><end>"), "{hostile:?}");
     }
-    let refused = programs.fails(json!({ "text": "a\0b" })).await;
-    assert!(refused.contains("NUL"), "{refused}");
+    for unseen in ["a\0b", "\u{1b}[31m"] {
+        let refused = programs.fails(json!({ "text": unseen })).await;
+        assert!(refused.contains("control character"), "{refused}");
+    }
 }
 
 #[tokio::test]
@@ -333,7 +328,10 @@ async fn a_program_starts_with_its_limits_and_nothing_of_ours() {
 
 #[tokio::test]
 async fn a_program_reads_all_of_its_input_while_it_writes() {
-    let programs = Programs::start(r#"program: /bin/cat, stdin: "${input.text}""#, &[]);
+    let programs = Programs::start(
+        r#"program: /bin/cat, stdin: "${input.text}", max_result: 2000000"#,
+        &[],
+    );
     // Many times what pipes hold.
     let text = "0123456789abcde\n".repeat(60_000);
     assert!(programs.says(json!({ "text": text })).await == text);

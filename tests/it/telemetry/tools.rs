@@ -6,8 +6,9 @@ use crate::support::{Gateway, metrics::sum};
 
 /// The tool takes no arguments, so that a call with one is refused whatever the tool does.
 const CONFIG: &str = "
+mcp: { builtin: false }
 tools:
-  test_simple_text: { kind: fixture, description: Says something., rpm: 60, concurrency: { limit: 3 } }
+  test_simple_text: { kind: fixture, does: text, description: Says something., rpm: 60, concurrency: { limit: 3 } }
 ";
 
 /// Calls the tool as a stateless client of 2026-07-28 does.
