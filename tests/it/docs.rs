@@ -149,3 +149,61 @@ fn the_routes_of_the_routing_page_pass_the_check() {
         }
     }
 }
+
+/// A whole configuration passes the check, with a secret in every variable.
+fn passes(page: &str, block: &str) {
+    let environment = |name: &str| {
+        Some(if name.ends_with("_URL") {
+            "postgres://reader:a-password@127.0.0.1/shop".to_owned()
+        } else {
+            "a-key-of-more-than-sixteen-letters".to_owned()
+        })
+    };
+    let file = match parse::<File>(page, block) {
+        Ok(loaded) => loaded.value,
+        Err(problems) => panic!("{:#?}\n{block}", problems.diagnostics),
+    };
+    if let Err(problems) = wire(&file, &environment) {
+        panic!("{page}: {problems:#?}\n{block}");
+    }
+}
+
+#[test]
+fn the_tools_of_the_tools_page_pass_the_check_below_its_first_example() {
+    let blocks = examples("docs/tools.md");
+    let (frame, tools) = blocks.split_first().unwrap();
+    passes("docs/tools.md", frame);
+    for block in tools {
+        passes("docs/tools.md", &format!("{frame}{block}"));
+    }
+}
+
+#[test]
+fn the_configurations_of_the_mcp_page_pass_the_check() {
+    for block in examples("docs/mcp.md") {
+        passes("docs/mcp.md", &block);
+    }
+}
+
+#[test]
+fn defences_of_the_mcp_page_name_files_with_tests() {
+    let page = text("docs/mcp.md");
+    let table = page.split("## Defences and their tests").nth(1).unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    for row in rows.skip(2) {
+        let files: Vec<&str> = row
+            .split('`')
+            .filter(|word| word.ends_with(".rs"))
+            .collect();
+        assert!(!files.is_empty(), "{row}");
+        for file in files {
+            let path = match file.strip_prefix("src/") {
+                Some(_) => file.to_owned(),
+                None => format!("tests/it/{file}"),
+            };
+            let text = text(&path);
+            let has_tests = text.contains("#[test]") || text.contains("::test");
+            assert!(has_tests, "{path} has no test");
+        }
+    }
+}

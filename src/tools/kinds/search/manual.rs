@@ -3,13 +3,14 @@
 use super::sections::Page;
 
 /// The pages by their paths in the repository.
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 9] = [
     ("README.md", include_str!("../../../../README.md")),
     ("docs/adding.md", include_str!("../../../../docs/adding.md")),
     (
         "docs/architecture.md",
         include_str!("../../../../docs/architecture.md"),
     ),
+    ("docs/mcp.md", include_str!("../../../../docs/mcp.md")),
     (
         "docs/operating.md",
         include_str!("../../../../docs/operating.md"),
@@ -23,6 +24,7 @@ const PAGES: [(&str, &str); 7] = [
         include_str!("../../../../docs/routing.md"),
     ),
     ("docs/rules.md", include_str!("../../../../docs/rules.md")),
+    ("docs/tools.md", include_str!("../../../../docs/tools.md")),
 ];
 
 /// The pages.
