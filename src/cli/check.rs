@@ -48,11 +48,13 @@ pub(super) fn run(options: Options) -> Outcome {
     };
     let providers = wired.router.catalog().cards().count();
     let routes = wired.router.names().count();
+    let configured = wired.tools.iter().filter(|tool| !tool.is_built_in());
     let good = format!(
-        "{} is good: {}, {}\n",
+        "{} is good: {}, {}, {}\n",
         checked.name,
         counted(providers, "provider"),
         counted(routes, "route"),
+        counted(configured.count(), "tool"),
     );
     say(&good, Outcome::Good)
 }

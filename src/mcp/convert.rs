@@ -1,7 +1,5 @@
 //! Between the tools' words and the protocol's.
 
-use std::sync::Arc;
-
 use rmcp::{
     ErrorData,
     model::{
@@ -22,7 +20,7 @@ pub(super) fn tool(tool: &Tool) -> WireTool {
         tool.input_schema.clone(),
     );
     if let Some(schema) = &tool.output_schema {
-        wire = wire.with_raw_output_schema(Arc::new(schema.clone()));
+        wire = wire.with_raw_output_schema(schema.clone());
     }
     let hints = tool.annotations();
     let mut annotations = ToolAnnotations::new();

@@ -2,6 +2,8 @@
 //!
 //! Requests stand alone in that revision, so a result names its server, which a session did once at its beginning.
 
+use std::sync::LazyLock;
+
 use rmcp::{
     RoleServer,
     model::{
@@ -11,7 +13,7 @@ use rmcp::{
     },
     service::RequestContext,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Where a result names its server.
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
@@ -28,26 +30,38 @@ pub(super) fn is_modern(context: &RequestContext<RoleServer>) -> bool {
     version.is_some_and(|version| version.as_str() >= ProtocolVersion::V_2026_07_28.as_str())
 }
 
-/// A result, with our name on it where the revision has a place for it.
+/// A result, with our name on it where the revision has a place for it, and without what it has no word for.
 pub(super) fn stamped<T: Stamped>(context: &RequestContext<RoleServer>, mut result: T) -> T {
     if is_modern(context) {
         let meta = result.meta().get_or_insert_default();
-        meta.insert(SERVER_INFO.to_owned(), json!(this()));
+        meta.insert(SERVER_INFO.to_owned(), OURS.clone());
+    } else {
+        result.forget_hints();
     }
     result
 }
 
+/// Our name, as each result has it.
+static OURS: LazyLock<Value> = LazyLock::new(|| json!(this()));
+
 /// A result that has room for it.
 pub(super) trait Stamped {
     fn meta(&mut self) -> &mut Option<MetaObject>;
+
+    /// Leaves out how long it may be kept, of which 2025-11-25 knows nothing.
+    fn forget_hints(&mut self) {}
 }
 
 macro_rules! stamped {
-    ($($result:ty),* $(,)?) => {
+    ($($result:ty $({ $($hint:ident),* })?),* $(,)?) => {
         $(impl Stamped for $result {
             fn meta(&mut self) -> &mut Option<MetaObject> {
                 &mut self.meta
             }
+
+            $(fn forget_hints(&mut self) {
+                $(self.$hint = None;)*
+            })?
         })*
     };
 }
@@ -59,9 +73,24 @@ stamped!(
     GetPromptResult,
     GetTaskResult,
     InputRequiredResult,
-    ListPromptsResult,
-    ListResourceTemplatesResult,
-    ListResourcesResult,
-    ListToolsResult,
-    ReadResourceResult,
+    ListPromptsResult {
+        ttl_ms,
+        cache_scope
+    },
+    ListResourceTemplatesResult {
+        ttl_ms,
+        cache_scope
+    },
+    ListResourcesResult {
+        ttl_ms,
+        cache_scope
+    },
+    ListToolsResult {
+        ttl_ms,
+        cache_scope
+    },
+    ReadResourceResult {
+        ttl_ms,
+        cache_scope
+    },
 );

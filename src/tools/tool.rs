@@ -1,5 +1,7 @@
 //! One tool, ready to be called.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
@@ -23,9 +25,9 @@ pub struct Tool {
     /// What every tool has, as written.
     pub common: Common,
     /// The schema of its arguments.
-    pub input_schema: Map<String, Value>,
+    pub input_schema: Arc<Map<String, Value>>,
     /// The schema of its structured result.
-    pub output_schema: Option<Map<String, Value>>,
+    pub output_schema: Option<Arc<Map<String, Value>>>,
     /// Tells its settings from others: results of one revision are none of another.
     pub(super) revision: String,
     pub(super) input: Schema,
@@ -36,6 +38,9 @@ pub struct Tool {
 }
 
 impl Tool {
+    /// The name of the kind of tools that are there without being configured.
+    pub const BUILT_IN: &str = "built_in";
+
     /// Builds a tool. Paths of problems start at its keys.
     pub fn build(
         id: &str,
@@ -89,7 +94,7 @@ impl Tool {
         common: Common,
         kind: Box<dyn Kind>,
     ) -> Option<Self> {
-        let named = (id.to_owned(), wire.to_owned(), "built_in");
+        let named = (id.to_owned(), wire.to_owned(), Self::BUILT_IN);
         Self::assemble(named, common, kind).ok()
     }
 
@@ -125,14 +130,19 @@ impl Tool {
             kind_name,
             standing: Standing::new(&common),
             common,
-            input_schema,
-            output_schema,
+            input_schema: Arc::new(input_schema),
+            output_schema: output_schema.map(Arc::new),
             revision: String::new(),
             input,
             output,
             allow: Allow::default(),
             kind,
         })
+    }
+
+    /// Whether it is there without being configured.
+    pub fn is_built_in(&self) -> bool {
+        self.kind_name == Self::BUILT_IN
     }
 
     /// What clients may assume of it.

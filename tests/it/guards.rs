@@ -468,8 +468,10 @@ fn check_counts_in_good_english() {
         );
     };
     let one = "providers: { s: { dialect: simulated, models: { m: {} } } }\nroutes: { r: { targets: [s/m] } }\n";
-    check(one, "1 provider, 1 route");
-    check("", "0 providers, 0 routes");
+    check(one, "1 provider, 1 route, 0 tools");
+    let tool = "tools: { t: { kind: fixture, does: text, description: Says something. } }\n";
+    check(tool, "0 providers, 0 routes, 1 tool");
+    check("", "0 providers, 0 routes, 0 tools");
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub(super) fn tool() -> Result<Tool, Vec<Problem>> {
         timeout: TIMEOUT,
         ..Common::default()
     };
-    Tool::of_kind(ID, &common, "completion", Ok(Box::new(Complete)))
+    Tool::of_kind(ID, &common, Tool::BUILT_IN, Ok(Box::new(Complete)))
 }
 
 #[derive(Debug)]
