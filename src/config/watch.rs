@@ -5,14 +5,15 @@
 //! tells nothing. Whether the new content is any good is the reader's business.
 
 use std::{
+    ffi::OsStr,
     io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use notify::{
-    EventKind, RecommendedWatcher, RecursiveMode, Watcher,
-    event::{AccessKind, AccessMode},
+    Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    event::{AccessKind, AccessMode, ModifyKind},
 };
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -66,20 +67,32 @@ fn notify_of(path: &Path, hint: Sender<()>) -> notify::Result<RecommendedWatcher
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let matters = match event.map(|event| event.kind) {
-            // Our own reading is no change.
-            Ok(EventKind::Access(AccessKind::Close(AccessMode::Write))) => true,
-            Ok(EventKind::Access(_)) => false,
-            Ok(_) | Err(_) => true,
-        };
-        if matters {
+    let name = path.file_name().map(OsStr::to_owned);
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        if event.map_or(true, |event| matters(&event, name.as_deref())) {
             // A full channel holds a hint already.
             let _ = hint.try_send(());
         }
     })?;
     watcher.watch(directory, RecursiveMode::NonRecursive)?;
     Ok(watcher)
+}
+
+/// Whether an event in the directory may mean another content of the file called `name`. What is written into its
+/// neighbours does not, and a log beside it is written with every request; names that come, go or are exchanged do,
+/// for a link beside it may be on its way.
+fn matters(event: &Event, name: Option<&OsStr>) -> bool {
+    let concerned = || {
+        let mut paths = event.paths.iter();
+        event.paths.is_empty() || paths.any(|path| path.file_name() == name)
+    };
+    match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+        | EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_)) => concerned(),
+        // Our own reading is no change.
+        EventKind::Access(_) => false,
+        _ => true,
+    }
 }
 
 fn start(
@@ -162,6 +175,30 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn what_is_written_into_a_neighbour_does_not_matter() {
+        use notify::event::{CreateKind, DataChange, RenameMode};
+        let name = Some(OsStr::new("waypost.yaml"));
+        let written = [
+            EventKind::Access(AccessKind::Close(AccessMode::Write)),
+            EventKind::Modify(ModifyKind::Data(DataChange::Any)),
+        ];
+        let moved = [
+            EventKind::Create(CreateKind::Any),
+            EventKind::Modify(ModifyKind::Name(RenameMode::Any)),
+        ];
+        let event = |kind, path: &str| Event::new(kind).add_path(path.into());
+        for kind in written {
+            assert!(matters(&event(kind, "/etc/waypost/waypost.yaml"), name));
+            assert!(!matters(&event(kind, "/etc/waypost/access.log"), name));
+        }
+        for kind in moved {
+            assert!(matters(&event(kind, "/etc/waypost/..data"), name));
+        }
+        let read = EventKind::Access(AccessKind::Open(AccessMode::Read));
+        assert!(!matters(&event(read, "/etc/waypost/waypost.yaml"), name));
+    }
 
     /// SIGHUP reaches all watches of the process: one test at a time.
     static ALONE: Mutex<()> = Mutex::const_new(());
