@@ -3,6 +3,7 @@
 mod asks;
 mod changes;
 mod eras;
+mod http2;
 mod lists;
 mod parking;
 mod peer;
