@@ -7,24 +7,11 @@ import pytest
 
 import keys
 from clients import anthropic_client, openai_client
-from processes import Gateway, Program
+from logs import pytest_runtest_makereport, pytest_runtest_setup  # noqa: F401 (pytest finds them here)
+from processes import Gateway
 from scripted import Scripted
 
 HERE = pathlib.Path(__file__).parent
-
-
-def pytest_runtest_setup(item):
-    for program in Program.running:
-        program.mark()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    """Shows beside a failure what each process wrote since the test began."""
-    report = yield
-    if report.failed:
-        report.sections += [(f"log of {program.name}", program.tail()) for program in Program.running]
-    return report
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from processes import QUIET, WAYPOST, Gateway, Program
+from logs import pytest_runtest_makereport, pytest_runtest_setup  # noqa: F401 (pytest finds them here)
+from processes import QUIET, WAYPOST, Gateway
 
 HERE = pathlib.Path(__file__).parent
 KEYS = {
@@ -14,20 +15,6 @@ KEYS = {
     "WAYPOST_READER_KEY": "wp-reader-0123456789abcdef0123456789abcdef",
 }
 AGENT, READER = KEYS.values()
-
-
-def pytest_runtest_setup(item):
-    for program in Program.running:
-        program.mark()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    """Shows beside a failure what each process wrote since the test began."""
-    report = yield
-    if report.failed:
-        report.sections += [(f"log of {program.name}", program.tail()) for program in Program.running]
-    return report
 
 
 @pytest.fixture(scope="session")
