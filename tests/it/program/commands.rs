@@ -380,6 +380,24 @@ async fn a_failure_tells_its_code_its_last_words_and_what_was_said() {
 }
 
 #[tokio::test]
+async fn a_program_that_says_no_closes_to_nobody_and_one_that_breaks_rests() {
+    let keys = r#"program: /bin/sh, args: [FOLDER/script, "${input.text}"]"#;
+    let programs = Programs::start(keys, &[("script", "$1")]);
+    for _ in 0..30 {
+        let told = programs.fails(json!({ "text": "exit 1" })).await;
+        assert!(told.contains("exit code 1"), "{told}");
+    }
+    assert_eq!(programs.says(json!({ "text": "echo hi" })).await, "hi\n");
+
+    for _ in 0..5 {
+        let told = programs.fails(json!({ "text": "no-such-program" })).await;
+        assert!(told.contains("exit code 127"), "{told}");
+    }
+    let rests = programs.fails(json!({ "text": "echo hi" })).await;
+    assert!(rests.contains("failed too often"), "{rests}");
+}
+
+#[tokio::test]
 async fn a_program_that_goes_away_is_a_failure_without_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("program");

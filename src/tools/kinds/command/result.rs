@@ -17,6 +17,10 @@ use crate::{
 /// How much of a program's complaint a caller reads, in characters: a line that says what went wrong.
 const QUOTED: usize = 200;
 
+/// The exit codes by which shells, `env` and `waypost limit-and-run` say that what they were to start cannot be executed,
+/// or is not there (POSIX, XCU 2.8.2).
+const NOT_STARTED: [i32; 2] = [126, 127];
+
 /// The program could not be started.
 pub(super) fn not_started(error: &io::Error, tool: &str) -> Fault {
     tracing::warn!(tool, %error, "a program could not be started");
@@ -70,8 +74,16 @@ pub(super) fn read(
     let output = (!said.is_empty()).then(|| Box::new(Output::text(said)));
     Err(Fault {
         output,
-        ..Fault::new(FaultClass::Failed, message)
+        ..Fault::new(class(heard.status), message)
     })
+}
+
+/// Whom an end speaks of: a code is a program's answer to this call, a signal or a missing program is no answer.
+fn class(status: ExitStatus) -> FaultClass {
+    match status.code() {
+        Some(code) if !NOT_STARTED.contains(&code) => FaultClass::Declined,
+        _ => FaultClass::Failed,
+    }
 }
 
 fn formatted(said: &str, format: Format) -> Result<Output, Fault> {
