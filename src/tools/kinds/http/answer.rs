@@ -3,15 +3,12 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
-use super::{
-    redact::Redactor,
-    settings::{Read, Settings},
-};
+use super::settings::{Read, Settings};
 use crate::{
     dialect::fault::retry_after,
     problem::Problem,
     schema::shown_text,
-    tools::{Content, Fault, FaultClass, Output},
+    tools::{Content, Fault, FaultClass, Output, redact::Redactor},
     upstream::guarded::Answer,
 };
 
