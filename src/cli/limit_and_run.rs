@@ -1,18 +1,17 @@
-//! `waypost limit-and-run`: sets limits on itself and becomes the program. The gateway starts the programs of tools
-//! through it; it is not for people.
+//! `waypost limit-and-run`: sets limits on itself, runs a program under them and ends as it does. The gateway starts the
+//! programs of tools through it; it is not for people.
 
 use std::{
     ffi::OsString,
     io,
-    os::unix::process::CommandExt,
-    process::{Command, id},
+    process::{Command, ExitCode},
 };
 
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::Outcome;
-use crate::tools::kinds::command::Limits;
+use super::say;
+use crate::tools::kinds::command::{Limits, NOT_EXECUTED};
 
 /// Options of `limit-and-run`.
 #[derive(Debug, Args)]
@@ -26,6 +25,9 @@ pub(super) struct Options {
     /// Open files.
     #[arg(long)]
     files: u64,
+    /// The size of a file it writes, in bytes.
+    #[arg(long)]
+    file_size: u64,
     /// Processes and threads of the user.
     #[arg(long)]
     processes: Option<u64>,
@@ -37,53 +39,76 @@ pub(super) struct Options {
     command: Vec<OsString>,
 }
 
-/// Sets the limits and becomes the program. Returns only if that fails.
-pub(super) fn run(options: Options) -> Outcome {
+/// Runs the program, and ends as it does.
+pub(super) fn run(options: Options) -> ExitCode {
     let limits = Limits {
         cpu: options.cpu,
         memory: options.memory,
         files: options.files,
+        file_size: options.file_size,
         processes: options.processes,
     };
-    let bound = stay_with(options.parent).and_then(|()| limit(limits));
-    if let Err(error) = bound {
-        return Outcome::Failed(format!("the limits of the program cannot be set: {error}"));
-    }
     let Some((program, arguments)) = options.command.split_first() else {
-        return Outcome::Bad("there is no program".to_owned());
+        return failed("there is no program");
     };
-    let error = Command::new(program).args(arguments).exec();
-    // A model may read this: without the path.
-    Outcome::Failed(format!("the program cannot be started: {error}"))
+    let mut command = Command::new(program);
+    command.args(arguments);
+    become_it(&mut command, options.parent, limits)
 }
 
-/// Sees to it that the program does not outlive the gateway, not even one that is killed.
-///
-/// The kernel sends the signal when the *thread* ends that started this process. Tokio's workers, which start programs,
-/// live as long as the runtime (nothing here calls `block_in_place`, which would replace them).
+/// A model may read this: without the path. It is no answer of the program, and its code says so.
+fn failed(reason: &str) -> ExitCode {
+    say::aside(&format!("waypost: {reason}"));
+    ExitCode::from(NOT_EXECUTED)
+}
+
+fn unlimited(error: &io::Error) -> ExitCode {
+    failed(&format!("the limits of the program cannot be set: {error}"))
+}
+
+fn not_started(error: &io::Error) -> ExitCode {
+    failed(&format!("the program cannot be started: {error}"))
+}
+
+/// Runs the program as a child, and ends as it does.
 #[cfg(target_os = "linux")]
-fn stay_with(parent: u32) -> io::Result<()> {
-    use rustix::{
-        process::{Signal, getppid, set_parent_process_death_signal},
-        thread::set_no_new_privs,
-    };
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    // It may have ended before the kernel was told.
-    let present = getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
-    if present != parent {
-        return Err(io::Error::other(format!(
-            "the gateway that started process {} is gone",
-            id()
-        )));
+fn become_it(command: &mut Command, parent: u32, limits: Limits) -> ExitCode {
+    use super::supervise::{self, Failed};
+    match supervise::run(command, parent, || limit(limits)) {
+        Ok(status) => end_like(status),
+        Err(Failed::Bound(error)) => unlimited(&error),
+        Err(Failed::Start(error)) => not_started(&error),
     }
-    // A program with more rights than the gateway (set-user-ID) could not be ended by it, and forgets the signal.
-    Ok(set_no_new_privs(true)?)
 }
 
-/// Other systems have no such thing: a killed gateway may leave a program behind.
+/// Ends with the same code, or by the same signal: the gateway tells its caller.
+#[cfg(target_os = "linux")]
+fn end_like(status: rustix::process::WaitStatus) -> ExitCode {
+    use rustix::process::{Signal, getpid, kill_process};
+    if let Some(code) = status.exit_status() {
+        // A code has eight bits.
+        return ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX));
+    }
+    let number = status.terminating_signal().unwrap_or(0);
+    if let Some(signal) = Signal::from_named_raw(number) {
+        // Rust's runtime takes the first SIGSEGV and SIGBUS for what may be a full stack, and lets go of them.
+        for _ in 0..2 {
+            let _ = kill_process(getpid(), signal);
+        }
+    }
+    // One that this process cannot end by: as shells tell it (POSIX, XCU 2.8.2).
+    ExitCode::from(u8::try_from(128 + number).unwrap_or(u8::MAX))
+}
+
+/// Other systems know neither the end of a parent nor the adoption of orphans: this process becomes the program, and
+/// what leaves its group, or is there when the gateway is killed, stays.
 #[cfg(not(target_os = "linux"))]
-fn stay_with(_: u32) -> io::Result<()> {
-    Ok(())
+fn become_it(command: &mut Command, _: u32, limits: Limits) -> ExitCode {
+    use std::os::unix::process::CommandExt;
+    match limit(limits) {
+        Ok(()) => not_started(&command.exec()),
+        Err(error) => unlimited(&error),
+    }
 }
 
 fn limit(limits: Limits) -> io::Result<()> {
@@ -93,11 +118,15 @@ fn limit(limits: Limits) -> io::Result<()> {
     // they use.
     set(Resource::Data, limits.memory, limits.memory)?;
     set(Resource::Nofile, limits.files, limits.files)?;
+    set(Resource::Fsize, limits.file_size, limits.file_size)?;
     if let Some(processes) = limits.processes {
         set(Resource::Nproc, processes, processes)?;
     }
     // What a caller sent must not end up on the disk.
-    set(Resource::Core, 0, 0)
+    set(Resource::Core, 0, 0)?;
+    // The gateway opens nothing that a program would inherit, but whoever started the gateway may have.
+    close_fds::set_fds_cloexec(3, &[]);
+    Ok(())
 }
 
 /// Sets a limit; one that is lower already stays.

@@ -9,11 +9,14 @@ mod limit_and_run;
 mod mcp;
 mod models;
 mod postgres_role;
+mod private;
 mod say;
 mod schema;
 mod serve;
 mod source;
 mod style;
+#[cfg(target_os = "linux")]
+mod supervise;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -67,7 +70,7 @@ enum Command {
         after_help = "Example:  waypost postgres-role --database shop --table orders --table customers |\n            psql --set ON_ERROR_STOP=1 --dbname shop"
     )]
     PostgresRole(postgres_role::Options),
-    /// Set limits on this process and become the program. The gateway starts the programs of tools so.
+    /// Set limits on this process and run the program under them. The gateway starts the programs of tools so.
     #[command(name = "limit-and-run", hide = true)]
     LimitAndRun(limit_and_run::Options),
     /// Print the JSON Schema of the configuration.
@@ -103,7 +106,7 @@ pub fn main() -> ExitCode {
         Command::Mcp(options) => mcp::run(options),
         Command::Models(options) => models::run(&options),
         Command::PostgresRole(options) => postgres_role::run(&options),
-        Command::LimitAndRun(options) => limit_and_run::run(options),
+        Command::LimitAndRun(options) => return limit_and_run::run(options),
         Command::Schema => schema::run(),
     };
     match outcome {

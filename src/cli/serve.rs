@@ -6,7 +6,7 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use super::{ConfigOption, Outcome, source::environment, style};
+use super::{ConfigOption, Outcome, private::keep_to_itself, source::environment, style};
 use crate::{
     app::{self, Failed},
     config::Source,
@@ -30,6 +30,7 @@ pub(super) struct Options {
 pub(super) fn run(options: Options) -> Outcome {
     let source = Source::find(options.config.config, environment);
     log_to_stderr(level(&source).name());
+    keep_to_itself();
     let options = app::Options {
         source,
         listen: options.listen,

@@ -118,7 +118,7 @@ pub fn shown(value: &(impl Serialize + ?Sized)) -> String {
 /// The first characters of a text, with everything escaped that does not print: line ends, terminal controls,
 /// marks that turn the direction of writing.
 pub fn shown_text(text: &str, most: usize) -> String {
-    let mut shown = String::with_capacity(text.len().min(2 * most));
+    let mut shown = String::with_capacity(text.len().min(most.saturating_mul(2)));
     let mut characters = text.chars();
     for character in characters.by_ref().take(most) {
         match character {

@@ -17,6 +17,11 @@ fn verdict(schema: &str, value: &Value) -> String {
 }
 
 #[test]
+fn a_text_may_be_shown_whole() {
+    assert_eq!(shown_text("a\nb", usize::MAX), "a\\nb");
+}
+
+#[test]
 fn a_mismatch_says_where_and_why() {
     let check = |schema: &str, value: Value, expected: &str| {
         assert_eq!(verdict(schema, &value), expected, "{schema} {value}");

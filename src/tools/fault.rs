@@ -21,6 +21,8 @@ pub enum FaultClass {
     Timeout,
     /// What the tool stands on could not be reached, or says it is overloaded: it may pass by itself.
     Unavailable,
+    /// The tool ran and said no to this call: it found nothing, or does not do such a thing. It works.
+    Declined,
     /// The tool ran and failed.
     Failed,
     /// What the tool gave is none of what its output schema allows.
@@ -35,7 +37,7 @@ pub enum FaultClass {
 
 impl FaultClass {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::InvalidArguments,
         Self::Forbidden,
         Self::RateLimited,
@@ -43,6 +45,7 @@ impl FaultClass {
         Self::CircuitOpen,
         Self::Timeout,
         Self::Unavailable,
+        Self::Declined,
         Self::Failed,
         Self::InvalidOutput,
         Self::TooLarge,
@@ -60,6 +63,7 @@ impl FaultClass {
             Self::CircuitOpen => "circuit_open",
             Self::Timeout => "timeout",
             Self::Unavailable => "unavailable",
+            Self::Declined => "declined",
             Self::Failed => "failed",
             Self::InvalidOutput => "invalid_output",
             Self::TooLarge => "too_large",
@@ -73,7 +77,8 @@ impl FaultClass {
         matches!(self, Self::Timeout | Self::Unavailable)
     }
 
-    /// Whether it speaks against what the tool stands on.
+    /// Whether it speaks against what the tool stands on, for all callers. A `Declined` does not: if it did, one caller's
+    /// wrong guesses would open the circuit for everybody.
     pub fn is_of_the_tool(self) -> bool {
         matches!(
             self,
@@ -136,6 +141,7 @@ impl From<Unanswered> for Stop {
             }
             Unanswered::Failed(why) => why,
         };
-        Fault::new(FaultClass::Failed, message).into()
+        // Another client may be able to answer.
+        Fault::new(FaultClass::Declined, message).into()
     }
 }

@@ -38,6 +38,7 @@ mod pages;
 mod places;
 mod prompt;
 mod receipt;
+mod redact;
 mod retry;
 mod settings;
 mod sharing;

@@ -158,7 +158,10 @@ fn has_run(ran: &Result<Outcome, Fault>) -> bool {
     match ran {
         Ok(Outcome::Done(_)) => true,
         Ok(Outcome::Asks(_)) => false,
-        Err(fault) => fault.class.is_of_the_tool() || fault.class == FaultClass::TooLarge,
+        Err(fault) => {
+            let ran = matches!(fault.class, FaultClass::Declined | FaultClass::TooLarge);
+            ran || fault.class.is_of_the_tool()
+        }
     }
 }
 

@@ -131,6 +131,7 @@ async fn what_the_tool_did_sticks_and_what_it_did_not_does_not() {
             class,
             FaultClass::Timeout
                 | FaultClass::Unavailable
+                | FaultClass::Declined
                 | FaultClass::Failed
                 | FaultClass::InvalidOutput
                 | FaultClass::TooLarge

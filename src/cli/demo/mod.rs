@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use self::{board::Board, line::Line};
 use super::{
     Outcome,
+    private::keep_to_itself,
     serve::{block_on, finish, log_to_stderr},
     style,
 };
@@ -64,6 +65,7 @@ pub(super) struct Options {
 pub(super) fn run(options: Options) -> Outcome {
     // The terminal is the table's; what somebody should act on is said all the same.
     log_to_stderr("error");
+    keep_to_itself();
     match block_on(demonstrate(options)) {
         Ok(Err(failed)) => Outcome::Failed(explained(&failed)),
         result => finish(result),

@@ -69,7 +69,7 @@ pub(super) fn not_to_be_named(reason: &NoPlan, routes: &[String]) -> Fault {
 /// The model, or a filter behind it, declined.
 pub(super) fn declined() -> Fault {
     Fault::new(
-        FaultClass::Failed,
+        FaultClass::Declined,
         "The model declined to answer: a content policy, or its own judgement, does not allow this request",
     )
 }
@@ -107,10 +107,14 @@ fn fault(class: ErrorClass, id: &str) -> Fault {
         ),
         Cancelled => (FaultClass::Cancelled, "The call was cancelled"),
         Unsupported => (
-            FaultClass::Failed,
+            FaultClass::Declined,
             "No model of this tool can do what the call needs, within the limits of its route",
         ),
-        Auth | Permission | NotFound | InvalidRequest | Quota => (
+        InvalidRequest => (
+            FaultClass::Declined,
+            "The models of this tool do not take what was made of these arguments: change them",
+        ),
+        Auth | Permission | NotFound | Quota => (
             FaultClass::Failed,
             "The models of this tool cannot be used as it is set up: tell its operator",
         ),
@@ -145,7 +149,9 @@ mod tests {
             "less",
         );
         check(ErrorClass::InvalidAnswer, FaultClass::InvalidOutput, "form");
-        check(ErrorClass::ContentPolicy, FaultClass::Failed, "declined");
+        check(ErrorClass::ContentPolicy, FaultClass::Declined, "declined");
+        check(ErrorClass::InvalidRequest, FaultClass::Declined, "change");
+        check(ErrorClass::Unsupported, FaultClass::Declined, "needs");
         check(ErrorClass::Auth, FaultClass::Failed, "operator");
         check(ErrorClass::Cancelled, FaultClass::Cancelled, "cancelled");
     }

@@ -4,8 +4,8 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -29,7 +29,14 @@ const PROVIDER: &str =
 impl Programs {
     /// A gateway with one tool, `run`, that takes anything. `FOLDER` in its keys is a folder with these scripts in it.
     fn start(keys: &str, scripts: &[(&str, &str)]) -> Self {
+        Self::start_by(&[], keys, scripts)
+    }
+
+    /// The same, the gateway being started by this command.
+    fn start_by(by: &[&str], keys: &str, scripts: &[(&str, &str)]) -> Self {
         let folder = folder("");
+        // Whoever it is started as may read it.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let path = folder.path().to_str().unwrap().to_owned();
         for (name, text) in scripts {
             fs::write(folder.path().join(name), text).unwrap();
@@ -44,7 +51,7 @@ impl Programs {
         )
         .unwrap();
         let environment = [("CANARY", "sings"), ("SECRET", "sk-canary-0123456789")];
-        let process = Process::start(folder.path(), &environment);
+        let process = Process::start_by(by, folder.path(), &environment);
         Self { process, folder }
     }
 
@@ -270,7 +277,7 @@ async fn what_a_caller_sends_is_no_option() {
         assert!(refused.contains("argument 2 begins with `-`"), "{refused}");
     }
     let missing = programs.fails(json!({})).await;
-    assert!(missing.contains("argument 2 is missing"), "{missing}");
+    assert!(missing.contains("argument 1 is missing"), "{missing}");
 }
 
 #[tokio::test]
@@ -288,12 +295,12 @@ async fn a_program_has_the_environment_that_is_written_and_no_other() {
     let keys = r#"program: /usr/bin/env, env: { KEY: "env:SECRET", B: plain }"#;
     let programs = Programs::start(keys, &[]);
     let said = programs.says(json!({})).await;
-    assert_eq!(said, "B=plain\nKEY=sk-canary-0123456789\n");
+    assert_eq!(said, "B=plain\nKEY=[redacted]\n");
 }
 
 #[tokio::test]
 async fn a_program_starts_with_its_limits_and_nothing_of_ours() {
-    let keys = "program: /bin/cat, args: [/proc/self/limits, /proc/self/status], cpu: 7s, memory: 100000000, files: 33, processes: 4000";
+    let keys = "program: /bin/cat, args: [/proc/self/limits, /proc/self/status], cpu: 7s, memory: 100000000, files: 33, file_size: 44, processes: 4000";
     let programs = Programs::start(keys, &[]);
     let said = programs.says(json!({})).await;
     let line = |start: &str| {
@@ -310,6 +317,7 @@ async fn a_program_starts_with_its_limits_and_nothing_of_ours() {
     );
     assert_eq!(line("Max open files"), "Max open files 33 33 files");
     assert_eq!(line("Max processes"), "Max processes 4000 4000 processes");
+    assert_eq!(line("Max file size"), "Max file size 44 44 bytes");
     assert_eq!(line("Max core file"), "Max core file size 0 0 bytes");
     assert_eq!(line("NoNewPrivs"), "NoNewPrivs: 1");
     assert_eq!(line("SigBlk"), "SigBlk: 0000000000000000");
@@ -317,13 +325,6 @@ async fn a_program_starts_with_its_limits_and_nothing_of_ours() {
     let ignored = line("SigIgn").split_off("SigIgn: ".len());
     let ignored = u64::from_str_radix(&ignored, 16).unwrap();
     assert_eq!(ignored & (1 << 12), 0, "{ignored:x}");
-
-    // What the gateway was started with is handed on, and nothing that it opened.
-    let keys = "program: /bin/ls, args: [/proc/self/fd]";
-    let programs = Programs::start(keys, &[]);
-    let mut own = Command::new("/bin/ls");
-    let (_, own, _) = run(own.arg("/proc/self/fd").stdin(Stdio::null()));
-    assert_eq!(programs.says(json!({})).await, own);
 }
 
 #[tokio::test]
@@ -380,6 +381,24 @@ async fn a_failure_tells_its_code_its_last_words_and_what_was_said() {
 }
 
 #[tokio::test]
+async fn a_program_that_says_no_closes_to_nobody_and_one_that_breaks_rests() {
+    let keys = r#"program: /bin/sh, args: [FOLDER/script, "${input.text}"]"#;
+    let programs = Programs::start(keys, &[("script", "$1")]);
+    for _ in 0..30 {
+        let told = programs.fails(json!({ "text": "exit 1" })).await;
+        assert!(told.contains("exit code 1"), "{told}");
+    }
+    assert_eq!(programs.says(json!({ "text": "echo hi" })).await, "hi\n");
+
+    for _ in 0..5 {
+        let told = programs.fails(json!({ "text": "no-such-program" })).await;
+        assert!(told.contains("exit code 127"), "{told}");
+    }
+    let rests = programs.fails(json!({ "text": "echo hi" })).await;
+    assert!(rests.contains("failed too often"), "{rests}");
+}
+
+#[tokio::test]
 async fn a_program_that_goes_away_is_a_failure_without_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("program");
@@ -421,17 +440,52 @@ async fn what_a_program_leaves_running_ends_with_it() {
     gone(&programs.noted(1).await).await;
 }
 
+/// Leaves a process in a session of its own, whose parent is gone, which does not listen and which never falls silent.
+const RUNAWAY: &str =
+    "setsid sh -c 'trap : TERM PIPE; echo $$ >> $0/pids; while :; do echo x; sleep 0.1; done' $1 &
+while [ ! -s $1/pids ]; do sleep 0.01; done";
+
 #[tokio::test]
-async fn one_that_leaves_the_group_is_not_waited_for() {
-    let script = "setsid sleep 30 & echo $! >> $1/pids; echo done";
-    let programs = Programs::start(
-        &format!("{RUN_FAMILY}, timeout: 15s"),
-        &[("family", script)],
-    );
-    assert_eq!(programs.says(json!({})).await, "done\n");
-    for pid in programs.noted(1).await {
-        let _ = Command::new("kill").arg(pid.to_string()).status();
-    }
+async fn one_that_leaves_the_group_is_not_waited_for_and_ends_too() {
+    let script = format!("{RUNAWAY}; echo done");
+    let keys = format!("{RUN_FAMILY}, timeout: 15s");
+    let programs = Programs::start(&keys, &[("family", &script)]);
+    let said = programs.says(json!({})).await;
+    assert!(said.contains("done\n"), "{said}");
+    gone(&programs.noted(1).await).await;
+    until("no zombie", || programs.children().is_empty().then_some(())).await;
+}
+
+#[tokio::test]
+async fn one_that_leaves_the_group_ends_when_time_is_over() {
+    let script = format!("{RUNAWAY}; trap : TERM; while :; do sleep 1; done");
+    let keys = format!("{RUN_FAMILY}, timeout: 500ms");
+    let programs = Programs::start(&keys, &[("family", &script)]);
+    let told = programs.fails(json!({})).await;
+    assert!(told.contains("did not finish within"), "{told}");
+    gone(&programs.noted(1).await).await;
+    until("no zombie", || programs.children().is_empty().then_some(())).await;
+}
+
+#[tokio::test]
+async fn one_that_leaves_the_group_ends_with_a_killed_gateway() {
+    let script = format!("{RUNAWAY}; echo $$ >> $1/pids; trap : TERM; while :; do sleep 1; done");
+    let programs = Programs::start(RUN_FAMILY, &[("family", &script)]);
+    let asked = tokio::spawn(programs.request(&json!({})).send());
+    let pids = programs.noted(2).await;
+    programs.process.signal("-KILL");
+    gone(&pids).await;
+    asked.abort();
+}
+
+#[tokio::test]
+async fn a_program_that_kills_its_supervisor_ends_all_the_same() {
+    let script =
+        format!("{FAMILY} & while [ ! -s $1/pids ]; do sleep 0.01; done; kill -9 $PPID; wait");
+    let programs = Programs::start(RUN_FAMILY, &[("family", &script)]);
+    let told = programs.fails(json!({})).await;
+    assert!(told.starts_with("The program was killed"), "{told}");
+    gone(&programs.noted(2).await).await;
 }
 
 #[tokio::test]
@@ -510,6 +564,106 @@ async fn memory_and_processor_time_have_their_limits() {
     let programs = Programs::start(keys, &[("script", "while :; do :; done")]);
     let told = programs.fails(json!({})).await;
     assert_eq!(told, "The program used up its 1 s of processor time");
+}
+
+#[tokio::test]
+async fn a_file_has_its_limit() {
+    let keys = "program: /bin/sh, args: [FOLDER/script, FOLDER], env: { PATH: /usr/bin:/bin }, file_size: 100000";
+    let script = "exec head -c 100001 /dev/zero > $1/file";
+    let programs = Programs::start(keys, &[("script", script)]);
+    let told = programs.fails(json!({})).await;
+    assert_eq!(told, "The program wrote a file of more than 100000 bytes");
+    assert_eq!(fs::metadata(programs.path("file")).unwrap().len(), 100_000);
+}
+
+#[tokio::test]
+async fn files_the_gateway_was_given_are_not_handed_on() {
+    // As whoever starts the gateway may leave it one.
+    let keys = "program: /bin/ls, args: [/proc/self/fd]";
+    let programs = Programs::start_by(&["sh", "-c", "exec \"$@\" 7</dev/null", "sh"], keys, &[]);
+    let given = format!("/proc/{}/fd/7", programs.process.child.id());
+    assert!(fs::symlink_metadata(given).is_ok(), "the gateway has it");
+    // Its three, and the folder it lists.
+    assert_eq!(programs.says(json!({})).await, "0\n1\n2\n3\n");
+}
+
+#[tokio::test]
+async fn a_secret_that_is_written_is_hidden_wherever_a_caller_could_read_it() {
+    let script = "echo a $KEY b; echo $KEY >&2; [ -z \"$1\" ] || exit $1";
+    let keys = |more: &str| {
+        let (program, env) = ("program: /bin/sh", "env: { KEY: 'env:SECRET' }");
+        format!("{program}, args: [FOLDER/script, {{each: \"${{input.code}}\"}}], {env}{more}")
+    };
+    for more in ["", ", output: lines"] {
+        let programs = Programs::start(&keys(more), &[("script", script)]);
+        let session = programs.session().await;
+        let mut events = programs.stream(&session).await;
+        let mut heard = String::new();
+        while let Some(event) = events.next().await {
+            heard += &event.to_string();
+        }
+        heard += &programs.call(json!({ "code": "3" })).await.to_string();
+        let log = programs.process.heard.lock().unwrap().clone();
+        assert!(heard.matches("[redacted]").count() >= 4, "{heard}");
+        assert!(heard.contains("exit code 3: [redacted]"), "{heard}");
+        assert!(
+            !heard.contains("canary") && !log.contains("canary"),
+            "{heard}{log}"
+        );
+    }
+    let json = r#"printf '{"a":["sk-\\u0063anary-0123456789"]}'"#;
+    let programs = Programs::start(&keys(", output: json"), &[("script", json)]);
+    let result = programs.call(json!({})).await;
+    assert_eq!(result["structuredContent"], json!({ "a": ["[redacted]"] }));
+}
+
+/// Before a command: it runs as nobody in particular, where the tests are root's.
+fn as_nobody() -> &'static [&'static str] {
+    if is_root() {
+        &[
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+        ]
+    } else {
+        &[]
+    }
+}
+
+/// Whether these tests run as root.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata("/proc/self").is_ok_and(|it| it.uid() == 0)
+}
+
+#[tokio::test]
+async fn a_program_cannot_look_into_the_gateway() {
+    let script = "parent() { while read -r key value; do [ $key = PPid: ] && echo $value; done < /proc/$1/status; }
+of=$(parent $PPID); read -r name < /proc/$of/comm; echo $name
+cat /proc/$PPID/environ; cat /proc/$of/environ || cat /proc/$of/mem || ls /proc/$of/fd || echo closed";
+    let keys = "program: /bin/sh, args: [FOLDER/script], env: { PATH: /usr/bin:/bin }";
+    let programs = Programs::start_by(as_nobody(), keys, &[("script", script)]);
+    let said = programs.says(json!({})).await;
+    assert!(
+        said.starts_with("waypost\n") && said.ends_with("closed\n"),
+        "{said}"
+    );
+    assert!(!said.contains("canary"), "{said}");
+}
+
+#[tokio::test]
+async fn nothing_to_read_is_nothing() {
+    let programs = Programs::start(r#"program: /bin/cat, stdin: "${input.text}""#, &[]);
+    assert_eq!(programs.says(json!({})).await, "");
+    assert_eq!(programs.says(json!({ "text": null })).await, "");
+    let keys = r#"program: /bin/cat, stdin: "a ${input.text}""#;
+    let programs = Programs::start(keys, &[]);
+    let told = programs.fails(json!({})).await;
+    assert!(
+        told.contains("standard input") && told.contains("missing"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

@@ -33,7 +33,19 @@ pub(super) struct Process {
 impl Process {
     /// Starts it on free ports, and waits until it serves.
     pub(super) fn start(folder: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::start_by(&[], folder, environment)
+    }
+
+    /// The same by way of another command, which becomes it.
+    pub(super) fn start_by(by: &[&str], folder: &Path, environment: &[(&str, &str)]) -> Self {
         let mut command = program(folder);
+        if let Some((first, rest)) = by.split_first() {
+            let itself = command.get_program().to_owned();
+            command = Command::new(first);
+            command.args(rest).arg(itself).env_clear();
+            command.current_dir(folder).stdin(Stdio::null());
+            command.env("PATH", "/usr/bin:/bin");
+        }
         command.args([
             "serve",
             "--listen",

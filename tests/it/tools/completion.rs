@@ -159,6 +159,19 @@ async fn faults_are_told_in_our_words() {
 }
 
 #[tokio::test]
+async fn a_prompt_that_is_declined_closes_the_tool_to_nobody() {
+    let declined = (0..30).map(|_| error(400, "content_policy_violation"));
+    let provider = Provider::start(declined.chain([completion("ok")])).await;
+    let yaml = config(&[&provider], "", &format!("{TEXT}, prompt: hi"));
+    let gateway = Gateway::start(&yaml).await;
+    for _ in 0..30 {
+        let told = call(&gateway, "t", json!({})).await;
+        assert!(text(&told).contains("declined"), "{told}");
+    }
+    assert_eq!(text(&call(&gateway, "t", json!({})).await), "ok");
+}
+
+#[tokio::test]
 async fn the_callers_limits_count_and_its_routes_do_not() {
     let provider = Provider::start([completion("ok")]).await;
     let key = "a-key-of-more-than-sixteen-letters";

@@ -177,6 +177,41 @@ async fn refusals_are_classes_with_a_short_excerpt_and_without_our_key() {
     assert!(answer_of(&scene).await.len() < 1_000);
 }
 
+#[tokio::test]
+async fn wrong_guesses_of_one_caller_close_the_tool_to_nobody() {
+    for status in [400, 404, 405, 409, 410, 422] {
+        let web = Web::start("127.0.0.1:0", move |asked| {
+            let found = asked.starts_with("GET /good ");
+            web::json(if found { 200 } else { status }, "{}")
+        })
+        .await;
+        let scene = tool(&web, "/${input.id}", "").await;
+        for id in 0..30 {
+            let refused = call(&scene.gateway, "api__get", json!({ "id": id })).await;
+            let told = text(&refused);
+            assert!(told.contains(&format!("status {status}")), "{id}: {told}");
+        }
+        let found = call(&scene.gateway, "api__get", json!({"id": "good"})).await;
+        assert_eq!(found["structuredContent"], json!({}), "{status}");
+        let metrics = scene.gateway.admin("/metrics").await.body;
+        let counted = r#"waypost_tool_calls_total{outcome="declined",tool="api.get"} 30"#;
+        assert!(metrics.contains(counted), "{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_longer_good_opens_the_circuit() {
+    for status in [401, 403, 407] {
+        let web = Web::start("127.0.0.1:0", move |_| web::json(status, "{}")).await;
+        let scene = tool(&web, "/", "").await;
+        for _ in 0..5 {
+            assert!(answer_of(&scene).await.contains("answered with status"));
+        }
+        let rests = answer_of(&scene).await;
+        assert!(rests.contains("failed too often"), "{status}: {rests}");
+    }
+}
+
 async fn answer_of(scene: &Scene) -> String {
     answer(&scene.gateway, "api__get", json!({})).await.body
 }

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::{Argument, template, unusable, written};
+use super::{Argument, made, template, written};
 use crate::{
     expr::Template,
     problem::Problem,
@@ -92,8 +92,8 @@ impl Arguments {
 
 impl Entry {
     fn of(&self, roots: &Input<'_>, at: usize) -> Result<Vec<String>, Fault> {
-        let value = self.template.value(roots);
-        let value = value.map_err(|error| unusable(&format!("argument {at}"), &error))?;
+        let value = made(&self.template, roots);
+        let value = value.map_err(|why| why.fault(&format!("argument {at}")))?;
         let (prefix, items) = match (&self.each, value) {
             (None, Value::Null) => {
                 return Err(refused(format!("The program's argument {at} is missing")));

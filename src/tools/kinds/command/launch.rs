@@ -1,4 +1,4 @@
-//! How a program is started: through `waypost limit-and-run`, which sets its limits and then becomes it.
+//! How a program is started: through `waypost limit-and-run`, which sets its limits and supervises it.
 //!
 //! Limits belong to a process, so they must be set between its birth and its first instruction. Doing that in a
 //! fork of the gateway takes unsafe code; the gateway's own file, started anew, needs none.
@@ -8,7 +8,11 @@ use std::{io, path::PathBuf, process::Stdio};
 use tokio::process::Command;
 
 use super::Settings;
-use crate::{problem::Problem, secret::Secret, tools::Materials};
+use crate::{
+    problem::Problem,
+    secret::Secret,
+    tools::{Materials, redact::Redactor},
+};
 
 /// How a program is started.
 #[derive(Debug)]
@@ -18,6 +22,7 @@ pub(super) struct Launch {
     folder: PathBuf,
     environment: Vec<(String, Secret)>,
     limits: Limits,
+    redactor: Redactor,
 }
 
 /// What each process of a program may use.
@@ -29,6 +34,8 @@ pub struct Limits {
     pub memory: u64,
     /// Open files.
     pub files: u64,
+    /// The size of a file it writes, in bytes.
+    pub file_size: u64,
     /// Processes and threads of the user.
     pub processes: Option<u64>,
 }
@@ -40,6 +47,7 @@ impl Limits {
             ("--cpu", Some(self.cpu)),
             ("--memory", Some(self.memory)),
             ("--files", Some(self.files)),
+            ("--file-size", Some(self.file_size)),
             ("--processes", self.processes),
             ("--parent", Some(std::process::id().into())),
         ];
@@ -55,9 +63,11 @@ impl Launch {
         problems: &mut Vec<Problem>,
     ) -> Self {
         let mut environment = Vec::with_capacity(settings.env.len());
+        let mut redactor = Redactor::default();
         for (name, value) in &settings.env {
             let value = if value.starts_with("env:") || value.starts_with("file:") {
-                (materials.secret)(value, &["env", name])
+                let secret = (materials.secret)(value, &["env", name]);
+                secret.inspect(|secret| redactor.hide_lines(secret))
             } else {
                 Some(Secret::new(value))
             };
@@ -78,13 +88,20 @@ impl Launch {
                 cpu: span.as_secs() + u64::from(span.subsec_nanos() > 0),
                 memory: settings.memory,
                 files: settings.files,
+                file_size: settings.file_size,
                 processes: settings.processes,
             },
+            redactor,
         }
     }
 
     pub(super) fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// What is taken out of everything the program says.
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// The command of one call.

@@ -9,20 +9,20 @@ use tokio::{
 };
 
 use super::running::{Pipes, Running};
-use crate::tools::Line;
+use crate::tools::{Line, redact::Redactor};
 
 /// How much is read at once, in bytes: a quarter of what a pipe of Linux holds.
 const CHUNK: usize = 16 * 1024;
 
 /// How much of standard error is kept, in bytes: its end, where programs say what went wrong.
-const COMPLAINT: usize = 4 * 1024;
+pub(super) const COMPLAINT: usize = 4 * 1024;
 
 /// The longest line that is told as progress, in characters: what a person reads in passing.
 const TOLD: usize = 500;
 
-/// How long a pipe may stay silent after the program has ended, and its group with it. Only a process that has left
-/// the group can still hold one open.
-const SILENCE: Duration = Duration::from_millis(500);
+/// How long it is listened to after the program has ended, with all it started: what its pipes hold is read within
+/// milliseconds. Only a process that got away from its supervisor can still hold one open, and must not hold the call.
+const AFTERMATH: Duration = Duration::from_millis(500);
 
 /// What was heard of a program.
 #[derive(Debug)]
@@ -31,7 +31,8 @@ pub(super) struct Heard {
     pub(super) status: ExitStatus,
     /// Its standard output, whole.
     pub(super) said: Vec<u8>,
-    /// The end of its standard error.
+    /// The end of its standard error: [`COMPLAINT`] bytes, and before them as much as a secret is long, so that none is
+    /// cut before it is hidden.
     pub(super) complaint: Vec<u8>,
 }
 
@@ -58,6 +59,7 @@ pub(super) async fn listen(
     input: Vec<u8>,
     most: usize,
     line: &dyn Line,
+    redactor: &Redactor,
 ) -> Result<Heard, Unheard> {
     let Pipes {
         mut stdin,
@@ -65,14 +67,15 @@ pub(super) async fn listen(
         mut stderr,
     } = pipes;
     let (mut said, mut complaint) = (Vec::new(), Vec::new());
-    let mut teller = Teller::new(line);
+    let kept = COMPLAINT + redactor.longest();
+    let mut teller = Teller::new(line, redactor);
     let mut fed = 0;
+    // How it ended, and until when it is listened to.
     let mut ended: Option<(ExitStatus, Instant)> = None;
     let status = loop {
         if let (Some((status, _)), None, None) = (ended, &stdout, &stderr) {
             break status;
         }
-        let silent_at = ended.map(|(_, heard_at)| heard_at + SILENCE);
         tokio::select! {
             read = read(&mut stdout, &mut said) => {
                 if read? == 0 {
@@ -81,13 +84,18 @@ pub(super) async fn listen(
                 if said.len() > most {
                     return Err(Unheard::TooMuch);
                 }
+                let began = Instant::now();
                 teller.tell(&said).await;
+                if let Some((_, until)) = &mut ended {
+                    // A slow caller must not lose what was said.
+                    *until += began.elapsed();
+                }
             }
             read = read(&mut stderr, &mut complaint) => {
                 if read? == 0 {
                     stderr = None;
                 }
-                complaint.drain(..complaint.len().saturating_sub(COMPLAINT));
+                complaint.drain(..complaint.len().saturating_sub(kept));
             }
             written = write(&mut stdin, &input[fed..]) => match written {
                 Ok(written) if fed + written < input.len() => fed += written,
@@ -96,12 +104,9 @@ pub(super) async fn listen(
             },
             status = running.ended(), if ended.is_none() => {
                 stdin = None;
-                ended = Some((status?, Instant::now()));
+                ended = Some((status?, Instant::now() + AFTERMATH));
             }
-            status = silence(ended.map(|(status, _)| status), silent_at) => break status,
-        }
-        if let Some((_, heard_at)) = &mut ended {
-            *heard_at = Instant::now();
+            status = aftermath(ended) => break status,
         }
     };
     teller.tell_rest(&said).await;
@@ -134,19 +139,21 @@ async fn write(pipe: &mut Option<ChildStdin>, bytes: &[u8]) -> io::Result<usize>
     }
 }
 
-async fn silence(status: Option<ExitStatus>, at: Option<Instant>) -> ExitStatus {
-    match (status, at) {
-        (Some(status), Some(at)) => {
-            sleep_until(at).await;
+/// Waits until it was listened to long enough; never returns before it has ended.
+async fn aftermath(ended: Option<(ExitStatus, Instant)>) -> ExitStatus {
+    match ended {
+        Some((status, until)) => {
+            sleep_until(until).await;
             status
         }
-        _ => pending().await,
+        None => pending().await,
     }
 }
 
 /// Tells lines as progress, once each.
 struct Teller<'a> {
     line: &'a dyn Line,
+    redactor: &'a Redactor,
     wanted: bool,
     /// How far the output was told.
     told: usize,
@@ -157,9 +164,10 @@ struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
-    fn new(line: &'a dyn Line) -> Self {
+    fn new(line: &'a dyn Line, redactor: &'a Redactor) -> Self {
         Self {
             line,
+            redactor,
             wanted: line.wants_progress(),
             told: 0,
             searched: 0,
@@ -189,12 +197,11 @@ impl<'a> Teller<'a> {
 
     async fn send(&mut self, line: &[u8]) {
         self.lines += 1.0;
-        // A character takes four bytes at most; what is cut in the middle of one is cut off below.
-        let start = &line[..line.len().min(4 * (TOLD + 1))];
-        let text = String::from_utf8_lossy(start);
+        // Whole, for no secret may be cut before it is hidden.
+        let text = self.redactor.text(&String::from_utf8_lossy(line));
         let printing = text.chars().filter(|letter| !letter.is_control());
         let mut shown: String = printing.clone().take(TOLD).collect();
-        if start.len() < line.len() || printing.count() > TOLD {
+        if printing.count() > TOLD {
             shown.push('…');
         }
         self.line.progress(self.lines, None, Some(&shown)).await;

@@ -1,8 +1,8 @@
 //! A program of this machine. There is no shell: each argument stays one argument, whatever it says.
 //!
-//! A call makes the arguments ([`arguments`]), starts the program through a wrapper that sets its limits
-//! ([`launch`]), and holds the whole process group in its hand ([`running`]): when the call ends, for whatever
-//! reason, so does everything the program started. What it writes is told line by line while it runs ([`listen`]) and
+//! A call makes the arguments ([`arguments`]) and starts the program through a wrapper that sets its limits and stays
+//! with it as its supervisor ([`launch`], [`running`]): when the call ends, for whatever reason, so does everything the
+//! program started. What it writes is told line by line while it runs ([`listen`]) and
 //! becomes the result at its end ([`result`]).
 //!
 //! The program, its folder, its environment and its options are the operator's; a caller gives values for arguments
@@ -21,6 +21,8 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 pub use launch::Limits;
+pub use result::NOT_EXECUTED;
+pub use running::GRACE;
 pub use settings::{Argument, Each, Format, Settings};
 
 use self::{arguments::Arguments, launch::Launch, listen::listen, running::Running};
@@ -94,10 +96,54 @@ fn written(value: Value) -> String {
     }
 }
 
-/// What the caller gave is nothing the operator's expressions can work with.
-fn unusable(what: &str, error: &EvalError) -> Fault {
-    let message = format!("The program's {what} cannot be made of these arguments: {error}");
-    Fault::new(FaultClass::InvalidArguments, message)
+/// A value as a program reads it on standard input: nothing, where there is none.
+fn input(value: Value) -> Vec<u8> {
+    match value {
+        Value::Null => Vec::new(),
+        value => written(value).into_bytes(),
+    }
+}
+
+/// Why there is no value for a program.
+enum Unmade {
+    /// What the caller gave is nothing the operator's expressions can work with.
+    Unusable(EvalError),
+    /// What the caller left out stands in the middle of a text, where it would become the word `null`.
+    Missing,
+}
+
+impl From<EvalError> for Unmade {
+    fn from(error: EvalError) -> Self {
+        Self::Unusable(error)
+    }
+}
+
+impl Unmade {
+    fn fault(&self, what: &str) -> Fault {
+        let message = match self {
+            Self::Unusable(error) => {
+                format!("The program's {what} cannot be made of these arguments: {error}")
+            }
+            Self::Missing => format!("A value in the program's {what} is missing"),
+        };
+        Fault::new(FaultClass::InvalidArguments, message)
+    }
+}
+
+/// What a template makes of a call's arguments.
+fn made(template: &Template, roots: &Input<'_>) -> Result<Value, Unmade> {
+    if template.is_one_value() {
+        return Ok(template.value(roots)?);
+    }
+    let text = template.write(roots, |value, text| {
+        match value {
+            Value::Null => return Err(Unmade::Missing),
+            Value::String(value) => text.push_str(value),
+            other => text.push_str(&other.to_string()),
+        }
+        Ok(())
+    });
+    text.map(Value::String)
 }
 
 impl Kind for Command {
@@ -120,19 +166,20 @@ impl Kind for Command {
                 caller: &run.call.caller.name,
             };
             let arguments = self.arguments.of(&roots)?;
-            let stdin = self.stdin.as_ref().map(|stdin| stdin.value(&roots));
+            let stdin = self.stdin.as_ref().map(|stdin| made(stdin, &roots));
             let stdin = stdin.transpose();
-            let stdin = stdin.map_err(|error| unusable("standard input", &error))?;
-            let stdin = stdin.map(|value| written(value).into_bytes());
+            let stdin = stdin.map_err(|why| why.fault("standard input"))?;
+            let stdin = stdin.map(input);
             let tool = &*run.tool.id;
             let command = self.launch.command(&arguments, stdin.is_some());
             let (running, pipes) =
                 Running::start(command).map_err(|error| result::not_started(&error, tool))?;
             let input = stdin.unwrap_or_default();
-            let heard = listen(running, pipes, input, self.max_output, run.line).await;
+            let redactor = self.launch.redactor();
+            let heard = listen(running, pipes, input, self.max_output, run.line, redactor).await;
             let heard = heard.map_err(|why| result::unheard(why, self.max_output, tool))?;
-            let output = result::read(heard, self.format, self.launch.limits(), tool)?;
-            Ok(output)
+            let limits = self.launch.limits();
+            Ok(result::read(heard, self.format, limits, redactor, tool)?)
         })
     }
 }

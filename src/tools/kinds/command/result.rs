@@ -7,15 +7,22 @@ use serde_json::{Value, json};
 
 use super::{
     Format, Limits,
-    listen::{Heard, Unheard},
+    listen::{COMPLAINT, Heard, Unheard},
 };
 use crate::{
     schema::shown_text,
-    tools::{Fault, FaultClass, Output},
+    tools::{Fault, FaultClass, Output, redact::Redactor},
 };
 
 /// How much of a program's complaint a caller reads, in characters: a line that says what went wrong.
 const QUOTED: usize = 200;
+
+/// The exit code of `waypost limit-and-run`, as of shells and `env`, where the program cannot be executed (POSIX, XCU
+/// 2.8.2).
+pub const NOT_EXECUTED: u8 = 126;
+
+/// The exit code of shells and `env` where there is no such program (POSIX, XCU 2.8.2).
+const NOT_FOUND: u8 = 127;
 
 /// The program could not be started.
 pub(super) fn not_started(error: &io::Error, tool: &str) -> Fault {
@@ -52,35 +59,49 @@ pub(super) fn read(
     heard: Heard,
     format: Format,
     limits: Limits,
+    redactor: &Redactor,
     tool: &str,
 ) -> Result<Output, Fault> {
     let said = String::from_utf8_lossy(&heard.said);
-    let complaint = String::from_utf8_lossy(&heard.complaint);
+    let complaint = redactor.text(&String::from_utf8_lossy(&heard.complaint));
+    let complaint = end(&complaint, redactor.longest());
     if !complaint.is_empty() {
-        let complaint = shown_text(&complaint, complaint.len());
+        let complaint = shown_text(complaint, complaint.len());
         tracing::debug!(tool, complaint, "a program wrote to standard error");
     }
     if heard.status.success() {
-        return formatted(&said, format);
+        return formatted(&said, format, redactor);
     }
-    let mut message = format!("The program {}", end(heard.status, limits));
+    let mut message = format!("The program {}", ended(heard.status, limits));
     if let Some(last) = complaint.lines().rfind(|line| !line.trim().is_empty()) {
         message = format!("{message}: {}", shown_text(last.trim(), QUOTED));
     }
-    let output = (!said.is_empty()).then(|| Box::new(Output::text(said)));
+    let output = (!said.is_empty()).then(|| Box::new(Output::text(redactor.text(&said))));
     Err(Fault {
         output,
-        ..Fault::new(FaultClass::Failed, message)
+        ..Fault::new(class(heard.status), message)
     })
 }
 
-fn formatted(said: &str, format: Format) -> Result<Output, Fault> {
+/// Whom an end speaks of: a code is a program's answer to this call, a signal or a missing program is no answer.
+fn class(status: ExitStatus) -> FaultClass {
+    match status.code() {
+        Some(code) if ![NOT_EXECUTED.into(), NOT_FOUND.into()].contains(&code) => {
+            FaultClass::Declined
+        }
+        _ => FaultClass::Failed,
+    }
+}
+
+fn formatted(said: &str, format: Format, redactor: &Redactor) -> Result<Output, Fault> {
     match format {
-        Format::Text => Ok(Output::text(said)),
-        Format::Lines => Ok(Output::structured(
-            json!({ "lines": said.lines().collect::<Vec<_>>() }),
-        )),
-        Format::Json => match serde_json::from_str(said) {
+        Format::Text => Ok(Output::text(redactor.text(said))),
+        Format::Lines => {
+            let said = redactor.text(said);
+            let lines: Vec<_> = said.lines().collect();
+            Ok(Output::structured(json!({ "lines": lines })))
+        }
+        Format::Json => match serde_json::from_str(said).map(|said| redactor.value(said)) {
             Ok(object @ Value::Object(_)) => Ok(Output::structured(object)),
             Ok(other) => Ok(Output::structured(json!({ "result": other }))),
             Err(error) => {
@@ -92,13 +113,28 @@ fn formatted(said: &str, format: Format) -> Result<Output, Fault> {
     }
 }
 
+/// The end of a complaint, from where a character begins. One that is longer than it may be was cut before, maybe in
+/// the middle of a secret, of which the rest must not be told.
+fn end(text: &str, longest_secret: usize) -> &str {
+    let Some(more) = text.len().checked_sub(COMPLAINT) else {
+        return text;
+    };
+    let mut from = more.max(longest_secret).min(text.len());
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    &text[from..]
+}
+
 /// How it ended, when not well.
-fn end(status: ExitStatus, limits: Limits) -> String {
+fn ended(status: ExitStatus, limits: Limits) -> String {
     let Some(signal) = status.signal() else {
         return format!("failed with exit code {}", status.code().unwrap_or(-1));
     };
     if signal == Signal::XCPU.as_raw() {
         format!("used up its {} s of processor time", limits.cpu)
+    } else if signal == Signal::XFSZ.as_raw() {
+        format!("wrote a file of more than {} bytes", limits.file_size)
     } else if signal == Signal::KILL.as_raw() {
         "was killed, as the system does with one that uses too much memory or processor time".into()
     } else {

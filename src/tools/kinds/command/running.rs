@@ -10,10 +10,17 @@ use tokio::{
 };
 
 /// How long a program that is asked to end may take to put things in order.
-const GRACE: Duration = Duration::from_millis(500);
+pub const GRACE: Duration = Duration::from_millis(500);
 
-/// A program that runs, with everything it started: they are one process group. Ended when dropped, first asked
-/// (SIGTERM), then without asking (SIGKILL).
+/// How much longer its supervisor may take to end everything: twice what it takes at most.
+const SUPERVISION: Duration = Duration::from_secs(2);
+
+/// Whether the leader of a group is a supervisor, which ends the others when it is asked to, and when the gateway ends.
+/// Killing it would set free what has left the group.
+const IS_SUPERVISED: bool = cfg!(target_os = "linux");
+
+/// A program that runs, with everything it started: one process group, led by its supervisor. Ended when dropped, first
+/// asked (SIGTERM), then without asking (SIGKILL).
 #[derive(Debug)]
 pub(super) struct Running(Option<Group>);
 
@@ -44,7 +51,8 @@ impl Running {
         Ok((Self(Some(Group { child, leader })), pipes))
     }
 
-    /// Waits until the program has ended, and ends whatever it left running.
+    /// Waits until the program has ended and its supervisor has ended whatever it left running. Its group is killed
+    /// besides, for a supervisor may have been killed itself.
     pub(super) async fn ended(&mut self) -> io::Result<std::process::ExitStatus> {
         let Some(group) = &mut self.0 else {
             return Err(io::ErrorKind::NotFound.into());
@@ -63,14 +71,14 @@ impl Drop for Running {
         };
         group.signal(Signal::TERM);
         // Nobody waits for this task: it ends by itself after the grace. Without a runtime, or when the runtime ends
-        // before it does, the group is dropped, which kills it.
+        // before it does, the group is dropped.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(group.end());
         }
     }
 }
 
-/// A process group. Killed when dropped.
+/// A process group. Killed when dropped, unless a supervisor sees to that.
 #[derive(Debug)]
 struct Group {
     child: Child,
@@ -82,7 +90,7 @@ struct Group {
 
 impl Group {
     async fn end(mut self) {
-        let _ = timeout(GRACE, self.child.wait()).await;
+        let _ = timeout(GRACE + SUPERVISION, self.child.wait()).await;
         self.kill();
         // So that it does not stay a zombie.
         let _ = self.child.wait().await;
@@ -101,6 +109,8 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.kill();
+        if !IS_SUPERVISED {
+            self.kill();
+        }
     }
 }

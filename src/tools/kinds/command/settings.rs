@@ -33,7 +33,9 @@ pub struct Settings {
     pub memory: u64,
     /// The most files each of its processes may hold open.
     pub files: u64,
-    /// The most processes and threads that the gateway's user may have while it starts more, all programs together. No limit of ours when absent; root has none.
+    /// The largest file each of its processes may write, in bytes. Standard output has `max_output`.
+    pub file_size: u64,
+    /// The most processes and threads that the gateway's user may have while it starts more, all programs and one supervisor for each call together. No limit of ours when absent; root has none.
     pub processes: Option<u64>,
 }
 
@@ -54,6 +56,8 @@ impl Default for Settings {
             memory: 1024 * 1024 * 1024,
             // A quarter of what Linux gives by default, and many times what a program with one purpose needs.
             files: 256,
+            // As much as its memory: what it makes of a document seldom is larger, and a disk holds it.
+            file_size: 1024 * 1024 * 1024,
             processes: None,
         }
     }

@@ -13,7 +13,9 @@ use super::{
     listen::{Heard, Unheard, listen},
     running::Running,
 };
-use crate::tools::{Abilities, Answers, Input, Level, Line, Nobody, Question, Unanswered};
+use crate::tools::{
+    Abilities, Answers, Input, Level, Line, Nobody, Question, Unanswered, redact::Redactor,
+};
 
 /// How long anything a test waits for may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -64,7 +66,8 @@ fn shell(script: &str) -> Command {
 
 async fn hear(command: Command, most: usize, line: &dyn Line) -> Result<Heard, Unheard> {
     let (running, pipes) = Running::start(command).unwrap();
-    let heard = listen(running, pipes, Vec::new(), most, line);
+    let redactor = Redactor::default();
+    let heard = listen(running, pipes, Vec::new(), most, line, &redactor);
     timeout(PATIENCE, heard).await.unwrap()
 }
 
@@ -104,6 +107,14 @@ async fn as_much_as_allowed_is_heard_and_no_more() {
     assert!(hear(shell("printf 0123456789"), 10, &Nobody).await.is_ok());
     let heard = hear(shell("printf 0123456789a"), 10, &Nobody).await;
     assert!(matches!(heard, Err(Unheard::TooMuch)), "{heard:?}");
+}
+
+#[tokio::test]
+async fn what_is_said_after_the_end_has_its_time() {
+    // It ends when nobody reads it any more.
+    let script = "setsid sh -c 'while :; do echo x; sleep 0.1; done' & echo done";
+    let heard = hear(shell(script), 1 << 20, &Nobody).await.unwrap();
+    assert!(String::from_utf8_lossy(&heard.said).contains("done"));
 }
 
 /// Starts a shell with a child, and waits until both run: the number of their group.
@@ -203,6 +214,20 @@ fn only_a_literal_keeps_a_value_from_being_an_option() {
     assert_eq!(made(&["-o${input.text}"]).unwrap(), ["-o-x"]);
     assert_eq!(made(&["$${input.text}"]).unwrap(), ["${input.text}"]);
     assert_eq!(made(&["by ${caller.name}"]).unwrap(), ["by ci"]);
+}
+
+#[test]
+fn what_was_left_out_does_not_become_a_word() {
+    for (written, told) in [
+        ("${input.gone}", "argument 1 is missing"),
+        ("--x=${input.gone}", "argument 1 is missing"),
+        ("${input.text}${input.list}", "argument 1 is missing"),
+    ] {
+        let refused = arguments(&[written], "", &Value::Null).unwrap_err();
+        assert!(refused.contains(told), "{written}: {refused}");
+    }
+    let whole = arguments(&["--x=${input.gone == null}"], "", &Value::Null);
+    assert_eq!(whole.unwrap(), ["--x=true"]);
 }
 
 #[test]

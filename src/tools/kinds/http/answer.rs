@@ -3,15 +3,12 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
-use super::{
-    redact::Redactor,
-    settings::{Read, Settings},
-};
+use super::settings::{Read, Settings};
 use crate::{
     dialect::fault::retry_after,
     problem::Problem,
     schema::shown_text,
-    tools::{Content, Fault, FaultClass, Output},
+    tools::{Content, Fault, FaultClass, Output, redact::Redactor},
     upstream::guarded::Answer,
 };
 
@@ -98,10 +95,10 @@ impl Reading {
         let picked = match &self.pick {
             None => whole,
             Some(pick) => whole.pointer(pick).cloned().ok_or_else(|| {
-                failed(format!(
-                    "The service's answer has nothing at {}",
-                    shown_text(pick, 80)
-                ))
+                // As services say that there is no such thing, with a 200.
+                let pick = shown_text(pick, 80);
+                let message = format!("The service's answer has nothing at {pick}");
+                Fault::new(FaultClass::Declined, message)
             })?,
         };
         let mut output = Output::structured(self.redactor.value(picked));
@@ -115,13 +112,16 @@ impl Reading {
         Output::text(self.redactor.text(&String::from_utf8_lossy(&answer.body)))
     }
 
-    /// The failure that an answer is. What went wrong inside the service is its own business; what it says about the
+    /// The failure that an answer is. A 4xx speaks of this request, but for the few that speak of our credentials (401,
+    /// 403, 407) or of the moment (408, 425, 429), by RFC 9110, 6585 and 8470. What went wrong inside the service is its own business; what it says about the
     /// request is worth a sentence.
     fn refusal(&self, answer: &Answer) -> Fault {
         let status = answer.status.as_u16();
         let class = match status {
             429 => FaultClass::RateLimited,
             408 | 425 | 500..=599 => FaultClass::Unavailable,
+            401 | 403 | 407 => FaultClass::Failed,
+            400..=499 => FaultClass::Declined,
             _ => FaultClass::Failed,
         };
         let mut message = format!("The service answered with status {status}");

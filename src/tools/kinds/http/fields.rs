@@ -5,12 +5,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
 use super::{
-    redact::Redactor,
     settings::{Auth, Header, Settings},
     values::{Filled, Unfit},
 };
 use crate::{
-    problem::Problem, secret::Secret, tools::Materials, tools::input::Input,
+    problem::Problem,
+    secret::Secret,
+    tools::{Materials, input::Input, redact::Redactor},
     upstream::guarded::Bound,
 };
 

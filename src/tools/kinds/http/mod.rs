@@ -9,7 +9,6 @@ mod address;
 mod answer;
 mod body;
 mod fields;
-mod redact;
 mod request;
 mod settings;
 mod values;

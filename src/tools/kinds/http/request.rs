@@ -7,13 +7,12 @@ use super::{
     address::Address,
     body::Shape,
     fields::{Fields, Reader},
-    redact::Redactor,
     settings::{Method, Settings},
     values::{Filled, Unfit},
 };
 use crate::{
     problem::Problem,
-    tools::{Materials, input::Input},
+    tools::{Materials, input::Input, redact::Redactor},
     upstream::guarded::{self, Allow},
 };
 

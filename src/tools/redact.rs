@@ -1,4 +1,4 @@
-//! Taking our secrets out of what a service says: some echo the key they were shown.
+//! Taking our secrets out of what a service or a program says: some echo the key they were shown.
 
 use serde_json::{Map, Value};
 
@@ -12,18 +12,33 @@ const SHORTEST: usize = 6;
 
 /// The secrets of one tool.
 #[derive(Debug, Default)]
-pub(super) struct Redactor(Vec<Secret>);
+pub(in crate::tools) struct Redactor(Vec<Secret>);
 
 impl Redactor {
     /// Hides this secret from now on.
-    pub(super) fn hide(&mut self, secret: &Secret) {
+    pub(in crate::tools) fn hide(&mut self, secret: &Secret) {
         if secret.reveal().len() >= SHORTEST {
             self.0.push(secret.clone());
         }
     }
 
+    /// Hides this secret from now on, and each line of it where it has several: some readers see no more than a line.
+    pub(in crate::tools) fn hide_lines(&mut self, secret: &Secret) {
+        self.hide(secret);
+        let lines = secret.reveal().lines().map(str::trim);
+        for line in lines.filter(|line| *line != secret.reveal()) {
+            self.hide(&Secret::new(line));
+        }
+    }
+
+    /// The length of the longest secret, in bytes.
+    pub(in crate::tools) fn longest(&self) -> usize {
+        let lengths = self.0.iter().map(|secret| secret.reveal().len());
+        lengths.max().unwrap_or(0)
+    }
+
     /// A text without secrets.
-    pub(super) fn text(&self, text: &str) -> String {
+    pub(in crate::tools) fn text(&self, text: &str) -> String {
         let hide = |text: String, secret: &Secret| match text.contains(secret.reveal()) {
             true => text.replace(secret.reveal(), HIDDEN),
             false => text,
@@ -33,7 +48,7 @@ impl Redactor {
 
     /// A value without secrets: in texts and in names of members. JSON may escape any letter, so it is looked at
     /// after it was read.
-    pub(super) fn value(&self, value: Value) -> Value {
+    pub(in crate::tools) fn value(&self, value: Value) -> Value {
         if self.0.is_empty() {
             return value;
         }
