@@ -13,6 +13,7 @@ use super::{
     Guest, Offer, asks, convert, handle,
     line::ClientLine,
     server::Server,
+    sessions,
     stamp::{is_modern, stamped},
     state::{Round, Subject},
     tasks::TaskLine,
@@ -34,6 +35,7 @@ struct Request<'a> {
     context: &'a RequestContext<RoleServer>,
     offer: Arc<Offer>,
     call: Call,
+    session: Option<Arc<sessions::State>>,
     /// Where answers come with a later request.
     round: Option<Arc<Round>>,
 }
@@ -84,6 +86,7 @@ impl<'a> Request<'a> {
             request,
             idempotency_key,
             surface,
+            session,
             ..
         } = guest;
         let call = Call {
@@ -102,6 +105,7 @@ impl<'a> Request<'a> {
             context,
             offer,
             call,
+            session,
             round,
         })
     }
@@ -139,6 +143,10 @@ impl<'a> Request<'a> {
             () = self.context.ct.cancelled() => {
                 // Nobody reads it: rmcp drops the answer to a request that was called off.
                 return Err(ErrorData::internal_error("The call was cancelled", None));
+            }
+            () = sessions::over(self.session.as_deref()) => {
+                // rmcp would let it run on for as long as its service takes to end.
+                return Err(ErrorData::internal_error("The session is over", None));
             }
         };
         line.voice().finish().await;

@@ -9,10 +9,11 @@ use rmcp::{
 };
 
 use super::{
-    asks,
+    Guest, asks,
     library::Got,
     line::ClientLine,
     server::Server,
+    sessions,
     stamp::{is_modern, stamped},
     state::{Round, Subject},
 };
@@ -23,7 +24,9 @@ pub(super) async fn get(
     params: GetPromptRequestParams,
     context: RequestContext<RoleServer>,
 ) -> Result<GetPromptResponse, ErrorData> {
-    let caller = server.guest(&context)?.caller;
+    let Guest {
+        caller, session, ..
+    } = server.guest(&context)?;
     let gate = &server.gate;
     let round = if is_modern(&context) {
         let arguments = params.arguments.as_ref();
@@ -40,7 +43,13 @@ pub(super) async fn get(
     let got = offer
         .library
         .prompt(&caller, &params.name, arguments, &line);
-    match (got.await?, round) {
+    let got = tokio::select! {
+        got = got => got?,
+        () = sessions::over(session.as_deref()) => {
+            return Err(ErrorData::internal_error("The session is over", None));
+        }
+    };
+    match (got, round) {
         (Got::Prompt(prompt), _) => Ok(stamped(&context, prompt).into()),
         (Got::Asks(questions), Some(round)) => {
             let declared = context.client_capabilities().unwrap_or_default();

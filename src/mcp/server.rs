@@ -27,6 +27,7 @@ use super::{
     calls, convert, level,
     library::page,
     prompts,
+    sessions::{LONGEST_URI, MOST_SUBSCRIPTIONS},
     stamp::{self, stamped},
 };
 
@@ -257,13 +258,26 @@ impl ServerHandler for Server {
     ) -> Result<(), ErrorData> {
         let guest = self.guest(&context)?;
         let most = self.gate.offer().settings.listeners.resources;
-        if let Some(session) = &guest.session {
-            session.subscribe(&request.uri);
+        let session = guest.session.clone();
+        if session
+            .as_ref()
+            .is_some_and(|session| !session.subscribe(&request.uri))
+        {
+            let message = format!(
+                "A session may follow {MOST_SUBSCRIPTIONS} resources, each with a URI of at most {LONGEST_URI} bytes"
+            );
+            return Err(ErrorData::invalid_params(message, None));
         }
-        match self.attend(guest, &context.peer) {
-            Some(attention) => attention.subscribe(request.uri, most),
-            None => Ok(()),
-        }
+        let Some(attention) = self.attend(guest, &context.peer) else {
+            return Ok(());
+        };
+        attention
+            .subscribe(request.uri.clone(), most)
+            .inspect_err(|_| {
+                if let Some(session) = &session {
+                    session.unsubscribe(&request.uri);
+                }
+            })
     }
 
     async fn unsubscribe(

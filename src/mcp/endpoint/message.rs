@@ -61,6 +61,14 @@ impl Message {
         }
     }
 
+    /// The request it calls off.
+    pub(super) fn cancels(&self) -> Option<RequestId> {
+        match self {
+            Self::Notification { cancels, .. } => cancels.clone(),
+            Self::Request { .. } | Self::Answer => None,
+        }
+    }
+
     /// Whether it is a request of this method.
     pub(super) fn asks_for(&self, wanted: &str) -> bool {
         matches!(self, Self::Request { method, .. } if method == wanted)

@@ -36,7 +36,7 @@ use self::{
 use super::{
     Gate, Guest,
     guest::Unwelcome,
-    sessions::{EventIds, Opening, Sessions, Sweeper, Visit},
+    sessions::{EventIds, LARGEST_HANDSHAKE, Opening, Sessions, Sweeper, Visit},
     websocket,
 };
 use crate::{
@@ -50,6 +50,10 @@ static SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 static LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
+/// The id with which rmcp opens streams that nothing came on yet. Who lost such a stream missed nothing of it, and sends
+/// this back.
+const PRIMING: &str = "0";
+
 /// Names under which keys are put into URLs, from where they get into logs, histories and referrers.
 const KEYS_IN_QUERY: &[&str] = &["access_token", "api_key", "apikey", "key", "token"];
 
@@ -62,7 +66,7 @@ type RmcpBody = BoxBody<Bytes, Infallible>;
 pub struct Endpoint {
     gate: Arc<Gate>,
     sessions: Arc<Sessions>,
-    services: Services,
+    services: Arc<Services>,
     _sweeper: Sweeper,
 }
 
@@ -79,7 +83,7 @@ impl Endpoint {
     pub fn new(gate: Arc<Gate>, store: Option<Arc<Store>>) -> Self {
         let sessions = Arc::new(Sessions::new(gate.clone(), store));
         Self {
-            services: Services::new(&gate, &sessions),
+            services: Arc::new(Services::new(&gate, &sessions)),
             _sweeper: Sweeper::start(sessions.clone()),
             sessions,
             gate,
@@ -184,6 +188,13 @@ impl Endpoint {
             Message::Notification { .. } | Message::Answer => None,
         };
         let (opening, mut visit) = match (session, request, message.asks_for("initialize")) {
+            (None, Some(_), true) if bytes.len() > LARGEST_HANDSHAKE => {
+                let message = format!(
+                    "An `initialize` of {} bytes is too large: {LARGEST_HANDSHAKE} are taken",
+                    bytes.len()
+                );
+                return Err(Refused::invalid_params(message));
+            }
             (None, Some(request), true) => self.open(&guest, request).await?,
             (Some(_), _, true) => {
                 return Err(Refused::invalid("This session is initialized already"));
@@ -198,23 +209,38 @@ impl Endpoint {
                 return Err(Refused::invalid(message));
             }
         };
-        let guest = guest.in_session(visit.state.clone());
-        let answering = self.services.sessions(with(head, guest, bytes));
-        let response = match &opening {
-            Some(opening) => opening.through(answering).await,
-            None => answering.await,
+        let request = with(head, guest.in_session(visit.state.clone()), bytes);
+        let (response, visit) = match &opening {
+            // If its client leaves, it comes to nothing: nobody else knows its id.
+            Some(opening) => {
+                let response = opening.through(self.services.sessions(request)).await;
+                visit.taken_up(response.status());
+                (response, visit)
+            }
+            None => self.carry_out(request, visit, message.cancels()).await?,
         };
-        if response.status() == StatusCode::OK {
-            visit.launched();
-        }
-        if let Message::Notification {
-            cancels: Some(cancelled),
-            ..
-        } = message
-        {
-            visit.state.cancelled(cancelled);
-        }
         self.passed_on(response, Some(visit), None).await
+    }
+
+    /// Lets rmcp answer in a session, to the end even if the client leaves: half a handshake, repeated to wake the
+    /// session, would be in the way of the next request, and a message half handed over would be lost.
+    async fn carry_out(
+        &self,
+        request: http::Request<Full<Bytes>>,
+        mut visit: Visit,
+        cancels: Option<RequestId>,
+    ) -> Result<(http::Response<RmcpBody>, Visit), Refused> {
+        let services = self.services.clone();
+        let answering = tokio::spawn(async move {
+            let response = services.sessions(request).await;
+            visit.taken_up(response.status());
+            if let Some(cancelled) = cancels {
+                visit.state.cancelled(&cancelled);
+            }
+            (response, visit)
+        });
+        let answered = answering.await;
+        answered.map_err(|_| Refused::of(StatusCode::INTERNAL_SERVER_ERROR, ""))
     }
 
     async fn open(
@@ -230,13 +256,23 @@ impl Endpoint {
     /// A stream of what belongs to no request, or the rest of one that was lost.
     async fn listen(&self, entered: Entered) -> Result<Response, Refused> {
         let Entered {
-            head, guest, pass, ..
+            mut head,
+            guest,
+            pass,
+            ..
         } = entered;
         let session = session_id(&head.headers)?.ok_or_else(missing_session)?;
         let visit = self
             .sessions
             .enter(&session, &guest.caller.name, None)
             .await?;
+        if head
+            .headers
+            .get(&LAST_EVENT)
+            .is_some_and(|last| last == PRIMING)
+        {
+            head.headers.remove(&LAST_EVENT);
+        }
         if let Some(last) = head.headers.get(&LAST_EVENT) {
             let last = last.to_str().unwrap_or_default();
             if EventIds::of(&session).read(last).is_none() {
@@ -245,11 +281,8 @@ impl Endpoint {
                 ));
             }
         }
-        let guest = guest.in_session(visit.state.clone());
-        let response = self
-            .services
-            .sessions(with(head, guest, Bytes::new()))
-            .await;
+        let request = with(head, guest.in_session(visit.state.clone()), Bytes::new());
+        let (response, visit) = self.carry_out(request, visit, None).await?;
         self.passed_on(response, Some(visit), Some(pass)).await
     }
 

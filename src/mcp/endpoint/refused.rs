@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 const PARSE_ERROR: i32 = -32700;
 /// JSON-RPC: the message is no request of this protocol.
 const INVALID_REQUEST: i32 = -32600;
+/// JSON-RPC: the method's parameters are wrong.
+const INVALID_PARAMS: i32 = -32602;
 /// JSON-RPC: the server failed.
 const INTERNAL_ERROR: i32 = -32603;
 /// The first of the codes JSON-RPC leaves to servers: refused, for now or for this caller.
@@ -52,6 +54,11 @@ impl Refused {
     pub(in crate::mcp) fn invalid(message: impl Into<String>) -> Self {
         let refused = Self::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, message);
         refused.counted("malformed")
+    }
+
+    /// 400: these parameters are not taken.
+    pub(in crate::mcp) fn invalid_params(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, message)
     }
 
     /// 400: the body is no JSON.

@@ -31,6 +31,12 @@ impl Events {
             ids: EventIds::of(session),
         }
     }
+
+    /// The number of the stream an event came on.
+    pub(super) fn stream_of(&self, event: &ServerSseMessage) -> Option<u64> {
+        let place = self.ids.read(event.event_id.as_deref()?)?;
+        Some(place.stream)
+    }
 }
 
 #[async_trait]

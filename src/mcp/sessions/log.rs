@@ -5,17 +5,14 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use rmcp::model::ServerJsonRpcMessage;
 use tokio::{sync::Notify, time::Instant};
 
-use super::event_id::Place;
+use super::{budget::Budget, event_id::Place};
 
 /// How long an event can be asked for. rmcp's own ring keeps a minute; a laptop's lid is closed for longer.
 const AGE: Duration = Duration::from_secs(5 * 60);
@@ -26,23 +23,26 @@ const MOST: usize = 256;
 /// The most bytes kept for one session: one answer of the largest size there may be.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// The most bytes kept for all sessions.
-const MOST_BYTES_IN_ALL: usize = 64 * 1024 * 1024;
-
 /// The stream of messages that belong to no request.
 pub(super) const COMMON: u64 = 0;
-
-/// The bytes all sessions keep.
-#[derive(Debug, Default)]
-pub(super) struct Budget(AtomicUsize);
 
 /// What one session sent of late.
 #[derive(Debug)]
 pub(super) struct Log {
-    kept: Mutex<Kept>,
+    shelf: Arc<Shelf>,
+    /// The shelf's number in the budget.
+    number: u64,
     budget: Arc<Budget>,
     /// Told when something was added, or a stream ended.
     pub(super) changed: Notify,
+}
+
+/// Where a session keeps what it sent. The budget takes from it, too.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    /// The name of the key the session belongs to.
+    pub(super) owner: Arc<str>,
+    kept: Mutex<Kept>,
 }
 
 #[derive(Debug, Default)]
@@ -82,7 +82,7 @@ pub(super) enum Next {
 }
 
 impl Log {
-    pub(super) fn new(budget: Arc<Budget>) -> Self {
+    pub(super) fn new(owner: Arc<str>, budget: Arc<Budget>) -> Self {
         // From the time in milliseconds: ids of an earlier process are then all smaller, and name no stream of this one.
         let first = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(1);
         let kept = Kept {
@@ -90,8 +90,11 @@ impl Log {
             first,
             ..Kept::default()
         };
+        let kept = Mutex::new(kept);
+        let shelf = Arc::new(Shelf { owner, kept });
         Self {
-            kept: Mutex::new(kept),
+            number: budget.enter(shelf.clone()),
+            shelf,
             budget,
             changed: Notify::new(),
         }
@@ -128,31 +131,21 @@ impl Log {
             self.keep(&mut kept, event);
         }
         drop(kept);
+        self.budget.keep();
         self.changed.notify_waiters();
         place
     }
 
     fn keep(&self, kept: &mut Kept, event: Event) {
-        let total = &self.budget.0;
         while !kept.events.is_empty()
-            && (kept.events.len() >= MOST
-                || kept.bytes + event.bytes > MOST_BYTES
-                || total.load(Ordering::Relaxed) + event.bytes > MOST_BYTES_IN_ALL)
+            && (kept.events.len() >= MOST || kept.bytes + event.bytes > MOST_BYTES)
         {
-            self.drop_oldest(kept);
+            kept.drop_oldest(&self.budget);
         }
-        let room = total.load(Ordering::Relaxed) + event.bytes <= MOST_BYTES_IN_ALL;
-        if room && event.bytes <= MOST_BYTES {
+        if event.bytes <= MOST_BYTES {
             kept.bytes += event.bytes;
-            total.fetch_add(event.bytes, Ordering::Relaxed);
+            self.budget.take(event.bytes);
             kept.events.push_back(event);
-        }
-    }
-
-    fn drop_oldest(&self, kept: &mut Kept) {
-        if let Some(event) = kept.events.pop_front() {
-            kept.bytes -= event.bytes;
-            self.budget.0.fetch_sub(event.bytes, Ordering::Relaxed);
         }
     }
 
@@ -172,6 +165,14 @@ impl Log {
         }
     }
 
+    /// Ends one stream: nothing follows on it.
+    pub(super) fn end(&self, number: u64) {
+        if let Some(stream) = self.kept().streams.get_mut(&number) {
+            stream.over |= number != COMMON;
+        }
+        self.changed.notify_waiters();
+    }
+
     /// Ends the streams of requests: none is being answered any more.
     pub(super) fn end_streams(&self) {
         for (number, stream) in &mut self.kept().streams {
@@ -185,7 +186,7 @@ impl Log {
         let mut kept = self.kept();
         let is_old = |event: &Event| now.duration_since(event.at) >= AGE;
         while kept.events.front().is_some_and(is_old) {
-            self.drop_oldest(&mut kept);
+            kept.drop_oldest(&self.budget);
         }
         let Kept {
             events,
@@ -204,18 +205,51 @@ impl Log {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shelf.kept()
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.shelf.bytes()
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let bytes = self.kept().bytes;
-        self.budget.0.fetch_sub(bytes, Ordering::Relaxed);
+        self.budget.leave(self.number);
+        let mut kept = self.kept();
+        kept.events.clear();
+        self.budget.give_back(std::mem::take(&mut kept.bytes));
+    }
+}
+
+impl Shelf {
+    /// The bytes of what is kept here.
+    pub(super) fn bytes(&self) -> usize {
+        self.kept().bytes
+    }
+
+    /// Lets the oldest go, until the budget is kept or nothing is left.
+    pub(super) fn give_way(&self, budget: &Budget) {
+        let mut kept = self.kept();
+        while budget.is_exceeded() && !kept.events.is_empty() {
+            kept.drop_oldest(budget);
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Kept {
+    fn drop_oldest(&mut self, budget: &Budget) {
+        if let Some(event) = self.events.pop_front() {
+            self.bytes -= event.bytes;
+            budget.give_back(event.bytes);
+        }
+    }
+
     /// The number of the stream with this name. rmcp calls the common one `…:common`.
     fn number(&mut self, stream: &str) -> u64 {
         if stream.ends_with(":common") {
@@ -275,7 +309,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_is_bounded_by_number_bytes_and_age() {
         let budget = Arc::new(Budget::default());
-        let log = Log::new(budget.clone());
+        let log = Log::new("alice".into(), budget.clone());
         let first = log.add("a", None, false);
         for _ in 0..300 {
             log.add("a", message("small"), false);
@@ -286,7 +320,7 @@ mod tests {
             log.add("a", message(&large), false);
         }
         assert_eq!(rest(&log, first), 3);
-        assert!(budget.0.load(Ordering::Relaxed) <= MOST_BYTES);
+        assert!(budget.bytes() <= MOST_BYTES);
         log.add("a", message(&"x".repeat(MOST_BYTES)), true);
         assert!(
             matches!(log.after(first), Next::End),
@@ -295,33 +329,14 @@ mod tests {
         log.add("b", message("small"), true);
         advance(AGE).await;
         log.sweep(Instant::now());
-        assert_eq!(budget.0.load(Ordering::Relaxed), 0);
+        assert_eq!(budget.bytes(), 0);
         let kept = log.kept();
         assert_eq!((kept.streams.len(), kept.numbers.len()), (0, 0));
     }
 
     #[test]
-    fn all_logs_together_are_bounded_and_a_dropped_one_gives_back() {
-        let budget = Arc::new(Budget::default());
-        let large = "x".repeat(MOST_BYTES - 1000);
-        let mut logs = Vec::new();
-        for _ in 0..20 {
-            let log = Log::new(budget.clone());
-            log.add("a", message(&large), true);
-            logs.push(log);
-        }
-        let kept = budget.0.load(Ordering::Relaxed);
-        assert!(
-            (MOST_BYTES_IN_ALL - MOST_BYTES..=MOST_BYTES_IN_ALL).contains(&kept),
-            "{kept}"
-        );
-        drop(logs);
-        assert_eq!(budget.0.load(Ordering::Relaxed), 0);
-    }
-
-    #[test]
     fn streams_of_an_earlier_process_are_none_of_this_one() {
-        let log = Log::new(Arc::default());
+        let log = Log::new("alice".into(), Arc::default());
         log.add("a", message("new"), true);
         let old = Place {
             stream: 1,

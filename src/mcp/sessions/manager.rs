@@ -2,13 +2,16 @@
 //! event store is its own, too.
 //!
 //! rmcp tells of the end of a session's service by closing the session, however it ended. That is the moment a
-//! parked session is really parked: to wake it earlier would start a second service beside the dying one, whose end
-//! would then be taken for the end of the new one.
+//! parked session is really parked: nobody wakes it earlier. Should a second service be started beside a dying one
+//! all the same, the end of the first is not taken for the end of the second.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::{Stream, stream::poll_fn};
+use futures_util::{
+    Stream, StreamExt,
+    stream::{iter, poll_fn},
+};
 use rmcp::{
     model::{ClientJsonRpcMessage, JsonRpcMessage, ServerJsonRpcMessage},
     transport::{
@@ -38,6 +41,9 @@ use super::{
 /// The service of a session that is awake.
 #[derive(Clone)]
 pub(super) struct Service {
+    /// rmcp starts a service and tells of its end with one and the same allocation of the id, and reads another one
+    /// from each request. So it is also the name of this service among all that the session ever had.
+    id: SessionId,
     handle: LocalSessionHandle,
     events: Arc<Events>,
     state: Arc<State>,
@@ -59,13 +65,21 @@ impl Sessions {
         let (RestoreOutcome::Restored(transport), Some(handle)) = (made, handle) else {
             return Ok(None);
         };
-        let digest = state.digest;
+        let (digest, over) = (state.digest, state.over.clone());
         let service = Service {
+            id,
             handle,
             events,
             state,
         };
-        self.awake().insert(digest, service);
+        let before = self.awake().insert(digest, service);
+        if let Some(before) = before {
+            before.end();
+        }
+        if over.is_cancelled() {
+            // It was given up meanwhile, when there was nothing to stop.
+            self.stop(digest);
+        }
         self.count();
         Ok(Some(transport))
     }
@@ -75,15 +89,35 @@ impl Sessions {
         service.ok_or_else(|| LocalSessionManagerError::SessionNotFound(id.clone()))
     }
 
-    /// Asks the service of a session to end. [`SessionManager::close_session`] is called once it has.
-    pub(super) fn stop(&self, digest: Digest) {
+    /// Asks the service of a session to end, and tells whether there is one. [`SessionManager::close_session`] is
+    /// called once it has ended.
+    pub(super) fn stop(&self, digest: Digest) -> bool {
         let service = self.awake().get(&digest).cloned();
-        if let Some(Service { handle, .. }) = service {
-            // The service may have a full inbox, and nobody should wait for it here.
-            tokio::spawn(async move {
-                let _ = handle.close().await;
-            });
+        let is_there = service.is_some();
+        if let Some(service) = service {
+            service.end();
         }
+        is_there
+    }
+
+    /// Forgets the service with this very id, if it is still the session's.
+    fn forget(&self, id: &SessionId) -> Option<Service> {
+        let digest = digest(id);
+        let mut awake = self.awake();
+        let service = awake.get(&digest)?;
+        if !Arc::ptr_eq(&service.id, id) {
+            return None;
+        }
+        awake.remove(&digest)
+    }
+}
+
+impl Service {
+    fn end(self) {
+        // It may have a full inbox, and nobody should wait for it here.
+        tokio::spawn(async move {
+            let _ = self.handle.close().await;
+        });
     }
 }
 
@@ -122,21 +156,10 @@ impl SessionManager for Sessions {
     }
 
     async fn close_session(&self, id: &SessionId) -> Managed<()> {
-        let digest = digest(id);
-        let service = self.awake().remove(&digest);
-        let Some(service) = service else {
-            return Ok(());
-        };
-        {
-            let mut life = service.state.life();
-            if life.phase != Phase::Opening {
-                life.phase = Phase::Parked;
-            }
-            life.in_flight.clear();
+        if let Some(service) = self.forget(id) {
+            service.state.parked();
+            self.count();
         }
-        service.state.log.end_streams();
-        service.state.changed.notify_waiters();
-        self.count();
         Ok(())
     }
 
@@ -145,10 +168,21 @@ impl SessionManager for Sessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Managed<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static> {
-        let handle = self.service(id)?.handle;
-        let stream = handle.establish_request_wise_channel().await?;
+        let Service {
+            handle,
+            events,
+            state,
+            ..
+        } = self.service(id)?;
+        let mut stream = handle.establish_request_wise_channel().await?;
+        // rmcp opens each stream with an event of ours, whose id tells which stream it is.
+        let first = stream.inner.try_recv().ok();
+        if let JsonRpcMessage::Request(request) = &message {
+            let number = first.as_ref().and_then(|event| events.stream_of(event));
+            state.answers(&request.id, number);
+        }
         handle.push_message(message, stream.http_request_id).await?;
-        Ok(received(stream.inner))
+        Ok(iter(first).chain(received(stream.inner)))
     }
 
     async fn accept_message(&self, id: &SessionId, message: ClientJsonRpcMessage) -> Managed<()> {
@@ -212,6 +246,10 @@ impl SessionStore for Sessions {
         let Some(state) = state else {
             return Ok(());
         };
+        if state.life().phase == Phase::Opening {
+            // rmcp stores a handshake whatever came of it. This one was refused: the session is given up.
+            return Ok(());
+        }
         state.life().handshake = Some(session.initialize_params.clone());
         if let (Some(store), Some(row)) = (&self.store, row::row(&state)) {
             store.save(row).await;

@@ -8,6 +8,7 @@
 //! A session is idle when no request in it waits for an answer and no stream of it is open, however long its last
 //! message is ago.
 
+mod budget;
 mod event_id;
 mod events;
 mod log;
@@ -21,13 +22,14 @@ mod visit;
 
 use std::{
     collections::HashMap,
+    future::pending,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rmcp::{model::RequestId, transport::streamable_http_server::SessionId};
 
 use self::{
-    log::Budget,
+    budget::Budget,
     manager::Service,
     state::{Digest, Phase},
 };
@@ -35,9 +37,10 @@ use super::{Gate, endpoint::Refused};
 use crate::store::Store;
 
 pub(super) use event_id::EventIds;
-pub(super) use opening::Opening;
+pub(super) use opening::{LARGEST_HANDSHAKE, Opening};
 pub use settings::Settings;
 pub use state::State;
+pub(super) use state::{LONGEST_URI, MOST_SUBSCRIPTIONS};
 pub(super) use sweep::Sweeper;
 pub(super) use visit::Visit;
 
@@ -131,6 +134,14 @@ impl Sessions {
 
     fn awake(&self) -> MutexGuard<'_, HashMap<Digest, Service>> {
         self.awake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until a session is over; for ever where there is none.
+pub(super) async fn over(session: Option<&State>) {
+    match session {
+        Some(session) => session.over.cancelled().await,
+        None => pending().await,
     }
 }
 

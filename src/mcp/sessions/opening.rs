@@ -10,6 +10,9 @@ use crate::mcp::endpoint::Refused;
 /// When whoever found no room may come back, in seconds: by then some session is idle, mostly.
 const RETRY_AFTER: u32 = 5;
 
+/// The largest `initialize` that is taken, in bytes: it is kept as long as the session. Clients send less than one KiB.
+pub(in crate::mcp) const LARGEST_HANDSHAKE: usize = 64 * 1024;
+
 tokio::task_local! {
     /// The session the present request opens: rmcp asks for a new one without saying for whom.
     pub(super) static OPENED: (SessionId, Arc<State>);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{State, log::Budget, state::Phase};
+use super::{State, budget::Budget, state::Phase};
 use crate::{store::Session, tools::Level};
 
 /// The row of a session; none before its handshake is over.
@@ -90,6 +90,9 @@ mod tests {
         assert!(!state.subscribe("test://more") && state.subscribe("test://7"));
         state.unsubscribe("test://7");
         assert!(!state.subscribe(&"x".repeat(2049)) && state.subscribe("test://more"));
-        assert!(state.is_subscribed("test://more") && !state.is_subscribed("test://7"));
+        let subscribed = state.subscribed();
+        assert_eq!(subscribed.len(), 256);
+        let is_subscribed = |uri: &str| subscribed.iter().any(|subscribed| subscribed == uri);
+        assert!(is_subscribed("test://more") && !is_subscribed("test://7"));
     }
 }

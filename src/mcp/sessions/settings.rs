@@ -15,7 +15,7 @@ pub struct Settings {
     pub per_key: usize,
     /// How long a session is kept that nobody uses. Calls that run and streams that are open are use.
     pub idle: Span,
-    /// How long a session may rest before only its handshake is kept. Its client does not notice.
+    /// How long a session may rest before only its handshake is kept. Its next request wakes it.
     pub park_after: Span,
 }
 

@@ -1,7 +1,7 @@
 //! What one session is made of, whether it is awake or parked.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -12,14 +12,14 @@ use rmcp::model::{InitializeRequestParams, RequestId};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::log::{Budget, Log};
+use super::{budget::Budget, log::Log};
 use crate::tools::{Conversation, Level};
 
 /// The most resources one session may subscribe to. Editors watch the files that are open: dozens.
-const MOST_SUBSCRIPTIONS: usize = 256;
+pub(in crate::mcp) const MOST_SUBSCRIPTIONS: usize = 256;
 
 /// The longest URI that can be subscribed to, in bytes: what servers take as a URL.
-const LONGEST_URI: usize = 2048;
+pub(in crate::mcp) const LONGEST_URI: usize = 2048;
 
 /// The name of a session as the registry and the store have it: no digest gives an id away.
 pub(crate) type Digest = [u8; blake3::OUT_LEN];
@@ -32,7 +32,7 @@ pub struct State {
     /// The name of the key it belongs to.
     pub owner: Arc<str>,
     pub(super) digest: Digest,
-    /// Cancelled when it is over: its streams end.
+    /// Cancelled when it is over: its calls and streams end.
     pub(super) over: CancellationToken,
     /// Told when its phase changes.
     pub(super) changed: Notify,
@@ -59,8 +59,9 @@ pub(super) struct Life {
     pub(super) handshake: Option<InitializeRequestParams>,
     /// Requests being answered and streams being read.
     pub(super) open: usize,
-    /// The ids of requests without an answer, whether or not somebody still waits for it.
-    pub(super) in_flight: HashSet<RequestId>,
+    /// The requests without an answer, whether or not somebody still waits for it, by their ids: each with the number
+    /// of the stream that will have the answer, once it has one.
+    pub(super) in_flight: HashMap<RequestId, Option<u64>>,
     pub(super) last_used: Instant,
     /// When it was used last, as far as the store knows.
     pub(super) last_noted: Instant,
@@ -90,6 +91,7 @@ impl Life {
 
 impl State {
     pub(super) fn new(owner: Arc<str>, digest: Digest, phase: Phase, budget: Arc<Budget>) -> Self {
+        let log = Log::new(owner.clone(), budget);
         Self {
             conversation: Arc::default(),
             owner,
@@ -97,13 +99,13 @@ impl State {
             over: CancellationToken::new(),
             changed: Notify::new(),
             unsaved: AtomicBool::new(false),
-            log: Log::new(budget),
+            log,
             wishes: Mutex::default(),
             life: Mutex::new(Life {
                 phase,
                 handshake: None,
                 open: 0,
-                in_flight: HashSet::new(),
+                in_flight: HashMap::new(),
                 last_used: Instant::now(),
                 last_noted: Instant::now(),
             }),
@@ -124,11 +126,6 @@ impl State {
     /// The resources its client wants to hear of.
     pub fn subscribed(&self) -> Vec<String> {
         self.wishes().subscribed.iter().cloned().collect()
-    }
-
-    /// Whether its client wants to hear of this resource.
-    pub fn is_subscribed(&self, uri: &str) -> bool {
-        self.wishes().subscribed.contains(uri)
     }
 
     /// Remembers that its client wants to hear of a resource. False if it has too many already, or the URI is too
@@ -170,12 +167,34 @@ impl State {
         life.last_used = Instant::now();
     }
 
-    /// A request was called off.
-    pub(in crate::mcp) fn cancelled(&self, id: &RequestId) {
-        self.answered(id);
-        if self.life().in_flight.is_empty() {
-            self.log.end_streams();
+    /// The answer to a request will come on the stream with this number.
+    pub(super) fn answers(&self, id: &RequestId, stream: Option<u64>) {
+        if let Some(of_request) = self.life().in_flight.get_mut(id) {
+            *of_request = stream;
         }
+    }
+
+    /// A request was called off: it has no answer any more, and nothing follows on its stream. One that has no stream
+    /// yet was not handed over; rmcp does not know whom the cancellation means, and will answer it.
+    pub(in crate::mcp) fn cancelled(&self, id: &RequestId) {
+        let mut life = self.life();
+        if let Some(Some(stream)) = life.in_flight.get(id).copied() {
+            life.in_flight.remove(id);
+            life.last_used = Instant::now();
+            self.log.end(stream);
+        }
+    }
+
+    /// Its service has ended: nothing is answered any more.
+    pub(super) fn parked(&self) {
+        let mut life = self.life();
+        if life.phase != Phase::Opening {
+            life.phase = Phase::Parked;
+        }
+        life.in_flight.clear();
+        self.log.end_streams();
+        drop(life);
+        self.changed.notify_waiters();
     }
 
     pub(super) fn life(&self) -> MutexGuard<'_, Life> {

@@ -7,7 +7,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Sessions, State, state::Phase};
+use super::{
+    Sessions, Settings, State,
+    state::{Life, Phase},
+};
 
 /// The shortest and the longest time between two sweeps. A sweep looks at each session once: some 50 µs for 2,000.
 const OFTEN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -46,6 +49,28 @@ enum Verdict {
     GiveUp,
 }
 
+impl Verdict {
+    fn of(life: &mut Life, settings: &Settings, now: Instant) -> Self {
+        let rests = life.is_idle().then(|| now.duration_since(life.last_used));
+        let rests_for = |time: Duration| rests.is_some_and(|rests| rests >= time);
+        match life.phase {
+            Phase::Awake | Phase::Waking | Phase::Parked if rests_for(settings.idle.get()) => {
+                Self::GiveUp
+            }
+            // Waking while nobody waits for it: its handshake has failed.
+            Phase::Awake | Phase::Waking if rests_for(settings.park_after.get()) => {
+                life.phase = Phase::Parking;
+                Self::Park
+            }
+            _ if life.last_used.duration_since(life.last_noted) >= NOTED_EVERY => {
+                life.last_noted = life.last_used;
+                Self::Note
+            }
+            _ => Self::Keep,
+        }
+    }
+}
+
 impl Sessions {
     fn sweep(&self, now: Instant) {
         let settings = self.gate.offer().settings.sessions.clone();
@@ -54,33 +79,21 @@ impl Sessions {
             state.log.sweep(now);
             let verdict = {
                 let mut life = state.life();
-                let rests = now.duration_since(life.last_used);
-                let verdict = match life.phase {
-                    Phase::Awake | Phase::Parked
-                        if life.is_idle() && rests >= settings.idle.get() =>
-                    {
-                        Verdict::GiveUp
-                    }
-                    Phase::Awake if life.is_idle() && rests >= settings.park_after.get() => {
-                        life.phase = Phase::Parking;
-                        Verdict::Park
-                    }
-                    _ if life.last_used.duration_since(life.last_noted) >= NOTED_EVERY => {
-                        life.last_noted = life.last_used;
-                        Verdict::Note
-                    }
-                    _ => Verdict::Keep,
-                };
-                if life.in_flight.is_empty() && life.open == 0 {
-                    // Requests that were called off while nobody listened.
+                if life.is_idle() {
+                    // Streams of requests that rmcp would not take.
                     state.log.end_streams();
                 }
-                verdict
+                Verdict::of(&mut life, &settings, now)
             };
             match verdict {
                 Verdict::Keep => {}
                 Verdict::Note => self.note(&state),
-                Verdict::Park => self.stop(state.digest),
+                Verdict::Park => {
+                    if !self.stop(state.digest) {
+                        // Its service has ended already.
+                        state.parked();
+                    }
+                }
                 Verdict::GiveUp => self.evict(&state, "idle"),
             }
         }
@@ -95,5 +108,28 @@ impl Sessions {
         let evictions = &self.gate.ledger.metrics().mcp_evictions;
         evictions.with_label_values(&[reason]).inc();
         tracing::debug!(owner = %state.owner, reason, "an MCP session was given up");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_whose_waking_failed_is_parked_and_given_up() {
+        let state = State::new("alice".into(), [7; 32], Phase::Waking, Arc::default());
+        let settings = Settings::default();
+        let judge = || Verdict::of(&mut state.life(), &settings, Instant::now());
+        state.life().open = 1;
+        tokio::time::advance(settings.park_after.get()).await;
+        assert!(matches!(judge(), Verdict::Keep), "somebody waits for it");
+        state.life().open = 0;
+        assert!(matches!(judge(), Verdict::Park));
+        assert_eq!(state.life().phase, Phase::Parking);
+        state.parked();
+        tokio::time::advance(settings.idle.get()).await;
+        assert!(matches!(judge(), Verdict::GiveUp));
+        state.life().phase = Phase::Waking;
+        assert!(matches!(judge(), Verdict::GiveUp));
     }
 }

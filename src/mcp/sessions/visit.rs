@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use http::StatusCode;
 use rmcp::model::RequestId;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -67,11 +68,12 @@ impl Visit {
             return Some(Err(Refused::busy(message)));
         }
         if let Some(id) = flight
-            && !life.in_flight.insert(id.clone())
+            && life.in_flight.contains_key(id)
         {
             let message = "A request with this id is still being answered in this session";
             return Some(Err(Refused::invalid(message)));
         }
+        life.in_flight.extend(flight.map(|id| (id.clone(), None)));
         life.open += 1;
         life.last_used = Instant::now();
         Some(Ok(()))
@@ -82,9 +84,12 @@ impl Visit {
         self.state.over.clone()
     }
 
-    /// The request was taken up: its id is in use until it is answered, even if its client leaves.
-    pub(in crate::mcp) fn launched(&mut self) {
-        self.flight = None;
+    /// rmcp answered the request with this status. If it took it up, its id is in use until it is answered, even if its
+    /// client leaves.
+    pub(in crate::mcp) fn taken_up(&mut self, status: StatusCode) {
+        if status == StatusCode::OK {
+            self.flight = None;
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
+use futures_util::poll;
 use reqwest::Method;
+use tokio::task::yield_now;
 use waypost::{mcp, store::Store};
 
 use super::stage::{ALICE, BOB, INITIALIZE, PING, Stage, call, event_ids, messages, texts};
@@ -57,6 +59,41 @@ async fn a_parked_session_wakes_unseen() {
             .status,
         404
     );
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_while_its_session_wakes_is_not_in_the_way() {
+    let stage = Stage::with(parking("100ms"), None).await;
+    let session = stage.session(ALICE).await;
+    for steps in 1..=16 {
+        parked(&stage, 1).await;
+        let request = axum::http::Request::post("/mcp")
+            .header("host", "localhost")
+            .header("authorization", format!("Bearer {ALICE}"))
+            .header("accept", "application/json, text/event-stream")
+            .header("content-type", "application/json")
+            .header("mcp-session-id", &session)
+            .body(call(100 + steps, "echo", "left").into())
+            .unwrap();
+        let mut left = Box::pin(stage.endpoint.answer(request));
+        for _ in 0..steps {
+            if poll!(&mut left).is_ready() {
+                break;
+            }
+            yield_now().await;
+        }
+        drop(left);
+        let next = stage.call(&session, steps, "echo", "next").await;
+        assert_eq!(next.status, 200, "after {steps}: {}", next.body);
+        let said = messages(&next.body);
+        let said = said.first().map(texts).unwrap_or_default();
+        assert_eq!(
+            said.first().map(String::as_str),
+            Some("next"),
+            "after {steps}"
+        );
+    }
+    parked(&stage, 1).await;
 }
 
 #[tokio::test]

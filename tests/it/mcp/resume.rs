@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use reqwest::Method;
 
 use super::stage::{ALICE, BOB, PING, Stage, call, event_ids, messages, texts};
-use crate::support::Answer;
+use crate::support::{Answer, gateway::PATIENCE};
 
 /// Opens a call of `hold` and reads the id of its first event.
 async fn primed(stage: &Stage, session: &str, id: u32) -> (reqwest::Response, String) {
@@ -128,6 +128,53 @@ async fn a_call_that_was_called_off_ends_its_streams_and_frees_its_id() {
     Answer::read(resumed).await;
     let again = stage.call(&session, 1, "echo", "again").await;
     assert_eq!(texts(&messages(&again.body)[0])[0], "again");
+}
+
+#[tokio::test]
+async fn a_call_that_was_called_off_ends_its_stream_while_another_runs() {
+    let stage = Stage::start().await;
+    let session = stage.session(ALICE).await;
+    let (lost, event) = primed(&stage, &session, 1).await;
+    let (other, _) = primed(&stage, &session, 2).await;
+    drop(lost);
+    let resumed = stage.open(resume(&stage, ALICE, &session, &event)).await;
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#;
+    let told = stage.send(stage.post(ALICE, Some(&session), cancel)).await;
+    assert_eq!(told.status, 202, "{}", told.body);
+    let ended = tokio::time::timeout(PATIENCE, Answer::read(resumed)).await;
+    ended.expect("an end in time");
+    stage.probe.leave.add_permits(1);
+    let other = Answer::read(other).await;
+    assert_eq!(
+        texts(&messages(&other.body)[0])[0],
+        "late",
+        "{}",
+        other.body
+    );
+}
+
+#[tokio::test]
+async fn a_lost_stream_on_which_nothing_came_is_opened_again() {
+    let stage = Stage::start().await;
+    let session = stage.session(ALICE).await;
+    let mut first = stage
+        .open(stage.request(Method::GET, ALICE, Some(&session)))
+        .await;
+    let primed = first.chunk().await.unwrap().expect("a priming event");
+    let last = event_ids(std::str::from_utf8(&primed).unwrap()).remove(0);
+    drop(first);
+    stage
+        .until("the stream's end", || stage.streams() == 0)
+        .await;
+    let mut again = stage.open(resume(&stage, ALICE, &session, &last)).await;
+    assert_eq!(again.status(), 200);
+    stage.change_tools();
+    let mut heard = String::new();
+    while !heard.contains("notifications/tools/list_changed") {
+        let bytes = tokio::time::timeout(PATIENCE, again.chunk()).await;
+        let bytes = bytes.expect("a change in time").unwrap().expect("a change");
+        heard.push_str(std::str::from_utf8(&bytes).unwrap());
+    }
 }
 
 #[tokio::test]

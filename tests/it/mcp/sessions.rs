@@ -1,8 +1,10 @@
 //! Whose sessions are, how many there may be, and what ends them.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use reqwest::Method;
+use serde_json::json;
+use tokio::time::Instant;
 use waypost::mcp;
 
 use super::stage::{ALICE, BOB, INITIALIZE, PING, Stage, call, event_ids, messages, texts};
@@ -117,6 +119,7 @@ async fn delete_ends_a_session_and_what_runs_in_it() {
             stage.probe.started.load(Ordering::SeqCst) == 1
         })
         .await;
+    let before = Instant::now();
     let deleted = stage
         .send(stage.request(Method::DELETE, ALICE, Some(&session)))
         .await;
@@ -128,6 +131,8 @@ async fn delete_ends_a_session_and_what_runs_in_it() {
             stage.probe.dropped.load(Ordering::SeqCst) == 1
         })
         .await;
+    // rmcp lets calls run on for five seconds.
+    assert!(before.elapsed() < Duration::from_secs(3), "at once");
     for request in [
         stage.post(ALICE, Some(&session), PING),
         stage.request(Method::GET, ALICE, Some(&session)),
@@ -137,6 +142,46 @@ async fn delete_ends_a_session_and_what_runs_in_it() {
     }
     assert_eq!((stage.sessions("active"), stage.sessions("parked")), (0, 0));
     assert_eq!(stage.streams(), 0);
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_too_large_opens_no_session() {
+    let stage = Stage::start().await;
+    let large = INITIALIZE.replace("\"test\"", &format!("\"{}\"", "x".repeat(64 * 1024)));
+    let answer = stage.send(stage.post(ALICE, None, large)).await;
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    let said = answer.json();
+    assert_eq!(
+        (&said["error"]["code"], &said["id"]),
+        (&json!(-32602), &json!(0))
+    );
+    assert_eq!((stage.sessions("active"), stage.sessions("parked")), (0, 0));
+}
+
+#[tokio::test]
+async fn what_a_session_may_follow_is_bounded() {
+    let mut settings = mcp::Settings::default();
+    settings.listeners.resources = 300;
+    let stage = Stage::with(settings, None).await;
+    let session = stage.session(ALICE).await;
+    let subscribe = async |id: usize, uri: &str| {
+        let params = json!({"uri": uri});
+        let request =
+            json!({"jsonrpc": "2.0", "id": id, "method": "resources/subscribe", "params": params});
+        let request = stage.post(ALICE, Some(&session), request.to_string());
+        messages(&stage.send(request).await.body).remove(0)["error"]["code"].clone()
+    };
+    let long = format!("test://{}", "x".repeat(2048));
+    assert_eq!(subscribe(0, &long).await, -32602);
+    for id in 1..=256 {
+        assert_eq!(subscribe(id, &format!("test://{id}")).await, json!(null));
+    }
+    assert_eq!(subscribe(257, "test://more").await, -32602);
+    assert_eq!(
+        subscribe(258, "test://256").await,
+        json!(null),
+        "known already"
+    );
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ use waypost::{
     secret::Secret,
     store::Store,
     telemetry::Ledger,
-    tools::{Common, Content, Kind, Output, Run, Stop, Tool, Toolbox},
+    tools::{Common, Content, Kind, Listing, Output, Run, Stop, Tool, Toolbox},
     upstream::Upstream,
 };
 
@@ -119,6 +119,7 @@ pub(super) struct Stage {
     pub(super) probe: Arc<Probe>,
     pub(super) hall: Arc<Hall>,
     pub(super) client: reqwest::Client,
+    pub(super) endpoint: Arc<Endpoint>,
     gate: Arc<Gate>,
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
@@ -152,10 +153,11 @@ impl Stage {
         let hall = Arc::new(Hall::new(face, ledger.clone()));
         let gate = Arc::new(Gate::new(offer, ledger, hall.closing.clone()));
         let endpoint = Arc::new(Endpoint::new(gate.clone(), store.map(Arc::new)));
+        let answering = endpoint.clone();
         let annex = Annex {
             path: "/mcp",
             answer: Arc::new(move |request| {
-                let endpoint = endpoint.clone();
+                let endpoint = answering.clone();
                 Box::pin(async move { endpoint.answer(request).await })
             }),
         };
@@ -173,6 +175,7 @@ impl Stage {
             probe,
             hall,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            endpoint,
             gate,
             stop,
             task: Some(task),
@@ -183,6 +186,11 @@ impl Stage {
     pub(super) fn reload(&self, settings: mcp::Settings, keys: &[(&str, &str)]) {
         self.gate
             .put(offer(&self.probe, &self.gate.ledger, settings, keys));
+    }
+
+    /// Tells all who listen that there are other tools.
+    pub(super) fn change_tools(&self) {
+        self.gate.changed(Listing::Tools);
     }
 
     /// Drains, as SIGTERM does, until everything has ended.
