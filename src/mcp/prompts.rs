@@ -1,20 +1,20 @@
 //! `prompts/get`: a prompt, or what its user has to answer first.
 
-use std::sync::Arc;
-
 use rmcp::{
     ErrorData, RoleServer,
     model::{GetPromptRequestParams, GetPromptResponse},
     service::RequestContext,
 };
 
+use tokio::time::timeout;
+
 use super::{
     asks,
     library::Got,
     line::ClientLine,
+    round::{LIFE, Round, Subject},
     server::Server,
-    stamp::{is_modern, stamped},
-    state::{Round, Subject},
+    stamp::stamped,
 };
 
 /// Gets one prompt.
@@ -25,22 +25,26 @@ pub(super) async fn get(
 ) -> Result<GetPromptResponse, ErrorData> {
     let caller = server.guest(&context)?.caller;
     let gate = &server.gate;
-    let round = if is_modern(&context) {
+    let subject = || {
         let arguments = params.arguments.as_ref();
-        let subject = Subject::new(&caller.name, "prompts/get", &params.name, arguments);
-        let state = params.request_state.as_deref();
-        let round = Round::open(&gate.sealer, subject, state, params.input_responses)?;
-        Some(Arc::new(round))
-    } else {
-        None
+        Subject::new(&caller.name, "prompts/get", &params.name, arguments)
     };
+    let said = (params.request_state.as_deref(), params.input_responses);
+    let round = Round::of(gate, &context, subject, said)?;
     let line = ClientLine::new(gate.clone(), &context, None, round.clone());
     let arguments = params.arguments.unwrap_or_default();
     let offer = gate.offer();
     let got = offer
         .library
         .prompt(&caller, &params.name, arguments, &line);
-    match (got.await?, round) {
+    let got = tokio::select! {
+        got = timeout(LIFE, got) => got.map_err(|_| too_late())?,
+        () = context.ct.cancelled() => {
+            // Nobody reads it: rmcp drops the answer to a request that was called off.
+            return Err(ErrorData::internal_error("The request was cancelled", None));
+        }
+    };
+    match (got?, round) {
         (Got::Prompt(prompt), _) => Ok(stamped(&context, prompt).into()),
         (Got::Asks(questions), Some(round)) => {
             let declared = context.client_capabilities().unwrap_or_default();
@@ -53,4 +57,13 @@ pub(super) async fn get(
             None,
         )),
     }
+}
+
+/// A prompt asks a person, who may never answer: without an end the request would be open for as long as its client.
+fn too_late() -> ErrorData {
+    let message = format!(
+        "The prompt asked its user, who did not answer within {} s",
+        LIFE.as_secs()
+    );
+    ErrorData::internal_error(message, None)
 }

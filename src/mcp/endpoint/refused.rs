@@ -1,13 +1,18 @@
 //! Why a request is not served, as an answer: each is a JSON-RPC error, whatever its status.
 
+use std::sync::Arc;
+
 use axum::{body::Body, response::Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use rmcp::{ErrorData, model::ErrorCode};
 use serde_json::{Value, json};
 
 /// JSON-RPC: the message is no JSON.
 const PARSE_ERROR: i32 = -32700;
 /// JSON-RPC: the message is no request of this protocol.
 const INVALID_REQUEST: i32 = -32600;
+/// JSON-RPC: the parameters are not the method's.
+const INVALID_PARAMS: i32 = -32602;
 /// JSON-RPC: the server failed.
 const INTERNAL_ERROR: i32 = -32603;
 /// The first of the codes JSON-RPC leaves to servers: refused, for now or for this caller.
@@ -33,6 +38,8 @@ pub struct Refused {
     allow: Option<&'static str>,
     /// Why, in metrics; requests that could be read are not counted there.
     pub(in crate::mcp) reason: Option<&'static str>,
+    /// Whose request it is, for logs.
+    pub(in crate::mcp) caller: Option<Arc<str>>,
 }
 
 impl Refused {
@@ -45,6 +52,7 @@ impl Refused {
             retry_after: None,
             allow: None,
             reason: None,
+            caller: None,
         }
     }
 
@@ -63,6 +71,12 @@ impl Refused {
     /// 400: which key counts cannot be told.
     pub(in crate::mcp) fn ambiguous(message: impl Into<String>) -> Self {
         Self::invalid(message).counted("ambiguous_key")
+    }
+
+    /// 400: the parameters are none of any method.
+    pub(in crate::mcp) fn invalid_params(message: impl Into<String>) -> Self {
+        let refused = Self::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, message);
+        refused.counted("malformed")
     }
 
     /// 401: nobody knows who is calling.
@@ -140,6 +154,18 @@ impl Refused {
         self
     }
 
+    /// The same, of a request that was read: how often a session is full says nothing of what is malformed.
+    pub(in crate::mcp) fn read(mut self) -> Self {
+        self.reason = None;
+        self
+    }
+
+    /// The same, of this caller's request.
+    pub(in crate::mcp) fn to_caller(mut self, caller: Arc<str>) -> Self {
+        self.caller = Some(caller);
+        self
+    }
+
     /// The same, with the methods there are.
     pub(in crate::mcp) fn allowing(mut self, allow: Option<&HeaderValue>) -> Self {
         self.allow = match allow.map(HeaderValue::as_bytes) {
@@ -151,13 +177,21 @@ impl Refused {
     }
 
     #[cfg(test)]
-    pub(super) fn is_invalid_request(&self) -> bool {
+    pub(in crate::mcp) fn is_invalid_request(&self) -> bool {
         (self.status, self.code) == (StatusCode::BAD_REQUEST, INVALID_REQUEST)
     }
 
     fn counted(mut self, reason: &'static str) -> Self {
         self.reason = Some(reason);
         self
+    }
+
+    /// The same where there are no statuses: the id of the request, and the error.
+    pub(in crate::mcp) fn into_error(self) -> (Value, ErrorData) {
+        (
+            self.id,
+            ErrorData::new(ErrorCode(self.code), self.message, None),
+        )
     }
 
     /// The answer.
