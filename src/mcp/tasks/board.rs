@@ -175,11 +175,12 @@ impl Handle {
     pub(super) async fn ask(&self, key: String, question: Question) -> Result<Value, Unanswered> {
         let request = asks::request(&question).map_err(Unanswered::Failed)?;
         let gone = || Unanswered::Failed("The task has ended".to_owned());
+        let twice = || Unanswered::Failed("The tool asks two things by one name".to_owned());
         let answer = self.with(|entry| entry.ask(&key, question, request));
         let asking = Asking {
             handle: self,
             key,
-            answer: answer.ok_or_else(gone)?,
+            answer: answer.ok_or_else(gone)?.ok_or_else(twice)?,
         };
         asking.answered().await.ok_or_else(gone)
     }
