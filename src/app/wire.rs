@@ -60,6 +60,10 @@ pub fn wire(
     let rules = wiring.under("rules", Rules::new(&file.rules, names));
     let catalog = &*catalog;
     let tools = wiring.tools(tools::Ground { file, catalog });
+    let problems = file.mcp.problems();
+    wiring
+        .problems
+        .extend(problems.into_iter().map(|problem| problem.under(["mcp"])));
     let library = wiring.under("mcp", mcp::Library::build(&file.mcp, &material::read));
     let access = wiring.access(file);
     let admin_key =

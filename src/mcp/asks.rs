@@ -59,18 +59,18 @@ pub(super) fn required<'a>(
     required
 }
 
-/// The form of an elicitation.
+/// The form of an elicitation, or what makes it none.
 pub(super) fn form(message: &str, schema: &Value) -> Result<ElicitRequestParams, String> {
     Ok(ElicitRequestParams::FormElicitationParams {
         meta: None,
         message: message.to_owned(),
-        requested_schema: read::<ElicitationSchema>(schema)?,
+        requested_schema: read::<ElicitationSchema>(schema).map_err(unaskable)?,
     })
 }
 
-/// The parameters of `sampling/createMessage`.
+/// The parameters of `sampling/createMessage`, or what makes them none.
 pub(super) fn sampling(params: &Value) -> Result<CreateMessageRequestParams, String> {
-    read(params)
+    read(params).map_err(unaskable)
 }
 
 /// A question as it stands in `inputRequests`, or what makes it none: a mistake of the tool.
@@ -104,6 +104,10 @@ pub(super) fn check(question: &Question, answer: &Value) -> Result<(), String> {
                 .map_err(|mismatch| mismatch.to_string())
         }
     }
+}
+
+fn unaskable(why: String) -> String {
+    format!("The tool asks what the protocol does not allow: {why}")
 }
 
 fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {

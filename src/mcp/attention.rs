@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::{
     Gate,
-    changes::{Listening, News, Room},
+    changes::{LONGEST_URI, Listening, News, Room},
 };
 use crate::access::Caller;
 
@@ -36,8 +36,7 @@ impl Attention {
         if self.listening.add(uri, most) {
             return Ok(());
         }
-        let message = format!("Too many subscriptions: {most} are allowed");
-        Err(ErrorData::invalid_request(message, None))
+        Err(too_much(most))
     }
 
     /// Tells of a resource no longer.
@@ -79,10 +78,19 @@ async fn tell_all(news: News, peer: &Peer<RoleServer>) -> Result<(), rmcp::Servi
     Ok(())
 }
 
-/// What of a filter is honoured: no more resources than `most`.
+/// A client follows more resources than it may, or one with an endless name.
+pub(super) fn too_much(most: usize) -> ErrorData {
+    let message = format!(
+        "Too many subscriptions, or too long a URI: {most} of at most {LONGEST_URI} bytes are allowed"
+    );
+    ErrorData::invalid_params(message, None)
+}
+
+/// What of a filter is honoured: no more resources than `most`, and none with an endless name.
 pub(super) fn accepted(requested: &SubscriptionFilter, most: usize) -> SubscriptionFilter {
     let mut accepted = requested.clone();
     if let Some(uris) = &mut accepted.resource_subscriptions {
+        uris.retain(|uri| uri.len() <= LONGEST_URI);
         uris.truncate(most);
     }
     accepted
@@ -102,18 +110,22 @@ pub(super) async fn listen(
     let uris = context.accepted().resource_subscriptions.clone();
     let listening = gate
         .listeners
-        .open(caller, uris.unwrap_or_default(), Some(room));
+        .open(caller.clone(), uris.unwrap_or_default(), Some(room));
     let listening = listening.ok_or_else(|| {
         let message = "Too many subscriptions are open: end one, or come back later";
         ErrorData::invalid_request(message, None)
     })?;
+    // A reload before it listened told it nothing.
+    if gate.offer().access.renew(&caller).is_none() {
+        return Err(gone());
+    }
     loop {
         tokio::select! {
             () = context.cancelled() => return Ok(()),
             () = gate.draining.cancelled() => return Ok(()),
             news = listening.news() => {
                 if news.gone {
-                    return Err(ErrorData::invalid_request("The key is no longer valid", None));
+                    return Err(gone());
                 }
                 tokio::select! {
                     () = context.cancelled() => return Ok(()),
@@ -122,6 +134,10 @@ pub(super) async fn listen(
             }
         }
     }
+}
+
+fn gone() -> ErrorData {
+    ErrorData::invalid_request("The key is no longer valid", None)
 }
 
 /// Tells what was asked for. What the sink does not let through was not; a client that left is noticed elsewhere.

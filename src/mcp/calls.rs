@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use super::{
     Guest, Offer, asks, convert, handle,
     line::ClientLine,
+    round::{Round, Subject},
     server::Server,
     sessions,
     stamp::{is_modern, stamped},
-    state::{Round, Subject},
     tasks::TaskLine,
 };
 use crate::tools::{
@@ -60,6 +60,20 @@ pub(super) async fn call(
     }
 }
 
+/// The key in a call's `_meta`. One that is no text is refused: to run twice is what it was sent against.
+fn idempotency_key(context: &RequestContext<RoleServer>) -> Result<Option<String>, ErrorData> {
+    let Some(key) = context.meta.0.0.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let key = key.as_str().ok_or_else(|| {
+        ErrorData::invalid_params(
+            format!("`{IDEMPOTENCY_KEY}` in `_meta` must be a string"),
+            None,
+        )
+    })?;
+    Ok(Some(key.to_owned()))
+}
+
 impl<'a> Request<'a> {
     fn read(
         server: &'a Server,
@@ -69,17 +83,13 @@ impl<'a> Request<'a> {
         let arrived = Instant::now();
         let guest = server.guest(context)?;
         let offer = server.gate.offer();
-        let round = if is_modern(context) {
+        let subject = || {
             let arguments = params.arguments.as_ref();
-            let subject = Subject::new(&guest.caller.name, "tools/call", &params.name, arguments);
-            let state = params.request_state.as_deref();
-            let round = Round::open(&server.gate.sealer, subject, state, params.input_responses)?;
-            Some(Arc::new(round))
-        } else {
-            None
+            Subject::new(&guest.caller.name, "tools/call", &params.name, arguments)
         };
-        let in_meta = context.meta.0.0.get(IDEMPOTENCY_KEY);
-        let in_meta = in_meta.and_then(|key| key.as_str()).map(str::to_owned);
+        let said = (params.request_state.as_deref(), params.input_responses);
+        let round = Round::of(&server.gate, context, subject, said)?;
+        let in_meta = idempotency_key(context)?;
         let conversation = handle::conversation(&server.gate, &guest, context)?;
         let Guest {
             caller,
@@ -119,6 +129,8 @@ impl<'a> Request<'a> {
         let polls = declared.is_some_and(|declared| declared.supports_tasks());
         match (tool.common.task, self.round.clone().filter(|_| polls)) {
             (TaskSupport::Never, _) | (TaskSupport::Optional, None) => Ok(None),
+            // The revision without tasks does not see such a tool.
+            (TaskSupport::Required, None) if self.round.is_none() => Err(convert::unknown_tool()),
             (TaskSupport::Required, None) => {
                 let required = ClientCapabilities::builder().enable_tasks().build();
                 Err(ErrorData::missing_required_client_capability(required))

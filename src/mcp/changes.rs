@@ -16,6 +16,9 @@ use tokio::sync::Notify;
 use super::{Offer, convert};
 use crate::{access::Caller, tools::Listing};
 
+/// The longest URI that can be followed, in bytes: what servers take as a URL.
+pub(super) const LONGEST_URI: usize = 2048;
+
 /// Everyone who listens.
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
@@ -174,14 +177,17 @@ impl Listening {
         }
     }
 
-    /// Listens to one resource more; false where that would be more than `most`.
+    /// Listens to one resource more; false where that would be more than `most`, or its URI is too long.
     pub(super) fn add(&self, uri: String, most: usize) -> bool {
         let uris = &mut locked(&self.ear.state).uris;
-        if uris.len() >= most && !uris.contains(&uri) {
-            return false;
+        if uris.contains(&uri) {
+            return true;
         }
-        uris.insert(uri);
-        true
+        let room = uris.len() < most && uri.len() <= LONGEST_URI;
+        if room {
+            uris.insert(uri);
+        }
+        room
     }
 
     /// Listens to a resource no longer.

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Gate, Guest, server::Server};
+use super::{Gate, Guest, endpoint::Refused, message::Message, server::Server};
 
 /// Messages that wait in either direction. Whoever is faster waits.
 const WAITING: usize = 16;
@@ -120,18 +120,12 @@ impl Inlet {
     }
 
     fn read(&self, text: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, (Value, ErrorData)> {
-        let value: Value = serde_json::from_slice(text).map_err(|_| {
-            let error = ErrorData::parse_error("The message is not JSON", None);
-            (Value::Null, error)
+        let outline = Message::read(text).map_err(Refused::into_error)?;
+        let id = outline.id();
+        let message: RxJsonRpcMessage<RoleServer> = serde_json::from_slice(text).map_err(|_| {
+            let message = "This is no message of this protocol";
+            (id.clone(), ErrorData::invalid_request(message, None))
         })?;
-        let id = value.get("id").cloned().unwrap_or_default();
-        let invalid = |message: &'static str| ErrorData::invalid_request(message, None);
-        if value.is_array() {
-            let error = invalid("Batches are not part of this protocol: send one message");
-            return Err((id, error));
-        }
-        let message: RxJsonRpcMessage<RoleServer> = serde_json::from_value(value)
-            .map_err(|_| (id.clone(), invalid("This is no message of this protocol")))?;
         match &message {
             JsonRpcMessage::Request(request) => {
                 let begun = self.requests.begin(&request.id);

@@ -59,7 +59,7 @@ pub(super) fn fault(fault: Fault) -> CallToolResult {
 /// itself, and a bug of ours, are the protocol's errors.
 pub(super) fn refusal(refusal: Refusal) -> Result<CallToolResult, ErrorData> {
     match refusal {
-        Refusal::UnknownTool => Err(ErrorData::invalid_params("Unknown tool", None)),
+        Refusal::UnknownTool => Err(unknown_tool()),
         Refusal::KeyReused => Err(ErrorData::invalid_params(
             "The idempotency key was used with other arguments",
             None,
@@ -69,6 +69,11 @@ pub(super) fn refusal(refusal: Refusal) -> Result<CallToolResult, ErrorData> {
         }
         Refusal::Fault(other) => Ok(fault(other)),
     }
+}
+
+/// There is no such tool, or none this caller may know of.
+pub(super) fn unknown_tool() -> ErrorData {
+    ErrorData::invalid_params("Unknown tool", None)
 }
 
 /// How a task ends with this.

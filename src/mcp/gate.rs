@@ -7,7 +7,7 @@ use tokio::{sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Library, Settings, changes::Listeners, handle::Handles, state::Sealer, tasks::Board,
+    Library, Settings, changes::Listeners, handle::Handles, round::Sealer, tasks::Board,
     websocket::Seats,
 };
 use crate::{

@@ -38,22 +38,33 @@ pub enum Unwelcome {
     /// Which key counts cannot be told.
     #[error("{0}")]
     Ambiguous(&'static str),
+    /// Whether the request should run once cannot be told.
+    #[error("Idempotency-Key must be sent once, as printable ASCII")]
+    Unclear,
     /// There is no key, or no such key.
     #[error(transparent)]
     Denied(#[from] Denied),
 }
 
+/// The idempotency key of a head. One that cannot be read is refused: to run twice is what it was sent against.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Unwelcome> {
+    let mut keys = headers.get_all(&IDEMPOTENCY_KEY).iter();
+    let key = keys.next().map(|key| key.to_str().map(str::to_owned));
+    match (key.transpose(), keys.next()) {
+        (Ok(key), None) => Ok(key),
+        _ => Err(Unwelcome::Unclear),
+    }
+}
+
 impl Guest {
-    /// Lets in whoever sends this head.
-    pub fn of(offer: &Offer, headers: &HeaderMap) -> Result<Self, Unwelcome> {
+    /// Lets in whoever sends this head, with a request of this id.
+    pub fn of(offer: &Offer, headers: &HeaderMap, request: String) -> Result<Self, Unwelcome> {
         let presented = access::presented(headers).map_err(Unwelcome::Ambiguous)?;
         let caller = offer.access.identify(presented)?;
-        let key = headers.get(&IDEMPOTENCY_KEY);
-        let key = key.and_then(|key| key.to_str().ok()).map(str::to_owned);
         Ok(Self {
             caller,
-            request: request_id(headers),
-            idempotency_key: key,
+            request,
+            idempotency_key: idempotency_key(headers)?,
             conversation: Arc::default(),
             surface: Surface::Http,
             session: None,

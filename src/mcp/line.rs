@@ -21,7 +21,7 @@ use serde_json::{Value, to_value};
 
 use super::{
     Gate, asks, level,
-    state::Round,
+    round::Round,
     voice::{Pace, Voice},
 };
 use crate::{
@@ -77,11 +77,11 @@ impl ClientLine {
         }
         let answer = match &question {
             Question::Elicit { message, schema } => {
-                let form = asks::form(message, schema).map_err(unaskable)?;
+                let form = asks::form(message, schema).map_err(Unanswered::Failed)?;
                 told(self.peer.create_elicitation(form).await)?
             }
             Question::Sample(params) => {
-                let params = asks::sampling(params).map_err(unaskable)?;
+                let params = asks::sampling(params).map_err(Unanswered::Failed)?;
                 told(self.peer.create_message(params).await)?
             }
             Question::Roots => told(self.peer.list_roots().await)?,
@@ -90,12 +90,6 @@ impl ClientLine {
         fits.map_err(|why| Unanswered::Failed(format!("The client's answer does not fit: {why}")))?;
         Ok(answer)
     }
-}
-
-fn unaskable(why: String) -> Unanswered {
-    Unanswered::Failed(format!(
-        "The tool asks what the protocol does not allow: {why}"
-    ))
 }
 
 /// What the client told, as data.

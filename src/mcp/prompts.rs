@@ -1,21 +1,21 @@
 //! `prompts/get`: a prompt, or what its user has to answer first.
 
-use std::sync::Arc;
-
 use rmcp::{
     ErrorData, RoleServer,
     model::{GetPromptRequestParams, GetPromptResponse},
     service::RequestContext,
 };
 
+use tokio::time::timeout;
+
 use super::{
     Guest, asks,
     library::Got,
     line::ClientLine,
+    round::{LIFE, Round, Subject},
     server::Server,
     sessions,
-    stamp::{is_modern, stamped},
-    state::{Round, Subject},
+    stamp::stamped,
 };
 
 /// Gets one prompt.
@@ -28,15 +28,12 @@ pub(super) async fn get(
         caller, session, ..
     } = server.guest(&context)?;
     let gate = &server.gate;
-    let round = if is_modern(&context) {
+    let subject = || {
         let arguments = params.arguments.as_ref();
-        let subject = Subject::new(&caller.name, "prompts/get", &params.name, arguments);
-        let state = params.request_state.as_deref();
-        let round = Round::open(&gate.sealer, subject, state, params.input_responses)?;
-        Some(Arc::new(round))
-    } else {
-        None
+        Subject::new(&caller.name, "prompts/get", &params.name, arguments)
     };
+    let said = (params.request_state.as_deref(), params.input_responses);
+    let round = Round::of(gate, &context, subject, said)?;
     let line = ClientLine::new(gate.clone(), &context, None, round.clone());
     let arguments = params.arguments.unwrap_or_default();
     let offer = gate.offer();
@@ -44,12 +41,16 @@ pub(super) async fn get(
         .library
         .prompt(&caller, &params.name, arguments, &line);
     let got = tokio::select! {
-        got = got => got?,
+        got = timeout(LIFE, got) => got.map_err(|_| too_late())?,
         () = sessions::over(session.as_deref()) => {
             return Err(ErrorData::internal_error("The session is over", None));
         }
+        () = context.ct.cancelled() => {
+            // Nobody reads it: rmcp drops the answer to a request that was called off.
+            return Err(ErrorData::internal_error("The request was cancelled", None));
+        }
     };
-    match (got, round) {
+    match (got?, round) {
         (Got::Prompt(prompt), _) => Ok(stamped(&context, prompt).into()),
         (Got::Asks(questions), Some(round)) => {
             let declared = context.client_capabilities().unwrap_or_default();
@@ -62,4 +63,13 @@ pub(super) async fn get(
             None,
         )),
     }
+}
+
+/// A prompt asks a person, who may never answer: without an end the request would be open for as long as its client.
+fn too_late() -> ErrorData {
+    let message = format!(
+        "The prompt asked its user, who did not answer within {} s",
+        LIFE.as_secs()
+    );
+    ErrorData::internal_error(message, None)
 }

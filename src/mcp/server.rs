@@ -11,12 +11,13 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams,
-        CompleteRequestParams, CompleteResult, Extensions, GetPromptRequestParams,
-        GetPromptResponse, GetTaskParams, GetTaskResult, InitializeRequestParams, InitializeResult,
-        ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-        LoggingLevel, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
-        ServerCapabilities, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
-        SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
+        CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, ErrorCode, Extensions,
+        GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult,
+        InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, LoggingLevel, PaginatedRequestParams,
+        ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+        SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
+        UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{NotificationContext, Peer, RequestContext, SubscriptionContext},
 };
@@ -30,6 +31,37 @@ use super::{
     sessions::{LONGEST_URI, MOST_SUBSCRIPTIONS},
     stamp::{self, stamped},
 };
+use crate::{access::Caller, schema::shown_text, tools::TaskSupport};
+
+/// The methods that are answered, in either revision.
+const METHODS: &[&str] = &[
+    "completion/complete",
+    "initialize",
+    "logging/setLevel",
+    "ping",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "server/discover",
+    "subscriptions/listen",
+    "tasks/cancel",
+    "tasks/get",
+    "tasks/update",
+    "tools/call",
+    "tools/list",
+];
+
+/// How much of an unknown method errors repeat, in characters.
+const SHOWN: usize = 100;
+
+tokio::task_local! {
+    /// Who sends the request that rmcp is about to read.
+    pub(super) static CALLER: Arc<Caller>;
+}
 
 /// Answers messages. Over HTTP each request brings its guest; elsewhere the connection has one.
 #[derive(Clone)]
@@ -149,9 +181,13 @@ impl ServerHandler for Server {
         Ok(answer)
     }
 
+    /// For the headers that repeat arguments, which rmcp checks before there is a request: a tool its sender may not
+    /// use has none.
     fn get_tool(&self, name: &str) -> Option<Tool> {
+        let caller = CALLER.try_with(Arc::clone).ok()?;
         let offer = self.gate.offer();
-        offer.toolbox.get(name).map(|tool| convert::tool(tool))
+        let tool = offer.toolbox.find(name, &caller)?;
+        Some(convert::tool(tool))
     }
 
     async fn list_tools(
@@ -162,6 +198,9 @@ impl ServerHandler for Server {
         let guest = self.guest(&context)?;
         let offer = self.gate.offer();
         let visible = offer.toolbox.visible(&guest.caller);
+        // A tool that only runs as a task cannot be called in the revision that has none.
+        let modern = stamp::is_modern(&context);
+        let visible = visible.filter(|tool| modern || tool.common.task != TaskSupport::Required);
         let visible = visible.map(|tool| (tool.wire.as_str(), tool));
         let (tools, next) = page(visible, from, offer.settings.page_size.get())?;
         let tools = tools.into_iter().map(|tool| convert::tool(tool));
@@ -243,6 +282,25 @@ impl ServerHandler for Server {
         let caller = self.guest(&context)?.caller;
         let complete = self.gate.offer().library.complete(&caller, &request)?;
         Ok(stamped(&context, complete))
+    }
+
+    /// What rmcp could not read as a request it knows: its method is none, or its parameters are not the method's.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let method = request.method;
+        Err(if METHODS.contains(&method.as_str()) {
+            let message = format!("The parameters are not those of {method}");
+            ErrorData::invalid_params(message, None)
+        } else {
+            ErrorData::new(
+                ErrorCode::METHOD_NOT_FOUND,
+                shown_text(&method, SHOWN),
+                None,
+            )
+        })
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {

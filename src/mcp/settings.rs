@@ -6,10 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    endpoint::{is_host_name, is_page_origin},
     library::{PromptSettings, ResourceSettings, TemplateSettings},
     sessions, tasks,
 };
-use crate::span::Span;
+use crate::{problem::Problem, span::Span};
 
 /// More tools than a model should be given, so that most lists are one page of some ten thousand bytes.
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99);
@@ -63,6 +64,42 @@ impl Default for Settings {
             resources: BTreeMap::new(),
             templates: BTreeMap::new(),
         }
+    }
+}
+
+impl Settings {
+    /// What is wrong with it; paths start at its keys.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (at, host) in self.allowed_hosts.iter().enumerate() {
+            if !is_host_name(host) {
+                let path = ["allowed_hosts", &at.to_string()];
+                let problem = Problem::new(path, format!("`{host}` is no name of a server"));
+                problems.push(problem.expected("`host` or `host:port`, each in full"));
+            }
+        }
+        for (at, origin) in self.allowed_origins.iter().enumerate() {
+            if !is_page_origin(origin) {
+                let path = ["allowed_origins", &at.to_string()];
+                let problem = Problem::new(path, format!("`{origin}` is no origin of a web page"));
+                problems.push(problem.expected("`https://app.example.com`, without a path"));
+            }
+        }
+        let (sessions, websocket) = (&self.sessions, &self.websocket);
+        for (path, nothing) in [
+            (&["max_body"][..], self.max_body == 0),
+            (&["sessions", "max"], sessions.max == 0),
+            (&["sessions", "per_key"], sessions.per_key == 0),
+            (&["sessions", "idle"], sessions.idle.get().is_zero()),
+            (&["websocket", "ping"], websocket.ping.get().is_zero()),
+            (&["websocket", "idle"], websocket.idle.get().is_zero()),
+        ] {
+            if nothing {
+                let problem = Problem::new(path.iter().copied(), "with nothing nobody is served");
+                problems.push(problem.expected("more than 0"));
+            }
+        }
+        problems
     }
 }
 

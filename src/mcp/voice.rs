@@ -1,8 +1,8 @@
 //! Progress of one call, at a pace that a client can take.
 //!
 //! A tool may report thousands of steps a second. What comes too fast is held back, and only the latest of it is
-//! sent when its time has come, so that the client is never behind and the tool never waits. The last one is always
-//! sent, before the answer.
+//! sent when its time has come, so that the client is never far behind. What is let through waits while the client is
+//! slow to read, and the tool with it. The last one is always sent, before the answer.
 
 use std::{
     convert::Infallible,

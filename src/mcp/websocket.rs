@@ -15,21 +15,24 @@ use axum::{
         FromRequestParts, Request,
         ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code},
     },
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use http::{HeaderMap, StatusCode, header};
-use serde_json::json;
+use http::{HeaderMap, header};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::{
     Gate, Guest,
     connection::{self, Inlet, Outlet, Requests},
+    endpoint::Refused,
     settings::WebSocket as Settings,
 };
 
 /// The subprotocol.
 const SUBPROTOCOL: &str = "mcp";
+
+/// When to come back where there is no room, in seconds: connections end one by one.
+const RETRY_AFTER: u32 = 5;
 
 /// How long one frame may take to be sent. A client that reads nothing for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,42 +50,36 @@ pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
 }
 
 /// Answers a request for a WebSocket, whose key and origin are good.
-pub(super) async fn upgrade(gate: Arc<Gate>, guest: Guest, request: Request) -> Response {
+pub(super) async fn upgrade(
+    gate: Arc<Gate>,
+    guest: Guest,
+    request: Request,
+) -> Result<Response, Refused> {
     let (mut parts, _) = request.into_parts();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => upgrade.protocols([SUBPROTOCOL]),
-        Err(refused) => return refuse(StatusCode::BAD_REQUEST, &refused.body_text()),
+        Err(refused) => return Err(Refused::invalid(refused.body_text())),
     };
     if upgrade.selected_protocol().is_none() {
         let message = format!("The subprotocol `{SUBPROTOCOL}` is needed");
-        return refuse(StatusCode::BAD_REQUEST, &message);
+        return Err(Refused::invalid(message));
     }
     if gate.draining.is_cancelled() {
-        return refuse(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "The server is about to end",
-        );
+        return Err(Refused::full("The server is about to end", RETRY_AFTER));
     }
     let settings = gate.offer().settings.clone();
     let Some(seat) = Seats::take(&gate.seats, &guest.caller.name, &settings.websocket) else {
         let message = "Too many WebSocket connections are open: close one, or come back later";
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, message);
+        return Err(Refused::full(message, RETRY_AFTER));
     };
-    upgrade
+    Ok(upgrade
         .max_message_size(settings.max_body)
         .max_frame_size(settings.max_body)
         .on_upgrade(move |socket| async move {
             let running = gate.connections.token();
             carry(socket, gate, guest.on_websocket(), &settings.websocket).await;
             drop((seat, running));
-        })
-}
-
-fn refuse(status: StatusCode, message: &str) -> Response {
-    let error = json!({"code": -32600, "message": message});
-    let body = json!({"jsonrpc": "2.0", "id": null, "error": error});
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    (status, json, body.to_string()).into_response()
+        }))
 }
 
 /// Carries messages until either side ends the connection. What runs then is called off.

@@ -98,6 +98,8 @@ pub struct Fault {
     pub retry_after: Option<Duration>,
     /// What the tool itself gave, where it is an answer that says so (a program's last words).
     pub output: Option<Box<Output>>,
+    /// Whether what the tool stands on was not reached at all: the call changed nothing, and may be made again.
+    pub unsent: bool,
 }
 
 impl Fault {
@@ -108,6 +110,7 @@ impl Fault {
             message: message.into(),
             retry_after: None,
             output: None,
+            unsent: false,
         }
     }
 }

@@ -14,7 +14,8 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
-    Call, Fault, FaultClass, Line, Notes, Outcome, Output, Run, Stop, Tool, Toolbox, after, clean,
+    Call, Fault, FaultClass, Line, Notes, Outcome, Output, Run, Stop, Tool, Toolbox, after,
+    attentive::Attentive, clean,
 };
 use crate::health::{Change, Passage};
 
@@ -24,7 +25,7 @@ pub(super) struct Job {
     pub(super) tool: Arc<Tool>,
     pub(super) call: Call,
     pub(super) arguments: Value,
-    pub(super) line: Arc<dyn Line>,
+    pub(super) line: Attentive,
     pub(super) notes: Notes,
     pub(super) seen: Seen,
     deadline: Instant,
@@ -83,7 +84,7 @@ impl Job {
             tool,
             call,
             arguments,
-            line,
+            line: Attentive::new(line),
             notes: Notes::default(),
             seen: Seen::default(),
             deadline,
@@ -113,6 +114,7 @@ impl Job {
         let seed = rand::random();
         let mut waits = self.tool.common.retry.waits(seed);
         let mut last = None;
+        let mut unsent = true;
         loop {
             let passage = match (self.admit(seed), last.take()) {
                 (Ok(passage), _) => passage,
@@ -121,10 +123,16 @@ impl Job {
             };
             let ran = self.run_once().await;
             self.close(passage, &ran);
-            let fault = match ran {
-                Err(Stop::Fault(fault)) if fault.class.passes() => fault,
+            let mut fault = match ran {
+                Err(Stop::Fault(fault)) => fault,
                 ran => return ran,
             };
+            // One run that reached it is enough.
+            unsent &= fault.unsent;
+            fault.unsent = unsent;
+            if !fault.class.passes() {
+                return Err(Stop::Fault(fault));
+            }
             let Some(wait) = waits.next() else {
                 return Err(Stop::Fault(fault));
             };
@@ -145,7 +153,7 @@ impl Job {
             call: &self.call,
             tool: &self.tool,
             toolbox: &self.toolbox,
-            line: &*self.line,
+            line: &self.line,
             notes: &self.notes,
             deadline: self.deadline,
         };

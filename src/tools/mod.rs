@@ -12,6 +12,7 @@
 
 mod allow;
 mod arguments;
+mod attentive;
 pub mod builtin;
 mod call;
 mod character;

@@ -24,7 +24,15 @@ use super::{
 };
 
 /// What came of a run.
-pub(super) type Ran = Arc<Result<Outcome, Fault>>;
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) outcome: Result<Outcome, Fault>,
+    /// Whether it was made of what its caller answered.
+    pub(super) asked: bool,
+}
+
+/// What came of a run, for all who wait for it.
+pub(super) type Ran = Arc<Made>;
 
 /// A run under way.
 type Run = Shared<BoxFuture<'static, Ran>>;
@@ -52,7 +60,7 @@ pub(super) struct Same {
     /// For how long the outcome is kept; not at all for `None`.
     pub(super) keep: Option<Duration>,
     /// Which outcomes are.
-    pub(super) sticks: fn(&Result<Outcome, Fault>) -> bool,
+    pub(super) sticks: fn(&Made) -> bool,
 }
 
 /// The key is in use with other arguments.
@@ -84,7 +92,7 @@ impl Once {
     pub(super) async fn outcome(
         self: &Arc<Self>,
         same: Same,
-        make: impl FnOnce() -> BoxFuture<'static, Result<Outcome, Fault>>,
+        make: impl FnOnce() -> BoxFuture<'static, Made>,
     ) -> Result<(Ran, Way), Reused> {
         match self.enter(same, make)? {
             Entered::Kept(ran) => Ok((ran, Way::Kept)),
@@ -96,7 +104,7 @@ impl Once {
     fn enter(
         self: &Arc<Self>,
         same: Same,
-        make: impl FnOnce() -> BoxFuture<'static, Result<Outcome, Fault>>,
+        make: impl FnOnce() -> BoxFuture<'static, Made>,
     ) -> Result<Entered, Reused> {
         let mut under_way = self.under_way();
         let found = under_way.get(&same.key);
@@ -158,11 +166,14 @@ struct Landing {
 }
 
 impl Landing {
-    async fn guard(self, same: Same, run: BoxFuture<'static, Result<Outcome, Fault>>) -> Ran {
+    async fn guard(self, same: Same, run: BoxFuture<'static, Made>) -> Ran {
         let ran = Arc::new(run.await);
         if let Some(keep) = same.keep.filter(|_| (same.sticks)(&ran)) {
             let until = super::after(Instant::now(), keep);
-            let kept = ((same.arguments, ran.clone()), size::of_outcome(&ran));
+            let kept = (
+                (same.arguments, ran.clone()),
+                size::of_outcome(&ran.outcome),
+            );
             self.once.kept.put(same.key, &same.owner, kept, until);
         }
         ran

@@ -11,7 +11,7 @@ use super::{
     Fault, FaultClass, Outcome, Refusal,
     digest::{self, Digest},
     job::Job,
-    once::{Same, Way},
+    once::{Made, Same, Way},
 };
 use crate::{problem::Problem, span::Span};
 
@@ -76,15 +76,29 @@ pub(super) async fn outcome(job: &Arc<Job>) -> Result<Outcome, Refusal> {
     };
     let own = job.clone();
     let once = &job.toolbox.memory.calls;
-    let run = once.outcome(same, || async move { cached(&own).await }.boxed());
-    let (ran, way) = run.await.map_err(|_| Refusal::KeyReused)?;
+    let make = || async move { made(cached(&own).await, &own) }.boxed();
+    let (ran, way) = once
+        .outcome(same, make)
+        .await
+        .map_err(|_| Refusal::KeyReused)?;
+    // Without a key nobody said that both calls are one: the answers one caller gave are not the other's.
+    if ran.asked && way == Way::Joined && job.call.idempotency_key.is_none() {
+        return Ok(cached(job).await?);
+    }
     let shared = match way {
         Way::Ran => None,
         Way::Joined => Some("joined"),
         Way::Kept => Some("replayed"),
     };
     job.seen.shared(shared);
-    Ok((*ran).clone()?)
+    Ok(ran.outcome.clone()?)
+}
+
+fn made(outcome: Result<Outcome, Fault>, job: &Job) -> Made {
+    Made {
+        outcome,
+        asked: job.line.has_asked(),
+    }
 }
 
 /// What the call is the same as, where it may be the same as another.
@@ -142,11 +156,15 @@ async fn cached(job: &Arc<Job>) -> Result<Outcome, Fault> {
     };
     let own = job.clone();
     let once = &job.toolbox.memory.results;
-    let run = once.outcome(same, || async move { own.run().await }.boxed());
+    let run = once.outcome(same, || async move { made(own.run().await, &own) }.boxed());
     match run.await {
+        Ok((ran, way)) if way != Way::Ran && ran.asked => {
+            job.seen.cache("miss");
+            job.run().await
+        }
         Ok((ran, way)) => {
             job.seen.cache(if way == Way::Ran { "miss" } else { "hit" });
-            (*ran).clone()
+            ran.outcome.clone()
         }
         // The arguments are part of the key.
         Err(_) => job.run().await,
@@ -154,10 +172,11 @@ async fn cached(job: &Arc<Job>) -> Result<Outcome, Fault> {
 }
 
 /// Whether the tool has run, so that the same call must not run it again. A timeout may have changed something.
-fn has_run(ran: &Result<Outcome, Fault>) -> bool {
-    match ran {
+fn has_run(ran: &Made) -> bool {
+    match &ran.outcome {
         Ok(Outcome::Done(_)) => true,
         Ok(Outcome::Asks(_)) => false,
+        Err(fault) if fault.unsent => false,
         Err(fault) => {
             let ran = matches!(fault.class, FaultClass::Declined | FaultClass::TooLarge);
             ran || fault.class.is_of_the_tool()
@@ -165,9 +184,9 @@ fn has_run(ran: &Result<Outcome, Fault>) -> bool {
     }
 }
 
-/// Whether it is a result others may have too.
-fn is_good(ran: &Result<Outcome, Fault>) -> bool {
-    matches!(ran, Ok(Outcome::Done(output)) if !output.is_error)
+/// Whether it is a result others may have too. What was made of one caller's answers is not.
+fn is_good(ran: &Made) -> bool {
+    !ran.asked && matches!(&ran.outcome, Ok(Outcome::Done(output)) if !output.is_error)
 }
 
 #[cfg(test)]

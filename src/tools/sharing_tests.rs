@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::{
     task::JoinSet,
@@ -10,7 +11,8 @@ use tokio::{
 
 use super::*;
 use crate::tools::{
-    Call, Common, Output, Stop,
+    Abilities, Answers, Call, Common, Kind, Level, Line, Nobody, Output, Question, Run, Stop,
+    Unanswered,
     stage::{Stage, call_of, caller, common, failing, fault, output},
 };
 
@@ -228,6 +230,100 @@ async fn no_name_of_a_caller_stands_for_everyone() {
     output(stage.call(json!({})).await);
     stage.reload(cache(Scope::Key));
     assert_eq!(text(stage.make(by("", call_of(json!({})))).await), "run 1");
+}
+
+/// A tool that asks who is there, and says it.
+#[derive(Debug)]
+struct Greets(Duration);
+
+impl Kind for Greets {
+    fn run<'a>(&'a self, run: Run<'a>) -> BoxFuture<'a, Result<Output, Stop>> {
+        Box::pin(async move {
+            let mut answers = run
+                .line
+                .ask(vec![("who".to_owned(), Question::Roots)])
+                .await?;
+            sleep(self.0).await;
+            Ok(Output::text(answers.remove("who").unwrap().to_string()))
+        })
+    }
+}
+
+/// A caller who answers everything with a name.
+struct Named(&'static str);
+
+impl Line for Named {
+    fn abilities(&self) -> Abilities {
+        Nobody.abilities()
+    }
+
+    fn wants_progress(&self) -> bool {
+        false
+    }
+
+    fn progress<'a>(
+        &'a self,
+        progress: f64,
+        total: Option<f64>,
+        message: Option<&'a str>,
+    ) -> BoxFuture<'a, ()> {
+        Nobody.progress(progress, total, message)
+    }
+
+    fn log<'a>(&'a self, level: Level, logger: &'a str, data: Value) -> BoxFuture<'a, ()> {
+        Nobody.log(level, logger, data)
+    }
+
+    fn ask(
+        &self,
+        questions: Vec<(String, Question)>,
+    ) -> BoxFuture<'_, Result<Answers, Unanswered>> {
+        let answers = questions.into_iter().map(|(key, _)| (key, self.0.into()));
+        Box::pin(std::future::ready(Ok(answers.collect())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_made_of_one_callers_answers_is_nobody_elses() {
+    let auto = Common {
+        idempotency: Idempotency::Auto,
+        ..common()
+    };
+    for settings in [auto, cache(Scope::Everyone), cache(Scope::Key)] {
+        let stage = Stage::of_kind(settings, Box::new(Greets(Duration::from_secs(1))));
+        let ask = |name| stage.make_on(call_of(json!({})), Arc::new(Named(name)));
+        let (ada, bo) = tokio::join!(ask("Ada"), ask("Bo"));
+        assert_eq!((text(ada), text(bo)), ("\"Ada\"".into(), "\"Bo\"".into()));
+        assert_eq!(text(ask("Cy").await), "\"Cy\"", "nothing was kept");
+    }
+    // Who sends one key twice says that it is one call, and is not asked again.
+    let stage = Stage::of_kind(common(), Box::new(Greets(Duration::from_secs(1))));
+    let ask = |name| stage.make_on(keyed("k", json!({})), Arc::new(Named(name)));
+    assert_eq!(text(ask("Ada").await), "\"Ada\"");
+    assert_eq!(text(ask("Bo").await), "\"Ada\"");
+}
+
+#[tokio::test]
+async fn what_reached_nobody_may_be_sent_again() {
+    let unsent = |unsent| Fault {
+        unsent,
+        ..Fault::new(FaultClass::Unavailable, "it could not be reached")
+    };
+    let stage = Stage::new(common(), move |_, _| Err(unsent(true).into()));
+    for _ in 0..2 {
+        fault(stage.make(keyed("k", json!({}))).await);
+    }
+    assert_eq!(stage.runs(), 2);
+    // One of several runs that may have reached it is enough.
+    let twice = Common {
+        retry: serde_json::from_value(json!({"attempts": 2, "backoff": "0s"})).unwrap(),
+        ..common()
+    };
+    let stage = Stage::new(twice, move |run, _| Err(unsent(run == 1).into()));
+    for _ in 0..2 {
+        fault(stage.make(keyed("k", json!({}))).await);
+    }
+    assert_eq!(stage.runs(), 2);
 }
 
 #[tokio::test]

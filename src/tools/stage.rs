@@ -15,8 +15,8 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::{
-    Call, Common, Fault, FaultClass, Kind, Memory, Nobody, Outcome, Output, Refusal, Run, Stop,
-    Surface, Tool, Toolbox, allow::Allow, call,
+    Call, Common, Fault, FaultClass, Kind, Line, Memory, Nobody, Outcome, Output, Refusal, Run,
+    Stop, Surface, Tool, Toolbox, allow::Allow, call,
 };
 use crate::{
     access::{Access, Caller},
@@ -97,6 +97,13 @@ impl Stage {
         Self::with(common, Arc::new(script))
     }
 
+    /// With a kind of the test's own, whose runs are not counted.
+    pub(super) fn of_kind(common: Common, kind: Box<dyn Kind>) -> Self {
+        let mut stage = Self::new(common.clone(), |_, _| Ok(Output::default()));
+        stage.toolbox = stock(common, &stage.ledger, &stage.memory, kind);
+        stage
+    }
+
     fn with(common: Common, script: Arc<Script>) -> Self {
         let (runs, ended, memory) = (Arc::default(), Arc::default(), Arc::default());
         let ledger = Ledger::start(None);
@@ -137,6 +144,15 @@ impl Stage {
         call(self.toolbox.clone(), made, Arc::new(Nobody)).await
     }
 
+    /// Makes a call on this line.
+    pub(super) async fn make_on(
+        &self,
+        made: Call,
+        line: Arc<dyn Line>,
+    ) -> Result<Outcome, Refusal> {
+        call(self.toolbox.clone(), made, line).await
+    }
+
     /// What a metric says now, by the beginning of its line.
     pub(super) fn metric(&self, line: &str) -> Option<f64> {
         let text = self.ledger.metrics().render();
@@ -157,12 +173,21 @@ fn toolbox(
     memory: &Arc<Memory>,
     (runs, ended, script): (&Arc<AtomicUsize>, &Arc<AtomicUsize>, &Arc<Script>),
 ) -> Arc<Toolbox> {
-    assert_eq!(common.problems(), []);
     let kind = Scripted {
         runs: runs.clone(),
         ended: ended.clone(),
         script: script.clone(),
     };
+    stock(common, ledger, memory, Box::new(kind))
+}
+
+fn stock(
+    common: Common,
+    ledger: &Arc<Ledger>,
+    memory: &Arc<Memory>,
+    kind: Box<dyn Kind>,
+) -> Arc<Toolbox> {
+    assert_eq!(common.problems(), []);
     let desk = Desk::new(
         Router::new(Arc::new(Catalog::default()), &BTreeMap::new()).unwrap(),
         Default::default(),
@@ -171,7 +196,7 @@ fn toolbox(
         Default::default(),
     );
     let allow = Allow::compile(&common.allow).unwrap();
-    let mut tool = Tool::built_in("t", "t", common, Box::new(kind)).unwrap();
+    let mut tool = Tool::built_in("t", "t", common, kind).unwrap();
     tool.allow = allow;
     let toolbox = Toolbox::new(vec![tool], Arc::new(desk), ledger.clone(), memory.clone());
     Arc::new(toolbox)

@@ -54,6 +54,17 @@ fn is_loopback(host: &str) -> bool {
     })
 }
 
+/// Whether this can be the name of a server, as `host` or `host:port`.
+pub(in crate::mcp) fn is_host_name(text: &str) -> bool {
+    let plain = |letter: char| letter.is_alphanumeric() || ".-_:[]".contains(letter);
+    Authority::try_from(text.trim()).is_ok() && text.trim().chars().all(plain)
+}
+
+/// Whether this can be what a web page sends as its origin.
+pub(in crate::mcp) fn is_page_origin(text: &str) -> bool {
+    canonical(text).is_some() && !text.contains('*')
+}
+
 /// Whether `host` or `host:port`, as allowed, is what was named. Without a port any is.
 fn is_host(allowed: &str, named: &Authority) -> bool {
     let Ok(allowed) = Authority::try_from(allowed.trim()) else {

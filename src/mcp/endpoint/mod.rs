@@ -1,6 +1,6 @@
 //! `/mcp` over HTTP: who may come in, what is read, and which era answers.
 //!
-//! Each request passes in this order: the [guard], the key, the method, the [message](message::Message), the
+//! Each request passes in this order: the [guard], the key, the method, the [message](Message), the
 //! [session](super::sessions); only then rmcp sees it. Whatever is refused on the way is a JSON-RPC error.
 //!
 //! Two services of rmcp stand behind one path. With one, an event store for the sessions of 2025-11-25 would make
@@ -8,13 +8,12 @@
 
 mod body;
 mod guard;
-mod message;
 mod refused;
 mod services;
 mod stream;
-mod strict;
 
 pub use guard::guard;
+pub(in crate::mcp) use guard::{is_host_name, is_page_origin};
 pub use refused::Refused;
 
 use std::{convert::Infallible, sync::Arc};
@@ -29,13 +28,13 @@ use http_body_util::{BodyExt, Full, Limited, combinators::BoxBody};
 use rmcp::model::RequestId;
 
 use self::{
-    message::Message,
     services::{Era, Services},
     stream::{Pass, Stream},
 };
 use super::{
     Gate, Guest,
     guest::Unwelcome,
+    message::Message,
     sessions::{EventIds, LARGEST_HANDSHAKE, Opening, Sessions, Sweeper, Visit},
     websocket,
 };
@@ -93,7 +92,7 @@ impl Endpoint {
     /// Answers one request.
     pub async fn answer(&self, request: Request) -> Response {
         let id = request_id(request.headers());
-        match self.serve(request).await {
+        match self.serve(request, &id).await {
             Ok(mut response) => {
                 refused::name(&mut response, &id);
                 response
@@ -102,19 +101,35 @@ impl Endpoint {
                 if let Some(reason) = refused.reason {
                     let counter = &self.gate.ledger.metrics().refused;
                     counter.with_label_values(&[reason]).inc();
-                    tracing::debug!(request_id = id, reason, "an MCP request was refused unread");
+                    let caller = refused.caller.as_deref();
+                    tracing::debug!(
+                        request_id = id,
+                        caller,
+                        reason,
+                        "an MCP request was refused unread"
+                    );
                 }
                 refused.respond(&id)
             }
         }
     }
 
-    async fn serve(&self, request: Request) -> Result<Response, Refused> {
+    async fn serve(&self, request: Request, id: &str) -> Result<Response, Refused> {
         let (head, body) = request.into_parts();
-        let entered = self.enter(head)?;
+        let entered = self.enter(head, id)?;
+        let caller = entered.guest.caller.name.clone();
+        let served = self.serve_guest(entered, body).await;
+        served.map_err(|refused| refused.to_caller(caller))
+    }
+
+    async fn serve_guest(
+        &self,
+        entered: Entered,
+        body: axum::body::Body,
+    ) -> Result<Response, Refused> {
         if websocket::is_upgrade(&entered.head.headers) {
             let request = Request::from_parts(entered.head, body);
-            return Ok(websocket::upgrade(self.gate.clone(), entered.guest, request).await);
+            return websocket::upgrade(self.gate.clone(), entered.guest, request).await;
         }
         match (&entered.head.method, entered.era) {
             (&Method::POST, _) => self.post(entered, body).await,
@@ -126,14 +141,14 @@ impl Endpoint {
     }
 
     /// Judges the head. Keys stay here: no tool needs them.
-    fn enter(&self, mut head: Parts) -> Result<Entered, Refused> {
+    fn enter(&self, mut head: Parts, id: &str) -> Result<Entered, Refused> {
         let offer = self.gate.offer();
         guard(&offer, &head.headers, &head.uri)?;
         if has_key(&head.uri) {
             let message = "Keys in the URL are refused: send `Authorization: Bearer KEY`";
             return Err(Refused::ambiguous(message));
         }
-        let guest = Guest::of(&offer, &head.headers).map_err(unwelcome)?;
+        let guest = Guest::of(&offer, &head.headers, id.to_owned()).map_err(unwelcome)?;
         let key = access::presented(&head.headers).ok().flatten();
         let pass = Pass {
             key: key.map(Secret::new),
@@ -154,23 +169,32 @@ impl Endpoint {
         })
     }
 
-    async fn post(&self, entered: Entered, body: axum::body::Body) -> Result<Response, Refused> {
+    async fn post(
+        &self,
+        mut entered: Entered,
+        body: axum::body::Body,
+    ) -> Result<Response, Refused> {
         if !is_json(&entered.head.headers) {
             return Err(Refused::not_json());
         }
         let most = self.gate.offer().settings.max_body;
         let bytes = body::read(body, most).await?;
+        // A body takes its time, and a reload does not wait for it.
+        let caller = entered.pass.renewed(&self.gate);
+        entered.guest.caller = caller.ok_or_else(|| denied(Denied::WrongKey))?;
         let message = Message::read(&bytes)?;
         let answered = match entered.era {
             Era::Stateless => self.stateless(entered, bytes).await,
             Era::Sessions => self.in_session(entered, &message, bytes).await,
         };
-        answered.map_err(|refused| refused.for_request(message.id()))
+        answered.map_err(|refused| refused.for_request(message.id()).read())
     }
 
     async fn stateless(&self, entered: Entered, bytes: Bytes) -> Result<Response, Refused> {
         let Entered { head, guest, .. } = entered;
-        let response = self.services.stateless(with(head, guest, bytes)).await;
+        let caller = guest.caller.clone();
+        let request = with(head, guest, bytes);
+        let response = self.services.stateless(caller, request).await;
         // Calls end by themselves, and who listens is told when the key goes.
         self.passed_on(response, None, None).await
     }
@@ -330,14 +354,17 @@ fn with(mut head: Parts, guest: Guest, bytes: Bytes) -> http::Request<Full<Bytes
 fn unwelcome(unwelcome: Unwelcome) -> Refused {
     match unwelcome {
         Unwelcome::Ambiguous(message) => Refused::ambiguous(message),
-        Unwelcome::Denied(denied) => {
-            let reason = match denied {
-                Denied::NoKey => "no_key",
-                Denied::WrongKey => "wrong_key",
-            };
-            Refused::unauthorized(denied.to_string(), reason)
-        }
+        unclear @ Unwelcome::Unclear => Refused::invalid(unclear.to_string()),
+        Unwelcome::Denied(why) => denied(why),
     }
+}
+
+fn denied(denied: Denied) -> Refused {
+    let reason = match denied {
+        Denied::NoKey => "no_key",
+        Denied::WrongKey => "wrong_key",
+    };
+    Refused::unauthorized(denied.to_string(), reason)
 }
 
 fn missing_session() -> Refused {

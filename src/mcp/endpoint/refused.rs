@@ -1,7 +1,10 @@
 //! Why a request is not served, as an answer: each is a JSON-RPC error, whatever its status.
 
+use std::sync::Arc;
+
 use axum::{body::Body, response::Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use rmcp::{ErrorData, model::ErrorCode};
 use serde_json::{Value, json};
 
 /// JSON-RPC: the message is no JSON.
@@ -35,6 +38,8 @@ pub struct Refused {
     allow: Option<&'static str>,
     /// Why, in metrics; requests that could be read are not counted there.
     pub(in crate::mcp) reason: Option<&'static str>,
+    /// Whose request it is, for logs.
+    pub(in crate::mcp) caller: Option<Arc<str>>,
 }
 
 impl Refused {
@@ -47,6 +52,7 @@ impl Refused {
             retry_after: None,
             allow: None,
             reason: None,
+            caller: None,
         }
     }
 
@@ -58,7 +64,8 @@ impl Refused {
 
     /// 400: these parameters are not taken.
     pub(in crate::mcp) fn invalid_params(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, message)
+        let refused = Self::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, message);
+        refused.counted("malformed")
     }
 
     /// 400: the body is no JSON.
@@ -147,6 +154,18 @@ impl Refused {
         self
     }
 
+    /// The same, of a request that was read: how often a session is full says nothing of what is malformed.
+    pub(in crate::mcp) fn read(mut self) -> Self {
+        self.reason = None;
+        self
+    }
+
+    /// The same, of this caller's request.
+    pub(in crate::mcp) fn to_caller(mut self, caller: Arc<str>) -> Self {
+        self.caller = Some(caller);
+        self
+    }
+
     /// The same, with the methods there are.
     pub(in crate::mcp) fn allowing(mut self, allow: Option<&HeaderValue>) -> Self {
         self.allow = match allow.map(HeaderValue::as_bytes) {
@@ -158,13 +177,21 @@ impl Refused {
     }
 
     #[cfg(test)]
-    pub(super) fn is_invalid_request(&self) -> bool {
+    pub(in crate::mcp) fn is_invalid_request(&self) -> bool {
         (self.status, self.code) == (StatusCode::BAD_REQUEST, INVALID_REQUEST)
     }
 
     fn counted(mut self, reason: &'static str) -> Self {
         self.reason = Some(reason);
         self
+    }
+
+    /// The same where there are no statuses: the id of the request, and the error.
+    pub(in crate::mcp) fn into_error(self) -> (Value, ErrorData) {
+        (
+            self.id,
+            ErrorData::new(ErrorCode(self.code), self.message, None),
+        )
     }
 
     /// The answer.

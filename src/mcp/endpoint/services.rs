@@ -11,7 +11,14 @@ use rmcp::transport::{
 };
 
 use super::Refused;
-use crate::mcp::{Gate, server::Server, sessions::Sessions};
+use crate::{
+    access::Caller,
+    mcp::{
+        Gate,
+        server::{CALLER, Server},
+        sessions::Sessions,
+    },
+};
 
 /// The first revision without sessions. Dates compare as text.
 const STATELESS: &str = "2026-07-28";
@@ -82,11 +89,13 @@ impl Services {
         self.sessions.handle(request).await
     }
 
-    /// Answers a request of the era without.
+    /// Answers a caller's request of the era without.
     pub(super) async fn stateless(
         &self,
+        caller: Arc<Caller>,
         request: Request<Full<Bytes>>,
     ) -> Response<BoxBody<Bytes, Infallible>> {
-        self.stateless.handle(request).await
+        let answering = self.stateless.handle(request);
+        CALLER.scope(caller, answering).await
     }
 }

@@ -17,27 +17,30 @@ use http_body_util::combinators::BoxBody;
 use prometheus::IntGauge;
 
 use crate::{
+    access::Caller,
     mcp::{Gate, sessions::Visit},
     secret::Secret,
 };
 
-/// The key a stream was opened with: the stream ends when it is no longer good.
+/// The key a request came with: what it opened ends when the key is no longer good.
 pub(super) struct Pass {
     pub(super) key: Option<Secret>,
     pub(super) caller: Arc<str>,
 }
 
 impl Pass {
+    /// Whom the key belongs to now, if that is still this caller.
+    pub(super) fn renewed(&self, gate: &Gate) -> Option<Arc<Caller>> {
+        let key = self.key.as_ref().map(Secret::reveal);
+        let known = gate.offer().access.identify(key).ok();
+        known.filter(|caller| caller.name == self.caller)
+    }
+
     /// Comes back when the key is no longer this caller's.
     async fn revoked(self, gate: Arc<Gate>) {
         let mut reloads = gate.reloads();
         loop {
-            let key = self.key.as_ref().map(Secret::reveal);
-            let known = gate.offer().access.identify(key);
-            if !known.is_ok_and(|caller| caller.name == self.caller) {
-                return;
-            }
-            if reloads.changed().await.is_err() {
+            if self.renewed(&gate).is_none() || reloads.changed().await.is_err() {
                 return;
             }
         }

@@ -173,17 +173,14 @@ impl Handle {
 
     /// Asks the task's owner, who answers with `tasks/update`.
     pub(super) async fn ask(&self, key: String, question: Question) -> Result<Value, Unanswered> {
-        let request = asks::request(&question).map_err(|why| {
-            Unanswered::Failed(format!(
-                "The tool asks what the protocol does not allow: {why}"
-            ))
-        })?;
+        let request = asks::request(&question).map_err(Unanswered::Failed)?;
         let gone = || Unanswered::Failed("The task has ended".to_owned());
+        let twice = || Unanswered::Failed("The tool asks two things by one name".to_owned());
         let answer = self.with(|entry| entry.ask(&key, question, request));
         let asking = Asking {
             handle: self,
             key,
-            answer: answer.ok_or_else(gone)?,
+            answer: answer.ok_or_else(gone)?.ok_or_else(twice)?,
         };
         asking.answered().await.ok_or_else(gone)
     }

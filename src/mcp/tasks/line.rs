@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Handle;
 use crate::{
-    mcp::{Gate, asks, state::Round},
+    mcp::{Gate, asks, round::Round},
     schema::shown_text,
     tools::{Abilities, Answers, Level, Line, Listing, Question, Unanswered},
 };

@@ -90,15 +90,19 @@ impl Entry {
         }
     }
 
-    /// Asks a question; the answer comes through the receiver, which hears of the end as well.
+    /// Asks a question; the answer comes through the receiver, which hears of the end as well. `None` where one of
+    /// this key is open: an answer could not tell which it means.
     pub(super) fn ask(
         &mut self,
         key: &str,
         question: Question,
         request: InputRequest,
-    ) -> oneshot::Receiver<Value> {
+    ) -> Option<oneshot::Receiver<Value>> {
         let (answer, answered) = oneshot::channel();
         if let State::Working { open, .. } = &mut self.state {
+            if open.contains_key(key) {
+                return None;
+            }
             let asked = Asked {
                 question,
                 request,
@@ -107,7 +111,7 @@ impl Entry {
             open.insert(key.to_owned(), asked);
             self.updated = Timestamp::now();
         }
-        answered
+        Some(answered)
     }
 
     /// Takes back a question that nobody waits for any more.

@@ -9,10 +9,12 @@ use std::{
 };
 
 use rmcp::model::{TaskPayload, TaskStatus};
+use serde_json::json;
 use tokio::time::advance;
 use tokio_util::sync::CancellationToken;
 
 use super::{Board, Settings};
+use crate::tools::Question;
 
 /// Says when it is dropped.
 struct Work(Arc<AtomicBool>);
@@ -113,4 +115,47 @@ async fn work_that_panics_has_failed() {
         panic!("{task:?}");
     };
     assert!(!error["message"].to_string().contains("on purpose"));
+}
+
+#[tokio::test]
+async fn two_questions_by_one_name_do_not_take_each_others_answer() {
+    let board = Board::new(CancellationToken::new());
+    let begun = board.begin(
+        &Settings::default(),
+        &"alice".into(),
+        Duration::from_secs(60),
+        |handle| {
+            Box::pin(async move {
+                let ask = || handle.ask("q".to_owned(), Question::Roots);
+                let (first, second) = tokio::join!(ask(), ask());
+                let said = json!({"first": first.is_ok(), "second": format!("{second:?}")});
+                let result = said.as_object().cloned().unwrap_or_default();
+                TaskPayload::Completed { result }
+            })
+        },
+    );
+    let id = begun.unwrap().task_id;
+    let until = async |status| {
+        let reached = async {
+            while board.look("alice", &id).unwrap().status() != status {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), reached)
+            .await
+            .unwrap();
+    };
+    until(TaskStatus::InputRequired).await;
+    let answers = json!({"q": {"roots": []}});
+    let answers = serde_json::from_value(answers).unwrap();
+    assert_eq!(board.answer("alice", &id, answers), Some(()));
+    until(TaskStatus::Completed).await;
+    let TaskPayload::Completed { result } = board.look("alice", &id).unwrap().payload else {
+        panic!("it has a result");
+    };
+    assert_eq!(result["first"], true);
+    assert!(
+        result["second"].to_string().contains("by one name"),
+        "{result:?}"
+    );
 }

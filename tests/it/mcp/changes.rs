@@ -182,3 +182,38 @@ async fn subscriptions_are_counted() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_is_followed_is_bounded_in_number_and_length() {
+    let limits = "listeners: { resources: 300 }\n";
+    let gateway = Gateway::start(&config(&format!("{limits}{}", mcp("", "one")), "")).await;
+    let session = Session::begin(&gateway, None).await;
+    let long = format!("docs://{}", "x".repeat(2048));
+    let refused = session.ask("resources/subscribe", json!({"uri": long}));
+    assert_eq!(refused.await["error"]["code"], -32602);
+    for at in 0..256 {
+        let uri = format!("docs://{at}");
+        let taken = session.ask("resources/subscribe", json!({"uri": uri}));
+        assert!(taken.await["result"].is_object(), "{at}");
+    }
+    let refused = session.ask("resources/subscribe", json!({"uri": "docs://one-more"}));
+    assert_eq!(refused.await["error"]["code"], -32602);
+    // A subscription of the other revision leaves it out, and says so.
+    let client = Modern {
+        gateway: &gateway,
+        key: None,
+    };
+    let filter = json!({"resourceSubscriptions": [long, "docs://page"]});
+    let mut events = client.request("subscriptions/listen", json!({"notifications": filter}));
+    events = events.timeout(crate::support::gateway::PATIENCE);
+    let mut response = events.send().await.unwrap();
+    let mut text = String::new();
+    while !text.contains("acknowledged") {
+        let chunk = response.chunk().await.unwrap().unwrap();
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    assert!(
+        text.contains("docs://page") && !text.contains("xxxx"),
+        "{text}"
+    );
+}

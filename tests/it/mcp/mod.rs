@@ -1,5 +1,6 @@
 //! MCP from outside: what a client sends and what it reads, and each gap the library leaves open, by name.
 
+mod asking;
 mod asks;
 mod changes;
 mod eras;
@@ -18,6 +19,7 @@ mod speaker;
 mod stage;
 mod stdio;
 mod tasks;
+mod unfit;
 mod websocket;
 
 /// A gateway's configuration with these keys of `mcp`, and more.

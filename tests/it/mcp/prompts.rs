@@ -280,4 +280,40 @@ fn what_is_wrong_is_named_with_its_place() {
         "templates: { a: { uri: 'x://{a}{b}', text: a } }",
         "mcp.templates.a.uri: nothing parts `{a}` from what follows; expected parts like `{id}`, with something between two of them",
     );
+    for (mcp, expected) in [
+        (
+            "websocket: { ping: 0s }",
+            "mcp.websocket.ping: with nothing nobody is served; expected more than 0",
+        ),
+        (
+            "sessions: { max: 0 }",
+            "mcp.sessions.max: with nothing nobody is served; expected more than 0",
+        ),
+        (
+            "sessions: { per_key: 0 }",
+            "mcp.sessions.per_key: with nothing nobody is served; expected more than 0",
+        ),
+        (
+            "max_body: 0",
+            "mcp.max_body: with nothing nobody is served; expected more than 0",
+        ),
+        (
+            "allowed_hosts: ['good.example', '*']",
+            "mcp.allowed_hosts.1: `*` is no name of a server; expected `host` or `host:port`, each in full",
+        ),
+        (
+            "allowed_hosts: ['https://good.example']",
+            "mcp.allowed_hosts.0: `https://good.example` is no name of a server; expected `host` or `host:port`, each in full",
+        ),
+        (
+            "allowed_origins: ['https://good.example/app']",
+            "mcp.allowed_origins.0: `https://good.example/app` is no origin of a web page; expected `https://app.example.com`, without a path",
+        ),
+        (
+            "allowed_origins: ['*']",
+            "mcp.allowed_origins.0: `*` is no origin of a web page; expected `https://app.example.com`, without a path",
+        ),
+    ] {
+        check(mcp, expected);
+    }
 }

@@ -168,7 +168,7 @@ async fn who_cannot_poll_gets_no_task() {
         .await;
     assert!(at_once.result().get("taskId").is_none(), "{at_once:?}");
     let refused = session.ask("tools/call", json!({"name": "fails"})).await;
-    assert_eq!(refused.code(), -32021);
+    assert_eq!(refused.code(), -32602);
 }
 
 #[tokio::test]

@@ -144,6 +144,8 @@ async fn what_is_no_message_is_answered_and_the_connection_goes_on() {
     let gateway = Gateway::start(&config(PROMPT, &keys())).await;
     let mut socket = connect(&gateway).await;
     socket.initialize().await;
+    let id = "x".repeat(257);
+    let long = format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"ping"}}"#);
     for (text, code) in [
         ("{", -32700),
         ("", -32700),
@@ -151,6 +153,23 @@ async fn what_is_no_message_is_answered_and_the_connection_goes_on() {
         ("7", -32600),
         (r#"{"jsonrpc":"2.0","id":5}"#, -32600),
         (r#"{"jsonrpc":"1.0","id":5,"method":"ping"}"#, -32600),
+        (
+            r#"{"jsonrpc":"2.0","id":5,"method":"ping","method":"tools/list"}"#,
+            -32600,
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":5,"method":"ping","params":{"a":1,"a":2}}"#,
+            -32600,
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":5,"method":"ping","Method":"tools/list"}"#,
+            -32600,
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":5,"method":"ping","params":[]}"#,
+            -32602,
+        ),
+        (&long, -32600),
     ] {
         socket.say(Message::Text(text.into())).await;
         let answer = socket.next().await;

@@ -76,5 +76,8 @@ fn refused(refused: Refused) -> Fault {
         Refused::TooLarge(_) => FaultClass::TooLarge,
         Refused::Address(_) | Refused::Encoded | Refused::Redirect => FaultClass::Failed,
     };
-    Fault::new(class, refused.to_string())
+    Fault {
+        unsent: matches!(refused, Refused::Unreachable | Refused::Address(_)),
+        ..Fault::new(class, refused.to_string())
+    }
 }

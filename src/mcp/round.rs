@@ -6,21 +6,22 @@
 //! rounds, so that the work can be run anew from its beginning and finds each question answered that it had asked.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use rmcp::{
-    ErrorData,
+    ErrorData, RoleServer,
     model::{InputRequiredResult, InputResponses, RequestStateCodec, SealOptions},
+    service::RequestContext,
 };
 use serde_json::{Map, Value};
 
-use super::asks;
+use super::{Gate, asks, stamp::is_modern};
 use crate::tools::{Abilities, Answers, Question, Unanswered};
 
 /// How long a client may take for its answers. People are asked, and look things up first.
-const LIFE: Duration = Duration::from_secs(600);
+pub(super) const LIFE: Duration = Duration::from_secs(600);
 
 /// The most the answers of one request may take within the state, in bytes: it goes back and forth with each round.
 const LARGEST: usize = 256 * 1024;
@@ -94,8 +95,22 @@ pub(super) struct Round {
 }
 
 impl Round {
+    /// The round a request is in; none where its revision asks the client directly.
+    pub(super) fn of(
+        gate: &Gate,
+        context: &RequestContext<RoleServer>,
+        subject: impl FnOnce() -> Subject,
+        (state, responses): (Option<&str>, Option<InputResponses>),
+    ) -> Result<Option<Arc<Self>>, ErrorData> {
+        if !is_modern(context) {
+            return Ok(None);
+        }
+        let round = Self::open(&gate.sealer, subject(), state, responses)?;
+        Ok(Some(Arc::new(round)))
+    }
+
     /// Begins with what the client brought: nothing at first, answers and a state when it comes back.
-    pub(super) fn open(
+    fn open(
         sealer: &Sealer,
         subject: Subject,
         state: Option<&str>,
@@ -165,12 +180,8 @@ impl Round {
             let request = asks::request(question);
             request.map(|request| (key.clone(), request))
         });
-        let requests = requests.collect::<Result<_, String>>().map_err(|why| {
-            ErrorData::internal_error(
-                format!("The tool asks what the protocol does not allow: {why}"),
-                None,
-            )
-        })?;
+        let requests = requests.collect::<Result<_, String>>();
+        let requests = requests.map_err(|why| ErrorData::internal_error(why, None))?;
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let state = sealer.seal(self.subject, &taken)?;
         Ok(InputRequiredResult::new(Some(requests), Some(state)))

@@ -4,7 +4,7 @@
 use rmcp::model::RequestId;
 use serde_json::{Value, value::RawValue};
 
-use super::{Refused, strict};
+use super::{endpoint::Refused, strict};
 use crate::json::Object;
 
 /// The longest id, in bytes. Clients count, or make UUIDs.
@@ -80,6 +80,10 @@ fn outline(object: &Object<'_>, id: Option<RequestId>) -> Result<Message, Refuse
         return Err(Refused::invalid(
             "The message has a member that JSON-RPC does not know",
         ));
+    }
+    let params = object.get("params").map(RawValue::get);
+    if params.is_some_and(|params| !params.starts_with('{') && params != "null") {
+        return Err(Refused::invalid_params("`params` must be an object"));
     }
     if object.get("jsonrpc").map(RawValue::get) != Some("\"2.0\"") {
         return Err(Refused::invalid("`jsonrpc` must be \"2.0\""));
