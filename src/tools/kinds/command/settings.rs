@@ -111,7 +111,7 @@ impl Settings {
         let limits = [
             least("max_output", self.max_output > 0, "at least 1"),
             least("cpu", self.cpu >= Span::secs(1), "at least 1s"),
-            // The wrapper lives under them until it becomes the program.
+            // The supervisor lives under them too.
             least("memory", self.memory >= LEAST_MEMORY, "at least 16777216"),
             least("files", self.files >= LEAST_FILES, "at least 16"),
             least("processes", self.processes != Some(0), "at least 1"),
