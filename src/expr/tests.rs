@@ -260,21 +260,40 @@ fn loops_over_long_lists_end_soon() {
 
 #[test]
 fn loops_over_lists_of_ordinary_length_have_their_values() {
-    let items: Vec<u32> = (0..200).collect();
+    let items: Vec<u32> = (0..250).collect();
     let arguments = Arguments::of(serde_json::json!({
         "a": items, "b": items, "words": ["x", "y"], "map": {"k": {"x": 1}}, "text": "abc",
     }));
     for (text, expected) in [
         ("input.a.all(x, x in input.b)", serde_json::json!(true)),
+        ("input.a.all(x, input.b.all(y, x + 999 != y))", true.into()),
         ("input.a.all(x, input.b.exists(y, x == y))", true.into()),
         ("input.a.exists_one(x, x == input.b[7])", true.into()),
-        ("input.words.map(x, input.map.k[x == 'x' ? x : 'x'])", serde_json::json!([1, 1])),
-        ("input.words.map(x, x + input.text)", serde_json::json!(["xabc", "yabc"])),
+        (
+            "input.words.map(x, input.map.k[x == 'x' ? x : 'x'])",
+            serde_json::json!([1, 1]),
+        ),
+        (
+            "input.words.map(x, x + input.text)",
+            serde_json::json!(["xabc", "yabc"]),
+        ),
         ("input.words.filter(x, x != 'x')", serde_json::json!(["y"])),
-        ("input.words.map(x, x != 'x', x + x)", serde_json::json!(["yy"])),
-        ("input.words.map(x, has(input.map))", serde_json::json!([true, true])),
-        ("[input.map].map(m, has(m.k.x) && has(m.k))", serde_json::json!([true])),
-        ("input.a.map(x, {'id': x, 'of': type(x) == int}).size()", 200.into()),
+        (
+            "input.words.map(x, x != 'x', x + x)",
+            serde_json::json!(["yy"]),
+        ),
+        (
+            "input.words.map(x, has(input.map))",
+            serde_json::json!([true, true]),
+        ),
+        (
+            "[input.map].map(m, has(m.k.x) && has(m.k))",
+            serde_json::json!([true]),
+        ),
+        (
+            "input.a.map(x, {'id': x, 'of': type(x) == int}).size()",
+            250.into(),
+        ),
         ("input.a.map(x, x + 1).map(x, x * 2)[3]", 8.into()),
     ] {
         let value = Expr::compile(text).unwrap().value(&arguments);

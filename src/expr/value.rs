@@ -169,7 +169,7 @@ impl VariableResolver for Resolver<'_> {
         // The evaluator asks for `a.b.c` before it looks for `c` in `a.b`; nobody has mentioned that.
         let (_, place) = self.names.names.iter().find(|(known, _)| known == name)?;
         match place.and_then(|place| self.kept.get(place)) {
-            None => self.make(name).map(|made| CowVal::Owned(made)),
+            None => self.make(name).map(CowVal::Owned),
             Some(kept) => {
                 let value = kept.get_or_init(|| self.make(name)).as_deref()?;
                 Some(CowVal::Borrowed(value))
