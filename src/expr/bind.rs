@@ -4,13 +4,13 @@
 //! `request["tool"]` become the name `request.tool`, and `has(request.tool)` the question whether it is there.
 
 use cel::common::ast::{
-    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo,
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators,
 };
 use regex::RegexBuilder;
 
 use super::{
-    BadExpr, Place,
-    value::{HAS, PATTERN_AT, Pattern},
+    BadExpr, Place, meter,
+    value::{HAS, Names, PATTERN_AT, Pattern},
 };
 use crate::problem::nearest;
 
@@ -21,7 +21,8 @@ pub(super) const MATCHES: &str = "matches";
 /// optimisation; `&&` and `||` of many terms are balanced and hardly deepen it.
 const DEEPEST: usize = 20;
 
-/// How deep loops (`exists`, `all`, `map` …) may nest: the cost is the product of the lists' lengths.
+/// How deep loops (`exists`, `all`, `map` …) may nest: the cost is the product of the lists' lengths, which
+/// [`meter`] bounds.
 const DEEPEST_LOOP: usize = 2;
 
 /// The most memory one compiled pattern may take, in bytes; regular ones take a few thousand.
@@ -72,6 +73,7 @@ pub struct Mention {
 #[derive(Default)]
 pub(super) struct Bound {
     pub(super) mentions: Vec<Mention>,
+    pub(super) names: Names,
     pub(super) patterns: Vec<Pattern>,
 }
 
@@ -100,12 +102,37 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Walks a node; in a loop, a value that is named or picked is weighed.
     fn node(&mut self, node: &mut IdedExpr) -> Result<(), BadExpr> {
+        if self.loops == 0 || !self.picks(node) {
+            return self.unweighed(node);
+        }
+        self.descend(node)?;
+        self.unweighed(node)?;
+        meter::weighed(node);
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Walks the node that something is picked out of: what is picked is weighed, and not the whole.
+    fn source(&mut self, node: &mut IdedExpr) -> Result<(), BadExpr> {
+        match self.picks(node) {
+            true => self.unweighed(node),
+            false => self.node(node),
+        }
+    }
+
+    fn descend(&mut self, node: &IdedExpr) -> Result<(), BadExpr> {
         self.depth += 1;
         if self.depth > DEEPEST {
             let message = format!("it nests more than {DEEPEST} deep");
             return Err(BadExpr::at(self.place(node), message));
         }
+        Ok(())
+    }
+
+    fn unweighed(&mut self, node: &mut IdedExpr) -> Result<(), BadExpr> {
+        self.descend(node)?;
         let place = self.place(node);
         match &mut node.expr {
             Expr::Unspecified | Expr::Literal(_) => {}
@@ -118,7 +145,7 @@ impl Walk<'_> {
                         let place = self.place(&select.operand);
                         node.expr = self.field(name, select.test, place);
                     }
-                    None => self.node(&mut select.operand)?,
+                    None => self.source(&mut select.operand)?,
                 }
             }
             Expr::Call(call) => match self.indexed(call) {
@@ -147,6 +174,7 @@ impl Walk<'_> {
     fn name(&mut self, name: String, place: Place) {
         let known = name.starts_with('@') || self.is_variable(&name) || TYPES.contains(&&*name);
         if !known {
+            self.bound.names.note(&name, self.loops > 0);
             self.bound.mentions.push(Mention { name, place });
         }
     }
@@ -158,6 +186,7 @@ impl Walk<'_> {
         } else {
             name.clone()
         };
+        self.bound.names.note(&ident, self.loops > 0);
         self.bound.mentions.push(Mention { name, place });
         Expr::Ident(ident)
     }
@@ -172,11 +201,7 @@ impl Walk<'_> {
 
     /// The name a field of a root has when it is written in brackets.
     fn indexed(&self, call: &CallExpr) -> Option<(String, Place)> {
-        let (operand, key) = match (&*call.func_name, &call.target, &*call.args) {
-            ("_[_]", None, [operand, key]) => (operand, key),
-            ("_[_]", Some(operand), [key]) => (&**operand, key),
-            _ => return None,
-        };
+        let (operand, key) = parts_of_index(call)?;
         match &key.expr {
             Expr::Literal(LiteralValue::String(key)) => {
                 let name = format!("{}.{}", self.root(operand)?, key.inner());
@@ -201,7 +226,25 @@ impl Walk<'_> {
         if let Some(target) = &mut call.target {
             self.node(target)?;
         }
-        call.args.iter_mut().try_for_each(|node| self.node(node))
+        let is_index = call.func_name == operators::INDEX && call.target.is_none();
+        for (at, node) in call.args.iter_mut().enumerate() {
+            match is_index && at == 0 {
+                true => self.source(node)?,
+                false => self.node(node)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a node names a value of the outside or of a loop, or picks a part of one.
+    fn picks(&self, node: &IdedExpr) -> bool {
+        match &node.expr {
+            Expr::Ident(name) if self.is_variable(name) => !name.starts_with('@'),
+            Expr::Ident(name) => !name.starts_with('@') && !TYPES.contains(&&**name),
+            Expr::Select(select) => !select.test && self.picks(&select.operand),
+            Expr::Call(call) => parts_of_index(call).is_some_and(|(source, _)| self.picks(source)),
+            _ => false,
+        }
     }
 
     /// Compiles the pattern of `text.matches(pattern)`, or of `matches(text, pattern)`, which becomes the other.
@@ -244,8 +287,13 @@ impl Walk<'_> {
         self.scope.extend(comprehension.iter_var2.clone());
         self.scope.push(comprehension.accu_var.clone());
         self.node(&mut comprehension.loop_cond)?;
+        // Where the count of steps stands in a step, it stands one level above.
+        let deeper = usize::from(meter::counts_in_step(comprehension));
+        self.depth += deeper;
         self.node(&mut comprehension.loop_step)?;
+        self.depth -= deeper;
         self.node(&mut comprehension.result)?;
+        meter::counted(comprehension);
         self.scope.truncate(outside);
         self.loops -= 1;
         Ok(())
@@ -269,6 +317,14 @@ impl Walk<'_> {
             .ends_with(&call.func_name)
             .then(|| call.func_name.chars().count());
         Place::of(self.text, offset - name.unwrap_or(0))
+    }
+}
+
+/// The list or map of an index, and the position or key.
+fn parts_of_index(call: &CallExpr) -> Option<(&IdedExpr, &IdedExpr)> {
+    match (&*call.func_name, &call.target, &*call.args) {
+        (operators::INDEX, None, [source, key]) => Some((source, key)),
+        _ => None,
     }
 }
 

@@ -144,6 +144,15 @@ pub enum EvalError {
     /// A value that could not be read, or is too large.
     #[error("a value could not be read")]
     Unreadable,
+    /// A value that stands in the middle of a text is null, for which no text has a word.
+    #[error("a value that stands in a text is missing")]
+    Absent,
+    /// Its loops would take more steps than [`MOST_STEPS`](super::meter::MOST_STEPS).
+    #[error(
+        "it would take more than {} steps: its loops are over lists that are too long",
+        super::meter::MOST_STEPS
+    )]
+    TooLong,
     /// Arithmetic beyond its bounds, and what else can go wrong.
     #[error("a value could not be computed")]
     Failed,

@@ -1,13 +1,14 @@
 //! Conditions of the configuration, in the Common Expression Language (CEL): compiled once, tested often.
 //!
 //! An expression sees values by dotted names like `request.tool`, and only those it mentions are made. What it
-//! may cost is bounded when it is compiled: its length, its depth, and how deep loops over lists may nest; whoever
-//! gives the values bounds the lists. Patterns are linear-time regular expressions, compiled with the expression.
+//! may cost is bounded twice: when it is compiled, by its length, its depth, and how deep loops over lists may nest; and
+//! when it is evaluated, by the steps its loops take over the values there are. Patterns are linear-time regular expressions, compiled with the expression.
 //! Errors never hold values, for those may be a caller's words.
 
 mod bind;
 mod error;
 mod json;
+mod meter;
 mod template;
 mod value;
 
@@ -17,7 +18,7 @@ use cel::{
     Context, Env,
     common::{
         ast::IdedExpr,
-        types::{CelBool, STRING_TYPE},
+        types::{CelBool, DYN_TYPE, STRING_TYPE},
         value::Val,
     },
     parser::Parser,
@@ -26,7 +27,7 @@ use cel::{
 pub use bind::Mention;
 pub use error::{BadExpr, EvalError, Place};
 pub use template::Template;
-use value::{Pattern, Resolver};
+use value::{Names, Pattern, Resolver};
 pub use value::{Roots, Value};
 
 /// The longest expression, in bytes. A page of text; a condition that needs more is a program.
@@ -44,6 +45,7 @@ const STACK: usize = 64 * 1024 * 1024;
 pub struct Expr {
     tree: Arc<IdedExpr>,
     mentions: Vec<Mention>,
+    names: Names,
     patterns: Vec<Pattern>,
 }
 
@@ -89,14 +91,15 @@ impl Expr {
         roots: &dyn Roots,
         read: impl FnOnce(&dyn Val) -> Result<T, EvalError>,
     ) -> Result<T, EvalError> {
-        let resolver = Resolver {
-            roots,
-            patterns: &self.patterns,
-        };
+        let resolver = Resolver::new(roots, &self.patterns, &self.names);
         let mut context = Context::with_env(ENVIRONMENT.clone());
         context.set_variable_resolver(&resolver);
-        let value = cel::Value::resolve_val(&self.tree, &context).map_err(EvalError::from)?;
-        read(&*value)
+        let value = cel::Value::resolve_val(&self.tree, &context);
+        // `||` and `&&` may forget an error of one side, but this one decides nothing.
+        if resolver.meter.is_spent() {
+            return Err(EvalError::TooLong);
+        }
+        read(&*value.map_err(EvalError::from)?)
     }
 }
 
@@ -108,14 +111,16 @@ fn parse_and_bind(text: &str) -> Result<Expr, BadExpr> {
     Ok(Expr {
         tree: Arc::new(tree),
         mentions: bound.mentions,
+        names: bound.names,
         patterns: bound.patterns,
     })
 }
 
-/// CEL's own functions, and `matches` with patterns of ours.
+/// CEL's own functions, `matches` with patterns of ours, and what counts the cost of loops.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut environment = Env::stdlib();
-    // It is refused only where it stands already, and then patterns of ours match nothing; a test would tell.
+    // They are refused only where they stand already, and then patterns of ours match nothing and loops fail; tests
+    // would tell.
     let _ = environment.add_member_overload(
         bind::MATCHES,
         "string_matches_pattern",
@@ -123,6 +128,8 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
         vec![value::PATTERN],
         value::matches,
     );
+    let weighed = vec![DYN_TYPE, meter::METER];
+    let _ = environment.add_overload(meter::WEIGH, "weigh_any", weighed, meter::weigh);
     Arc::new(environment)
 });
 

@@ -99,13 +99,12 @@ impl Template {
         Ok(text)
     }
 
-    /// The value: that of its one expression, or its text.
+    /// The value: that of its one expression, or its text. In a text, null is an error: it would become the word `null`,
+    /// which means something to whoever gets it.
     pub fn value(&self, roots: &dyn Roots) -> Result<Json, EvalError> {
         match &self.parts[..] {
             [Part::Value(expr)] => expr.value(roots),
-            _ => self
-                .text(roots, |text| Cow::Borrowed(text))
-                .map(Json::String),
+            _ => self.write(roots, in_a_text).map(Json::String),
         }
     }
 }
@@ -131,6 +130,15 @@ fn end_of(text: &str) -> Option<usize> {
         }
     }
     None
+}
+
+fn in_a_text(value: &Json, text: &mut String) -> Result<(), EvalError> {
+    match value {
+        Json::Null => return Err(EvalError::Absent),
+        Json::String(value) => text.push_str(value),
+        other => text.push_str(&other.to_string()),
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -170,6 +178,20 @@ mod tests {
             value("Hi ${input.name}: ${input.n}, ${input.list}", input),
             json!(r#"Hi Ada: 3, [1,"a",{"b":null}]"#)
         );
+    }
+
+    #[test]
+    fn null_is_no_word_of_a_text() {
+        let value = |template: &str| {
+            Template::compile(template)
+                .unwrap()
+                .value(&Input(json!({})))
+        };
+        assert_eq!(value("--name=${input.name}"), Err(EvalError::Absent));
+        assert_eq!(value("${input.a}${input.b}"), Err(EvalError::Absent));
+        assert_eq!(value("${input.name}"), Ok(Json::Null));
+        let chosen = value("a ${input.name == null ? 'nobody' : input.name}");
+        assert_eq!(chosen, Ok(json!("a nobody")));
     }
 
     #[test]

@@ -208,3 +208,129 @@ proptest::proptest! {
         }
     }
 }
+
+/// The arguments of a call, which counts how often it is asked for one.
+struct Arguments(serde_json::Value, std::sync::atomic::AtomicUsize);
+
+impl Arguments {
+    fn of(value: serde_json::Value) -> Self {
+        Self(value, 0.into())
+    }
+}
+
+impl Roots for Arguments {
+    fn value(&self, name: &str) -> Option<Value<'_>> {
+        self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let member = name.strip_prefix("input.")?;
+        self.0.get(member).map(Value::Json)
+    }
+}
+
+#[test]
+fn loops_over_long_lists_end_soon() {
+    let items: Vec<u32> = (0..20_000).collect();
+    let text = "a".repeat(100_000);
+    let long = Arguments::of(serde_json::json!({
+        "a": items, "b": items, "nested": [items], "text": text, "big": {"rows": items},
+    }));
+    for text in [
+        "input.a.map(x, input.a.map(y, 1))",
+        "input.a.all(x, input.b.all(y, true))",
+        "input.a.all(x, input.b.exists(y, y == x)) || true",
+        "input.a.all(x, !(x in input.b) || true)",
+        "input.a.map(x, input.big)",
+        "input.a.map(x, input.big.rows)",
+        "input.a.map(x, input.text + input.text)",
+        "input.a.filter(x, input.text.matches('b'))",
+        "input.a.exists_one(x, input.text.contains('b'))",
+        "input.a.exists(x, input.a == [x])",
+        "input.nested.map(x, x.map(y, x))",
+        "input.nested.map(x, x.filter(y, x[0] == 1 || x == [y]))",
+        "input.a.map(x, [1, 2, 3, 4, 5, 6, 7, 8].map(y, y + 1 + 2 + 3 + 4))",
+        "[input.a].map(x, [x, x].map(y, y.map(z, z)))",
+    ] {
+        let expr = Expr::compile(text);
+        let Ok(expr) = expr else {
+            assert!(text.starts_with('['), "{text}");
+            continue;
+        };
+        assert_eq!(expr.value(&long), Err(EvalError::TooLong), "{text}");
+    }
+}
+
+#[test]
+fn loops_over_lists_of_ordinary_length_have_their_values() {
+    let items: Vec<u32> = (0..250).collect();
+    let arguments = Arguments::of(serde_json::json!({
+        "a": items, "b": items, "words": ["x", "y"], "map": {"k": {"x": 1}}, "text": "abc",
+    }));
+    for (text, expected) in [
+        ("input.a.all(x, x in input.b)", serde_json::json!(true)),
+        ("input.a.all(x, input.b.all(y, x + 999 != y))", true.into()),
+        ("input.a.all(x, input.b.exists(y, x == y))", true.into()),
+        ("input.a.exists_one(x, x == input.b[7])", true.into()),
+        (
+            "input.words.map(x, input.map.k[x == 'x' ? x : 'x'])",
+            serde_json::json!([1, 1]),
+        ),
+        (
+            "input.words.map(x, x + input.text)",
+            serde_json::json!(["xabc", "yabc"]),
+        ),
+        ("input.words.filter(x, x != 'x')", serde_json::json!(["y"])),
+        (
+            "input.words.map(x, x != 'x', x + x)",
+            serde_json::json!(["yy"]),
+        ),
+        (
+            "input.words.map(x, has(input.map))",
+            serde_json::json!([true, true]),
+        ),
+        (
+            "[input.map].map(m, has(m.k.x) && has(m.k))",
+            serde_json::json!([true]),
+        ),
+        (
+            "input.a.map(x, {'id': x, 'of': type(x) == int}).size()",
+            250.into(),
+        ),
+        ("input.a.map(x, x + 1).map(x, x * 2)[3]", 8.into()),
+    ] {
+        let value = Expr::compile(text).unwrap().value(&arguments);
+        assert_eq!(value.unwrap(), expected, "{text}");
+    }
+    let long = Arguments::of(serde_json::json!({"a": (0..50_000).collect::<Vec<_>>()}));
+    let value = Expr::compile("input.a.map(x, x + 1)").unwrap().value(&long);
+    assert_eq!(value.unwrap()[49_999], 50_000);
+}
+
+#[test]
+fn a_value_is_read_once_for_each_evaluation() {
+    let arguments = Arguments::of(serde_json::json!({"a": [1, 2, 3], "b": {"x": 1}}));
+    let expr = Expr::compile("input.a.all(x, input.a.all(y, input.b.x == 1)) && has(input.b)");
+    for round in 1..=2 {
+        let value = expr.as_ref().unwrap().value(&arguments).unwrap();
+        assert_eq!(value, true);
+        let asked = arguments.1.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(asked, 3 * round, "a, b, and whether b is there");
+    }
+}
+
+#[test]
+fn a_member_of_a_value_is_not_asked_for_as_a_value() {
+    let arguments = Arguments::of(serde_json::json!({"b": {"x": {"y": 1}}, "b.x": 2}));
+    for (text, expected) in [("input.b.x.y", 1), ("[1].map(i, input.b.x.y)[0]", 1)] {
+        let value = Expr::compile(text).unwrap().value(&arguments);
+        assert_eq!(value.unwrap(), expected, "{text}");
+    }
+    assert_eq!(arguments.1.load(std::sync::atomic::Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_value_that_is_asked_for_once_is_not_kept() {
+    let kept = |text: &str| Expr::compile(text).unwrap().names.kept;
+    assert_eq!(kept("request.model == 'a' && request.tool == 'b'"), 0);
+    assert_eq!(kept("request.tools.exists(t, t == 'a')"), 0);
+    assert_eq!(kept("request.model == 'a' || request.model == 'b'"), 1);
+    assert_eq!(kept("request.tools.exists(t, t == request.tool)"), 1);
+}

@@ -154,10 +154,7 @@ fn admitted(job: &Job) -> Result<(), Fault> {
     admitted.map_err(|refused| {
         let limited = &job.toolbox.ledger.metrics().limited;
         limited.with_label_values(&[refused.limit]).inc();
-        Fault {
-            retry_after: refused.retry_after,
-            ..Fault::new(FaultClass::RateLimited, refused.to_string())
-        }
+        Fault::new(FaultClass::RateLimited, refused.to_string()).after(refused.retry_after)
     })?;
     job.tool.standing.admit(now)
 }

@@ -113,6 +113,17 @@ impl Fault {
             unsent: false,
         }
     }
+
+    /// The same, with when to come back, which the caller reads, too: whole seconds, and no fewer than it takes.
+    pub fn after(mut self, retry_after: Option<Duration>) -> Self {
+        if let Some(wait) = retry_after {
+            let seconds = wait.as_secs_f64().ceil().max(1.0);
+            let sentence = self.message.trim_end_matches('.');
+            self.message = format!("{sentence}. Try again in {seconds} s");
+        }
+        self.retry_after = retry_after;
+        self
+    }
 }
 
 /// Why a kind has no output.

@@ -45,7 +45,7 @@ fn state(tool: &Tool, now: Instant) -> ToolState<'_> {
         rpm: tool.common.rpm,
         concurrency: tool.common.concurrency,
         cache: tool.common.cache,
-        max_result: tool.common.max_result,
+        max_result: tool.common.most_result(tool.output.is_some()),
     }
 }
 

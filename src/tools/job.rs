@@ -205,14 +205,8 @@ impl Job {
         let admitted = self.tool.standing.circuit().admit(seed, Instant::now());
         admitted.map_err(|remaining| {
             let retry_after = remaining.max(SHORTEST);
-            let message = format!(
-                "The tool failed too often of late and is not asked now. Try again in {} s",
-                retry_after.as_secs_f64().ceil()
-            );
-            Fault {
-                retry_after: Some(retry_after),
-                ..Fault::new(FaultClass::CircuitOpen, message)
-            }
+            let message = "The tool failed too often of late and is not asked now";
+            Fault::new(FaultClass::CircuitOpen, message).after(Some(retry_after))
         })
     }
 

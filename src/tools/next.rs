@@ -24,7 +24,7 @@ pub(super) fn tool() -> Option<Tool> {
             ..Annotations::default()
         },
         // A page has what its own tool allows, and a note.
-        max_result: usize::MAX,
+        max_result: Some(usize::MAX),
         ..Common::default()
     };
     Tool::built_in(ID, NEXT_TOOL, common, Box::new(Next))

@@ -55,7 +55,7 @@ impl Pages {
         call: &Call,
         output: Output,
     ) -> Result<(Output, bool), Fault> {
-        let most = tool.common.max_result;
+        let most = tool.common.most_result(tool.output.is_some());
         let text = size::of_contents(&output.content);
         let data = output.structured.as_ref().map_or(0, size::of_value);
         if text <= most && data <= most {

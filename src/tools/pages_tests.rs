@@ -11,7 +11,7 @@ use crate::tools::{
 
 fn paging() -> Common {
     Common {
-        max_result: 1024,
+        max_result: Some(1024),
         paging: true,
         ..common()
     }
@@ -171,6 +171,7 @@ async fn what_must_fit_a_schema_is_refused_and_other_data_becomes_text() {
     let schema = json!({"type": "object"});
     let strict = Common {
         output_schema: schema.as_object().cloned(),
+        paging: false,
         ..paging()
     };
     let stage = Stage::new(strict, {
@@ -220,7 +221,7 @@ async fn without_paging_the_rest_is_not_kept_and_the_tool_is_not_offered() {
 #[tokio::test]
 async fn what_a_caller_keeps_is_bounded() {
     let settings = Common {
-        max_result: 1024,
+        max_result: Some(1024),
         ..paging()
     };
     let huge = Stage::new(settings.clone(), |_, _| {

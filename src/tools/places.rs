@@ -97,10 +97,11 @@ impl Places {
     }
 
     fn busy(&self) -> Fault {
-        let message = format!(
-            "The tool is busy: {} calls of it run already. Try again a little later",
-            self.settings.limit
-        );
+        let run = match self.settings.limit {
+            1 => "a call of it runs".to_owned(),
+            many => format!("{many} calls of it run"),
+        };
+        let message = format!("The tool is busy: {run} already. Try again a little later");
         Fault::new(FaultClass::Busy, message)
     }
 }

@@ -1,5 +1,7 @@
 //! Taking our secrets out of what a service or a program says: some echo the key they were shown.
 
+use std::{cmp::Reverse, ops::Range};
+
 use serde_json::{Map, Value};
 
 use crate::secret::Secret;
@@ -10,7 +12,7 @@ const HIDDEN: &str = "[redacted]";
 /// The shortest secret that is looked for, in bytes: shorter ones would take ordinary words with them.
 const SHORTEST: usize = 6;
 
-/// The secrets of one tool.
+/// The secrets of one tool, the longest first: one may be a part of another, whose rest would stay.
 #[derive(Debug, Default)]
 pub(in crate::tools) struct Redactor(Vec<Secret>);
 
@@ -19,6 +21,7 @@ impl Redactor {
     pub(in crate::tools) fn hide(&mut self, secret: &Secret) {
         if secret.reveal().len() >= SHORTEST {
             self.0.push(secret.clone());
+            self.0.sort_by_key(|secret| Reverse(secret.reveal().len()));
         }
     }
 
@@ -37,13 +40,16 @@ impl Redactor {
         lengths.max().unwrap_or(0)
     }
 
-    /// A text without secrets.
+    /// A text without secrets, however JSON may have escaped them.
     pub(in crate::tools) fn text(&self, text: &str) -> String {
-        let hide = |text: String, secret: &Secret| match text.contains(secret.reveal()) {
-            true => text.replace(secret.reveal(), HIDDEN),
-            false => text,
-        };
+        let hide = |text: String, secret: &Secret| hidden(text, secret.reveal());
         self.0.iter().fold(text.to_owned(), hide)
+    }
+
+    /// Whether there is a secret in these bytes, which are no text.
+    pub(in crate::tools) fn finds(&self, bytes: &[u8]) -> bool {
+        let mut secrets = self.0.iter().map(|secret| secret.reveal().as_bytes());
+        secrets.any(|secret| bytes.windows(secret.len()).any(|part| part == secret))
     }
 
     /// A value without secrets: in texts and in names of members. JSON may escape any letter, so it is looked at
@@ -62,6 +68,55 @@ impl Redactor {
             other => other,
         }
     }
+}
+
+/// The text without one secret.
+fn hidden(text: String, secret: &str) -> String {
+    let text = match text.contains(secret) {
+        true => text.replace(secret, HIDDEN),
+        false => text,
+    };
+    if !text.contains('\\') {
+        return text;
+    }
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(found) = escaped(rest, secret) {
+        clean.push_str(&rest[..found.start]);
+        clean.push_str(HIDDEN);
+        rest = &rest[found.end..];
+    }
+    clean.push_str(rest);
+    clean
+}
+
+/// Where a secret stands with some of its letters escaped, as in JSON.
+fn escaped(text: &str, secret: &str) -> Option<Range<usize>> {
+    text.char_indices().find_map(|(start, _)| {
+        let end = secret.chars().try_fold(start, |end, letter| {
+            Some(end + spelt(text.get(end..)?, letter)?)
+        });
+        Some(start..end?)
+    })
+}
+
+/// How many bytes spell this letter at the beginning of a text.
+fn spelt(text: &str, letter: char) -> Option<usize> {
+    if let Some(escape) = text.strip_prefix('\\') {
+        if matches!(letter, '\\' | '"' | '/') && escape.starts_with(letter) {
+            return Some(2);
+        }
+        let mut units = [0; 2];
+        let units = letter.encode_utf16(&mut units);
+        let is_one = |(at, unit): (usize, &mut u16)| {
+            let digits = text.get(at * 6..at * 6 + 6)?.strip_prefix("\\u")?;
+            (u16::from_str_radix(digits, 16) == Ok(*unit)).then_some(6)
+        };
+        if let Some(bytes) = units.iter_mut().enumerate().map(is_one).sum() {
+            return Some(bytes);
+        }
+    }
+    text.starts_with(letter).then_some(letter.len_utf8())
 }
 
 #[cfg(test)]
@@ -85,5 +140,33 @@ mod tests {
             redactor.value(escaped),
             json!({"a": ["[redacted]"], "[redacted]": 1})
         );
+    }
+
+    #[test]
+    fn an_escaped_secret_is_hidden_in_any_text() {
+        let mut redactor = Redactor::default();
+        redactor.hide(&Secret::new(r#"sk-"a/b\🦀"#));
+        for text in [
+            r#"sk-"a/b\🦀"#,
+            r#"sk-\"a\/b\\🦀"#,
+            r#"\u0073k-\u0022a\u002Fb\u005c\ud83e\udd80"#,
+        ] {
+            let told = redactor.text(&format!("a \\ {text}, {text}\\u00"));
+            assert_eq!(told, "a \\ [redacted], [redacted]\\u00", "{text}");
+        }
+        assert_eq!(redactor.text(r"sk-\u0022a\u00"), r"sk-\u0022a\u00");
+    }
+
+    #[test]
+    fn a_secret_inside_of_another_leaves_no_rest() {
+        let mut redactor = Redactor::default();
+        redactor.hide(&Secret::new("canary"));
+        redactor.hide(&Secret::new("sk-canary-tail"));
+        assert_eq!(
+            redactor.text("sk-canary-tail canary"),
+            "[redacted] [redacted]"
+        );
+        assert!(redactor.finds(b"\x89PNG\0sk-canary-tail\xff"));
+        assert!(!redactor.finds(b"\x89PNG"));
     }
 }

@@ -50,9 +50,9 @@ pub struct Common {
     pub idempotency: Idempotency,
     /// Conditions (CEL) over `input` and `caller.name` that must all be true of a call.
     pub allow: Vec<String>,
-    /// The largest result, in bytes. A larger one is cut with a note that says so; one with an output schema is refused.
-    pub max_result: usize,
-    /// Whether the rest of a result that was cut can be asked for, with the tool result.next that is offered then.
+    /// The largest result, in bytes; 262144 when absent, or 8388608 with an output schema. A larger one is cut with a note that says so; one with an output schema cannot be cut and is refused.
+    pub max_result: Option<usize>,
+    /// Whether the rest of a result that was cut can be asked for, with the tool result.next that is offered then. Not for tools with an output schema.
     pub paging: bool,
 }
 
@@ -73,7 +73,7 @@ impl Default for Common {
             cache: None,
             idempotency: Idempotency::default(),
             allow: Vec::new(),
-            max_result: 256 * 1024,
+            max_result: None,
             paging: false,
         }
     }
@@ -85,7 +85,20 @@ const SMALLEST_RESULT: usize = 1024;
 /// The largest result: what one caller's share of kept results holds.
 const LARGEST_RESULT: usize = 8 * 1024 * 1024;
 
+/// The largest result that can be cut, unless the operator says another: more than most models read at once.
+const USUAL_RESULT: usize = 256 * 1024;
+
 impl Common {
+    /// The largest result, in bytes. One that cannot be cut has been paid for when it turns out too large: there each
+    /// kind's own limits, on texts, rows or bytes, come first.
+    pub fn most_result(&self, has_output_schema: bool) -> usize {
+        let usual = match has_output_schema {
+            true => LARGEST_RESULT,
+            false => USUAL_RESULT,
+        };
+        self.max_result.unwrap_or(usual)
+    }
+
     /// What is wrong with them; paths start at the tool's keys.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = hygiene::problems(self);
@@ -98,8 +111,9 @@ impl Common {
             let problem = Problem::new(["rpm"], "no call would ever pass");
             problems.push(problem.expected("at least 1"));
         }
-        if !(SMALLEST_RESULT..=LARGEST_RESULT).contains(&self.max_result) {
-            let message = format!("{} bytes", self.max_result);
+        let most = self.max_result.unwrap_or(USUAL_RESULT);
+        if !(SMALLEST_RESULT..=LARGEST_RESULT).contains(&most) {
+            let message = format!("{most} bytes");
             let problem = Problem::new(["max_result"], message);
             problems.push(problem.expected(format!("{SMALLEST_RESULT} to {LARGEST_RESULT}")));
         }

@@ -70,10 +70,7 @@ impl Standing {
                 "Rate limit reached: {} calls of this tool per minute",
                 refused.per_minute
             );
-            Fault {
-                retry_after: refused.retry_after,
-                ..Fault::new(FaultClass::RateLimited, message)
-            }
+            Fault::new(FaultClass::RateLimited, message).after(refused.retry_after)
         })
     }
 

@@ -121,6 +121,11 @@ impl Tool {
         let output = output_schema
             .as_ref()
             .and_then(|schema| compile("output_schema", schema));
+        if common.paging && output_schema.is_some() {
+            let message = "no part of a result fits the tool's output schema";
+            let problem = Problem::new(["paging"], message);
+            problems.push(problem.expected("`false`, and a `max_result` that is large enough"));
+        }
         let Some(input) = input.filter(|_| problems.is_empty()) else {
             return Err(problems);
         };

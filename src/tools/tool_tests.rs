@@ -185,17 +185,25 @@ fn every_key_has_its_range() {
     );
     check(
         Common {
-            max_result: 1_023,
+            max_result: Some(1_023),
             ..base()
         },
         "max_result",
     );
     check(
         Common {
-            max_result: 9 << 20,
+            max_result: Some(9 << 20),
             ..base()
         },
         "max_result",
+    );
+    check(
+        Common {
+            paging: true,
+            output_schema: Some(Map::new()),
+            ..base()
+        },
+        "paging",
     );
     let concurrency = Some(Concurrency {
         limit: 0,

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{error, lenient::Text, outline, usage};
 use crate::{
-    catalog::Target,
+    catalog::{DialectName, Target},
     chat::{MOST_TOKENS, Outline, Usage},
     dialect::{Malformed, Outgoing, Tidy},
     json::Object,
@@ -45,12 +45,33 @@ pub(super) fn forward(mut object: Object<'_>, target: &Target) -> Result<Outgoin
     let mut dropped = Vec::new();
     super::rewrite::strip_hints(&mut object, &target.card.quirks);
     super::rewrite::rename_and_drop(&mut object, &target.card.quirks, &mut dropped);
+    if target.card.dialect == DialectName::Simulated {
+        simulated_dimensions(&mut object, target)?;
+    }
     Ok(Outgoing {
         path: super::path(&target.card.paths.embeddings, target),
         headers: Vec::new(),
         body: object.to_bytes(),
         dropped,
     })
+}
+
+/// A simulated model has no length of its own but the one the card says, and nobody else to hold it to that.
+fn simulated_dimensions(object: &mut Object<'_>, target: &Target) -> Result<(), Failure> {
+    let Some(own) = target.facts.as_ref().and_then(|model| model.dimensions) else {
+        return Ok(());
+    };
+    match object.peek::<u64>("dimensions") {
+        Some(asked) if asked > own => {
+            let message = format!("`dimensions` must be from 1 to {own}, this model's own.");
+            Err(Failure::new(ErrorClass::InvalidRequest, message))
+        }
+        Some(_) => Ok(()),
+        None => {
+            object.set("dimensions", &own);
+            Ok(())
+        }
+    }
 }
 
 /// Reads of a reply what the books need. Its bytes are forwarded as they came.

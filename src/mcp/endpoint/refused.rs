@@ -97,7 +97,7 @@ impl Refused {
 
     /// 405: only these methods are answered.
     pub(in crate::mcp) fn method(allow: &'static str) -> Self {
-        let message = format!("Only {allow} are answered here");
+        let message = format!("Here these methods are answered, and no others: {allow}");
         Self {
             allow: Some(allow),
             ..Self::new(StatusCode::METHOD_NOT_ALLOWED, INVALID_REQUEST, message)

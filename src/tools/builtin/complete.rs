@@ -6,7 +6,6 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
-    catalog::Mode,
     dialect::{LONGEST_MODEL, Work},
     json::Object,
     problem::Problem,
@@ -99,14 +98,10 @@ impl Complete {
 /// The route of a call that names none: the usual one, else the first by name, of those that this key may use and
 /// that have models to talk to.
 fn usual_route(about: &About<'_>) -> Result<String, Fault> {
-    let router = &about.desk.router;
-    let talks = |name: &str| {
-        let reach = router.reach(name);
-        let mut facts = reach.iter().map(|found| found.target.facts.as_deref());
-        facts.any(|model| model.is_none_or(|model| model.mode != Mode::Embedding))
+    let usable = |name: &&str| {
+        model::talks(about.desk, name) && relay::would_ask(about.desk, name, about.caller)
     };
-    let usable = |name: &&str| talks(name) && relay::would_ask(about.desk, name, about.caller);
-    let names = || router.names().map(|name| &**name);
+    let names = || about.desk.router.names().map(|name| &**name);
     let usual = names().find(|name| *name == USUAL).filter(usable);
     let route = usual.or_else(|| names().find(usable));
     route.map(str::to_owned).ok_or_else(|| {

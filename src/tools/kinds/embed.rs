@@ -101,13 +101,17 @@ impl Embed {
     fn ask(&self, about: &About<'_>) -> Result<Wanted, Fault> {
         let texts = match about.arguments.get(&self.input) {
             Some(Value::String(text)) => vec![text.as_str()],
-            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+            Some(Value::Array(list)) => list
+                .iter()
+                .map(|text| text.as_str().unwrap_or_default())
+                .collect(),
             _ => Vec::new(),
         };
         let wrong = |what: String| {
             let message = format!("`{}`: {what}", self.input);
             Err(Fault::new(FaultClass::InvalidArguments, message))
         };
+        // What is no text counts as empty: left out, it would put the vectors out of step.
         if texts.is_empty() || texts.iter().any(|text| text.is_empty()) {
             return wrong("expected a text, or a list of texts, none of them empty".to_owned());
         }

@@ -20,10 +20,9 @@ const LONGEST_NAME: usize = 80;
 /// The fault of a refusal; `id` is the completion's.
 pub(super) fn of(refused: &Refused, id: &str) -> Fault {
     match refused {
-        Refused::Limited(limited) => Fault {
-            retry_after: limited.retry_after,
-            ..Fault::new(FaultClass::RateLimited, limited.to_string())
-        },
+        Refused::Limited(limited) => {
+            Fault::new(FaultClass::RateLimited, limited.to_string()).after(limited.retry_after)
+        }
         Refused::NoPlan(reason) => match reason.class() {
             Some(class) => Fault {
                 retry_after: wait(reason),

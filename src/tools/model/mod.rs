@@ -22,9 +22,10 @@ use tokio::time::Instant;
 
 use super::{Completion, Fault, FaultClass, Run};
 use crate::{
+    catalog::Mode,
     dialect::{Ask, Work, openai::OpenAi},
     json::Object,
-    relay::{self, Answered, Errand, Refused, Rights, Summary},
+    relay::{self, Answered, Desk, Errand, Refused, Rights, Summary},
     route::Hints,
     telemetry::{Opening, Receipt, Surface},
 };
@@ -126,7 +127,7 @@ async fn send(run: &Run<'_>, wanted: &Wanted) -> Result<(Answered, String), Faul
                 Refused::NoPlan(reason)
                     if wanted.rights == Rights::Caller && reason.class().is_none() =>
                 {
-                    fault::not_to_be_named(&reason, &names(run))
+                    fault::not_to_be_named(&reason, &names(run, wanted.work))
                 }
                 refused => fault::of(&refused, &id),
             })
@@ -135,11 +136,21 @@ async fn send(run: &Run<'_>, wanted: &Wanted) -> Result<(Answered, String), Faul
 }
 
 /// The routes this caller may name.
-fn names(run: &Run<'_>) -> Vec<String> {
+fn names(run: &Run<'_>, work: Work) -> Vec<String> {
     let desk = &run.toolbox.desk;
-    let usable = |name: &&Arc<str>| relay::would_ask(desk, name, &run.call.caller);
+    let usable = |name: &&Arc<str>| {
+        let does = work == Work::Embeddings || talks(desk, name);
+        does && relay::would_ask(desk, name, &run.call.caller)
+    };
     let names = desk.router.names().filter(usable);
     names.map(|name| name.to_string()).collect()
+}
+
+/// Whether a route has models to talk to: one that makes vectors does not.
+pub(super) fn talks(desk: &Desk, route: &str) -> bool {
+    let reach = desk.router.reach(route);
+    let mut facts = reach.iter().map(|found| found.target.facts.as_deref());
+    facts.any(|model| model.is_none_or(|model| model.mode != Mode::Embedding))
 }
 
 /// How long the router may take: a little less than the call, so that a target that keeps silent is told from a

@@ -2,7 +2,8 @@
 //!
 //! The document is data of strangers: it is bounded in size and depth, nothing it refers to is fetched, and of its
 //! schemas only known words are taken. What cannot be taken as it is meant is a problem with a pointer into the
-//! document, never a guess. Who is called, and with which secrets, says the operator.
+//! document, never a guess. Which secrets are shown, and then also to whom, says the operator: only where there are none
+//! may the document name its server.
 
 mod arguments;
 mod body;
@@ -106,9 +107,14 @@ pub fn expand(import: &Import, text: &str) -> Result<Vec<(String, Settings)>, Ve
 
 /// What stands before every path.
 fn base(import: &Import, document: &Document) -> Result<String, Problem> {
-    let written = import.base_url.clone().or_else(|| document.server());
     let expected = "an address like `https://api.example.com/v1`";
     let problem = |message: &str| Problem::new(["base_url"], message).expected(expected);
+    if import.base_url.is_none() && import.has_secrets() {
+        return Err(problem(
+            "the import has secrets, and the document may not choose who gets them",
+        ));
+    }
+    let written = import.base_url.clone().or_else(|| document.server());
     let base = written.ok_or_else(|| problem("the document names no server"))?;
     if !base.starts_with("https://") && !base.starts_with("http://") {
         return Err(problem("the document's server is no whole address"));

@@ -18,7 +18,7 @@ pub struct Import {
     pub openapi: String,
     /// What stands before the names of its tools, and a dot.
     pub prefix: String,
-    /// What stands before its paths, instead of the document's first server.
+    /// What stands before its paths, instead of the document's first server. Needed where `auth` or a header has a secret.
     pub base_url: Option<String>,
     /// The operations that become tools, by operationId; `*` stands for anything. All when empty.
     pub operations: Vec<String>,
@@ -55,6 +55,12 @@ impl Import {
     pub(super) fn takes(&self, name: &str) -> bool {
         let listed = &self.operations;
         listed.is_empty() || listed.iter().any(|pattern| fits(pattern, name))
+    }
+
+    /// Whether its requests show a secret.
+    pub(super) fn has_secrets(&self) -> bool {
+        let mut headers = self.headers.values();
+        self.auth.is_some() || headers.any(|header| matches!(header, Header::Secret(_)))
     }
 
     /// Whether the operator sets a header.

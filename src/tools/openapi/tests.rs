@@ -412,6 +412,17 @@ fn settings_are_judged_too() {
         told[0].contains("operations.1") && told[0].contains("did you mean `listPets`"),
         "{told:?}"
     );
+    for secret in [
+        json!({"openapi": "p", "prefix": "p", "auth": {"bearer": "env:KEY"}}),
+        json!({"openapi": "p", "prefix": "p", "headers": {"x-key": {"secret": "env:KEY"}}}),
+    ] {
+        let mut import: Import = serde_json::from_value(secret).unwrap();
+        let problems = expand(&import, PETSTORE).unwrap_err();
+        assert_eq!(problems[0].path, ["base_url"]);
+        assert!(problems[0].message.contains("secrets"), "{problems:?}");
+        import.base_url = Some("https://pets.example".to_owned());
+        assert!(expand(&import, PETSTORE).is_ok());
+    }
     for base in [
         "/v1",
         "ftp://a.example",

@@ -144,6 +144,19 @@ impl Network {
         let (address, prefix) = entry.split_once('/').ok_or_else(none)?;
         let address: IpAddr = address.parse().map_err(|_| none())?;
         let prefix: u8 = prefix.parse().map_err(|_| none())?;
+        // Connections to `::ffff:10.0.0.1` are ones to 10.0.0.1, and are compared as such.
+        const MAPPED: u8 = 96;
+        let mapped = match address {
+            IpAddr::V6(address) => address.to_ipv4_mapped(),
+            IpAddr::V4(_) => None,
+        };
+        let (address, prefix) = match mapped {
+            None => (address, prefix),
+            Some(inner) => {
+                let few = || format!("`{entry}` is an IPv4 network and more: write it as one");
+                (inner.into(), prefix.checked_sub(MAPPED).ok_or_else(few)?)
+            }
+        };
         let (shortest, longest) = match address {
             IpAddr::V4(_) => (SHORTEST_PREFIX.0, 32),
             IpAddr::V6(_) => (SHORTEST_PREFIX.1, 128),
@@ -239,6 +252,17 @@ mod tests {
     }
 
     #[test]
+    fn a_mapped_network_is_the_one_it_maps() {
+        let allow = allow(&["::ffff:10.1.0.0/112", "::ffff:192.168.0.1/128"]);
+        for inside in ["10.1.2.3", "::ffff:10.1.2.3", "192.168.0.1"] {
+            assert!(lets(&allow, None, inside), "{inside}");
+        }
+        for outside in ["10.2.0.0", "192.168.0.2", "fd00::1"] {
+            assert!(!lets(&allow, None, outside), "{outside}");
+        }
+    }
+
+    #[test]
     fn ports_belong_to_their_host() {
         let allow = allow(&["127.0.0.1:5000", "db.internal:9200"]);
         let v4 = |text: &str| Host::Ipv4(text.parse().unwrap());
@@ -273,6 +297,9 @@ mod tests {
             "*",
             "[::1",
             "a:port",
+            "::ffff:10.0.0.0/95",
+            "::ffff:0.0.0.0/96",
+            "::ffff:10.0.0.0/129",
         ] {
             let entries = ["fine.example".to_owned(), bad.to_owned()];
             let problems = Allow::read(&entries).unwrap_err();

@@ -78,6 +78,14 @@ async fn arguments_that_say_too_little_or_too_much_are_refused() {
 }
 
 #[tokio::test]
+async fn only_routes_that_talk_are_suggested() {
+    let gateway = Gateway::start(ROUTES).await;
+    let arguments = json!({"prompt": "a", "route": "nowhere"});
+    let result = call(&gateway, "llm__complete", arguments).await;
+    assert!(text(&result).ends_with("it may use `b`, `c`"), "{result}");
+}
+
+#[tokio::test]
 async fn the_callers_rights_count_and_the_refusal_names_them() {
     let gateway = Gateway::start(&keyed("routes: [b]")).await;
     assert_eq!(

@@ -6,10 +6,14 @@ use super::{call, text};
 use crate::support::{Gateway, Provider, error};
 
 const CONFIG: &str = "
-providers: {s: {dialect: simulated, first_token: 0ms, models: {e: {mode: embedding, price: {input: 0.1}}}}}
+providers: {s: {dialect: simulated, first_token: 0ms, models: {e: {mode: embedding, price: {input: 0.1}}, five: {mode: embedding, dimensions: 5, price: {input: 0.1}}}}}
 routes: {vectors: {targets: [s/e]}}
 tools:
   text.embed: {kind: embed, description: d, route: vectors, max_texts: 2, dimensions: 8}
+  any.embed: {kind: embed, description: d, target: s/e, input_schema: {type: object, properties: {texts: {}}}}
+  large.embed: {kind: embed, description: d, target: s/e}
+  short.embed: {kind: embed, description: d, target: s/five}
+  six.embed: {kind: embed, description: d, target: s/five, dimensions: 6}
   one.embed:
     kind: embed
     description: d
@@ -47,6 +51,28 @@ async fn texts_become_vectors_of_one_length() {
 }
 
 #[tokio::test]
+async fn as_many_texts_as_are_taken_have_a_result_that_is_given() {
+    let gateway = Gateway::start(CONFIG).await;
+    let result = call(&gateway, "large__embed", json!({"texts": vec!["a"; 96]})).await;
+    let vectors = result["structuredContent"]["embeddings"].as_array();
+    assert_eq!(
+        vectors.map(Vec::len),
+        Some(96),
+        "{:.300}",
+        result.to_string()
+    );
+}
+
+#[tokio::test]
+async fn a_simulated_model_has_the_length_its_card_says() {
+    let gateway = Gateway::start(CONFIG).await;
+    let result = call(&gateway, "short__embed", json!({"texts": ["a"]})).await;
+    assert_eq!(result["structuredContent"]["dimensions"], 5, "{result}");
+    let result = call(&gateway, "six__embed", json!({"texts": ["a"]})).await;
+    assert_eq!(result["isError"], true, "{result}");
+}
+
+#[tokio::test]
 async fn what_is_no_text_is_refused_before_anybody_is_asked() {
     let gateway = Gateway::start(CONFIG).await;
     for (tool, arguments) in [
@@ -54,6 +80,8 @@ async fn what_is_no_text_is_refused_before_anybody_is_asked() {
         ("text__embed", json!({"texts": ["a", ""]})),
         ("text__embed", json!({"texts": ["a", "b", "c"]})),
         ("text__embed", json!({})),
+        ("any__embed", json!({"texts": ["a", 1]})),
+        ("any__embed", json!({"texts": [null, "a"]})),
         ("one__embed", json!({"text": ""})),
         ("one__embed", json!({})),
     ] {

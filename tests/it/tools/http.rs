@@ -212,6 +212,30 @@ async fn a_key_that_is_no_longer_good_opens_the_circuit() {
     }
 }
 
+#[tokio::test]
+async fn a_text_with_an_argument_that_is_missing_is_not_sent() {
+    let web = Web::start("127.0.0.1:0", |_| web::json(200, "{}")).await;
+    let more = "headers: { x-user: \"Token ${input.user}\" }\nquery: { q: \"name:${input.user}\" }";
+    let scene = tool(&web, "/", more).await;
+    for arguments in [json!({}), json!({"user": null})] {
+        let result = call(&scene.gateway, "api__get", arguments).await;
+        assert!(is_error(&result), "{result}");
+        assert!(text(&result).contains("missing"), "{result}");
+    }
+    assert_eq!(web.asked().len(), 0);
+    call(&scene.gateway, "api__get", json!({"user": "ada"})).await;
+    assert!(web.last().contains("x-user: Token ada"), "{}", web.last());
+}
+
+#[tokio::test]
+async fn who_asks_too_often_reads_how_long_to_wait() {
+    let answer = web::says(429, "application/json", "retry-after: 7\r\n", "{}");
+    let web = Web::start("127.0.0.1:0", move |_| answer.clone()).await;
+    let scene = tool(&web, "/", "").await;
+    let result = call(&scene.gateway, "api__get", json!({})).await;
+    assert!(text(&result).contains("Try again in 7 s"), "{result}");
+}
+
 async fn answer_of(scene: &Scene) -> String {
     answer(&scene.gateway, "api__get", json!({})).await.body
 }
@@ -228,6 +252,33 @@ async fn a_key_that_is_echoed_in_a_good_answer_is_hidden() {
         let told = answer_of(&scene).await;
         assert!(
             told.contains("[redacted]") && !told.contains("canary"),
+            "{told}"
+        );
+    }
+    // In words of no type, in the type itself, and as a piece of an image.
+    for (media_type, body) in [
+        ("text/plain", r#"{"a":"sk-\u0063anary\u002d0123456789"#),
+        (&*format!("image/{CANARY}"), "PNG"),
+        ("image/png", &*format!("PNG{CANARY}PNG")),
+    ] {
+        let answer = web::says(200, media_type, "", body);
+        let web = Web::start("127.0.0.1:0", move |_| answer.clone()).await;
+        let scene = tool(&web, "/", "auth: { bearer: $KEY }").await;
+        let told = answer_of(&scene).await;
+        for spelt in ["canary", "u0063anary", "c2stY2FuYXJ5", "UE5Hc2stY2FuYXJ5"] {
+            assert!(!told.contains(spelt), "{media_type}: {told}");
+        }
+    }
+    // In the beginning of a refusal that is long, or no JSON though it says so.
+    let escaped = r"sk-canar\u0079-0123456789";
+    let long = format!(r#"{{"key":"{escaped}","rest":"{}"}}"#, "x".repeat(20_000));
+    for body in [long, format!(r#"{{"key":"{escaped}""#)] {
+        let answer = web::says(400, "application/json", "", &body);
+        let web = Web::start("127.0.0.1:0", move |_| answer.clone()).await;
+        let scene = tool(&web, "/", "auth: { bearer: $KEY }").await;
+        let told = answer_of(&scene).await;
+        assert!(
+            told.contains("status 400") && !told.contains("canar"),
             "{told}"
         );
     }

@@ -117,6 +117,12 @@ fn what_is_wrong_with_an_import_is_told_once_at_its_key() {
         ("openapi: /dev/zero", "is larger than"),
         (
             &format!("openapi: {good}\n    auth: {{ bearer: env:UNSET }}"),
+            "imports.0.base_url: the import has secrets",
+        ),
+        (
+            &format!(
+                "openapi: {good}\n    base_url: https://pets.example\n    auth: {{ bearer: env:UNSET }}"
+            ),
             "imports.0.auth.bearer: the environment variable UNSET",
         ),
         (

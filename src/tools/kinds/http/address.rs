@@ -38,14 +38,7 @@ impl Address {
                 "scheme and host must be literal: no argument chooses who is called",
             ));
         }
-        let dots = |segment: &str| matches!(segment, "." | "..");
-        if rest
-            .split(['?', '#'])
-            .next()
-            .unwrap_or("")
-            .split('/')
-            .any(dots)
-        {
+        if climbs(rest) {
             return Err(wrong(
                 "its path has a segment of dots, which would not be sent",
             ));
@@ -69,9 +62,8 @@ impl Address {
     /// The URL with these arguments.
     pub(super) fn url(&self, input: &Input<'_>) -> Result<Url, Unfit> {
         let rest = self.rest.write(input, component)?;
-        let path = rest.split(['?', '#']).next().unwrap_or("");
         // Literal dots and an argument may make one together.
-        if path.split('/').any(is_dots) {
+        if climbs(&rest) {
             return Err(unfit("would lead to another path"));
         }
         let base = self.origin.as_str().trim_end_matches('/');
@@ -86,6 +78,14 @@ impl Address {
 
 fn unfit(why: &str) -> Unfit {
     Unfit(format!("An argument that stands in the address {why}"))
+}
+
+/// Whether a path and query lead elsewhere than they say. URLs of the web take `\` for `/`, and leave out line ends and
+/// tabs wherever they stand.
+fn climbs(rest: &str) -> bool {
+    let path = rest.split(['?', '#']).next().unwrap_or("");
+    let path = path.replace(['\t', '\r', '\n'], "");
+    path.split(['/', '\\']).any(is_dots)
 }
 
 /// Whether a path segment means "here" or "up", in any spelling.
@@ -220,6 +220,11 @@ mod tests {
             "https://",
             "https://a.example/../x",
             "https://a.example/./x",
+            r"https://a.example/b\..\..\c",
+            r"https://a.example/b\../c",
+            "https://a.example/b/%2e%2E/c",
+            "https://a.example/b/%2e/c",
+            "https://a.example/b/.\t./c",
             "https://a b/",
             "https://a.example/${",
             "https://[::1/",

@@ -15,9 +15,6 @@ use crate::{
 /// How much of a refusal's own words is told, in characters: enough for a sentence and a code.
 const EXCERPT: usize = 200;
 
-/// How much of a refusal is looked at for it, in bytes.
-const LOOKED_AT: usize = 16 * 1024;
-
 /// How the answers of a tool are read.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -84,7 +81,7 @@ impl Reading {
             }
             Read::Auto if is_json(&media_type) => self.json(answer, must_be_data),
             Read::Auto if is_text(&media_type) => Ok(self.text(answer)),
-            Read::Auto => media(media_type, answer),
+            Read::Auto => self.media(&media_type, answer),
         }
     }
 
@@ -106,6 +103,27 @@ impl Reading {
             .structured
             .filter(|it| must_be_data || it.is_object());
         Ok(output)
+    }
+
+    /// An image or a sound, as it is: there is no taking a secret out of one, so one that holds it is not given.
+    fn media(&self, media_type: &str, answer: &Answer) -> Result<Output, Fault> {
+        let failed = |message: &str| Err(Fault::new(FaultClass::Failed, message));
+        if self.redactor.finds(&answer.body) {
+            return failed("The service's answer holds a secret of this tool, and is not given");
+        }
+        let data = BASE64_STANDARD.encode(&answer.body);
+        let mime = self.redactor.text(media_type);
+        let content = match media_type.split('/').next() {
+            Some("image") => Content::Image { data, mime },
+            Some("audio") => Content::Audio { data, mime },
+            _ => {
+                return failed("The service's answer is neither JSON nor text, image or sound");
+            }
+        };
+        Ok(Output {
+            content: vec![content],
+            ..Output::default()
+        })
     }
 
     fn text(&self, answer: &Answer) -> Output {
@@ -131,44 +149,26 @@ impl Reading {
             message.push_str(": ");
             message.push_str(&words);
         }
-        let mut fault = Fault::new(class, message);
-        if matches!(status, 429 | 503) {
-            fault.retry_after = retry_after(&answer.headers, None);
-        }
-        fault
+        let retry_after = matches!(status, 429 | 503).then(|| retry_after(&answer.headers, None));
+        Fault::new(class, message).after(retry_after.flatten())
     }
 
-    /// The beginning of what a refusal says, without our secrets, escaped.
+    /// The beginning of what a refusal says, without our secrets, escaped. It is read as a whole before it is cut: the
+    /// half of a secret would not be found.
     fn words(&self, answer: &Answer) -> Option<String> {
         let media_type = answer.media_type();
-        if !is_json(&media_type) && media_type != "text/plain" {
-            return None;
-        }
-        let start = &answer.body[..answer.body.len().min(LOOKED_AT)];
-        let text = match serde_json::from_slice::<Value>(start) {
-            Ok(value) => self.redactor.value(value).to_string(),
-            Err(_) => self.redactor.text(&String::from_utf8_lossy(start)),
+        let text = match serde_json::from_slice::<Value>(&answer.body) {
+            Ok(value) if is_json(&media_type) || media_type == "text/plain" => {
+                self.redactor.value(value).to_string()
+            }
+            Err(_) if media_type == "text/plain" => {
+                self.redactor.text(&String::from_utf8_lossy(&answer.body))
+            }
+            _ => return None,
         };
         let text = text.trim();
         (!text.is_empty()).then(|| shown_text(text, EXCERPT))
     }
-}
-
-/// An image or a sound, as it is.
-fn media(mime: String, answer: &Answer) -> Result<Output, Fault> {
-    let data = || BASE64_STANDARD.encode(&answer.body);
-    let content = match mime.split('/').next() {
-        Some("image") => Content::Image { data: data(), mime },
-        Some("audio") => Content::Audio { data: data(), mime },
-        _ => {
-            let message = "The service's answer is neither JSON nor text, image or sound";
-            return Err(Fault::new(FaultClass::Failed, message));
-        }
-    };
-    Ok(Output {
-        content: vec![content],
-        ..Output::default()
-    })
 }
 
 fn is_json(media_type: &str) -> bool {
