@@ -119,7 +119,7 @@ impl Endpoint {
         let entered = self.enter(head, id)?;
         let caller = entered.guest.caller.name.clone();
         let served = self.serve_guest(entered, body).await;
-        served.map_err(|refused| refused.to_caller(caller))
+        served.map_err(|refused| refused.of_caller(caller))
     }
 
     async fn serve_guest(

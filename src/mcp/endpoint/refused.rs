@@ -161,7 +161,7 @@ impl Refused {
     }
 
     /// The same, of this caller's request.
-    pub(in crate::mcp) fn to_caller(mut self, caller: Arc<str>) -> Self {
+    pub(in crate::mcp) fn of_caller(mut self, caller: Arc<str>) -> Self {
         self.caller = Some(caller);
         self
     }
