@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     address::{Address, Opened},
-    fault,
+    columns, fault,
     gate::Statement,
     role,
     rows::{self, Table},
@@ -114,7 +114,14 @@ impl Database {
         let Some(Session(opened)) = &lease.session else {
             return Err(fault::unreachable());
         };
-        let read = rows::read(&opened.client, statement, &allowed).await;
+        let read = match columns::check(&opened.client, statement).await {
+            Ok(Ok(())) => rows::read(&opened.client, statement, &allowed).await,
+            Ok(Err(refused)) => {
+                let refused = Fault::new(FaultClass::InvalidArguments, refused.to_string());
+                return lease.end(&self.idle, Err(refused)).await;
+            }
+            Err(error) => Err(error),
+        };
         if opened.overflow.happened() {
             return Err(fault::too_large(allowed.bytes));
         }
@@ -125,11 +132,8 @@ impl Database {
                 (Err(fault::of_statement(&error, &patience)), true)
             }
         };
-        if in_order && fixed(&opened.client, "ROLLBACK").await.is_ok() {
-            // Not within a transaction, and so not in one message with the other.
-            if fixed(&opened.client, "DISCARD ALL").await.is_ok() {
-                lease.give_back(&self.idle);
-            }
+        if in_order {
+            return lease.end(&self.idle, read).await;
         }
         read
     }
@@ -175,9 +179,20 @@ struct Lease {
 }
 
 impl Lease {
-    fn give_back(mut self, idle: &Mutex<Vec<Session>>) {
+    /// Ends the transaction in order, and keeps the connection for the next statement.
+    async fn end<T>(mut self, idle: &Mutex<Vec<Session>>, read: T) -> T {
+        let Some(Session(opened)) = &self.session else {
+            return read;
+        };
+        // One after the other: the second cannot be within a transaction.
+        for text in ["ROLLBACK", "DISCARD ALL"] {
+            if fixed(&opened.client, text).await.is_err() {
+                return read;
+            }
+        }
         let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.extend(self.session.take());
+        read
     }
 }
 

@@ -5,6 +5,8 @@
 //! as may do nothing but read the tables it was granted, which is checked when a connection is opened.
 
 mod address;
+#[doc(hidden)]
+pub mod columns;
 pub mod database;
 mod fault;
 pub mod gate;
