@@ -172,6 +172,11 @@ fn honest() -> Vec<(&'static str, Value)> {
         ),
         ("SELECT /* how /* deep */ ? */ - -1", json!([[1]])),
         ("SELECT row(1, 'x')", json!([[{"f1": 1, "f2": "x"}]])),
+        // No amount is rounded, wherever it stands.
+        (
+            "SELECT ARRAY[12345678901234567.89, 10.50], row(12345678901234567.89, 1), jsonb_build_object('a', 12345678901234567.89), '[1e400, 0.1]'::json, ARRAY[9007199254740993]",
+            json!([[["12345678901234567.89", 10.5], {"f1": "12345678901234567.89", "f2": 1}, {"a": "12345678901234567.89"}, ["1e400", 0.1], ["9007199254740993"]]]),
+        ),
         // Names behind dots that are columns for certain, or nothing else.
         (
             "SELECT d.month, d.count FROM (SELECT date_trunc('month', o.created_at)::date AS month, count(*) FROM orders o GROUP BY 1) d ORDER BY d.month",

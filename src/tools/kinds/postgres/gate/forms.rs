@@ -3,17 +3,17 @@
 use std::{collections::BTreeSet, ops::ControlFlow};
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, CeilFloorKind, DateTimeField, Distinct, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident,
-    Join, JoinOperator, LimitClause, ObjectName, OrderByExpr, OrderByKind, Query, Select,
-    SelectFlavor, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, UnaryOperator,
-    Value, ValueWithSpan, Visitor, WildcardAdditionalOptions,
+    AccessExpr, CastKind, CeilFloorKind, DateTimeField, Distinct, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, Join,
+    JoinOperator, LimitClause, ObjectName, OrderByExpr, OrderByKind, Query, Select, SelectFlavor,
+    SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, UnaryOperator, Value,
+    ValueWithSpan, Visitor, WildcardAdditionalOptions,
 };
 
 use super::{
-    Gate, MAX_DEPTH, Refused,
+    Gate, MAX_DEPTH, Refused, functions,
     items::{self, Items},
-    names,
+    names, operators,
     scope::Scope,
     types,
 };
@@ -74,22 +74,23 @@ impl<'a> Forms<'a> {
         )
     }
 
-    fn callable(&mut self, name: &ObjectName) -> Result<(), Refused> {
+    fn callable(&mut self, name: &ObjectName, arguments: &[FunctionArg]) -> Result<(), Refused> {
         let parts = names::parts(name).unwrap_or_default();
-        if let [name] = &parts[..]
-            && !self.gate.extra.contains(&**name)
-        {
-            self.scope.call(name);
+        if self.gate.adds(&parts.join(".")) {
+            return Ok(());
         }
-        let known = match &parts[..] {
-            [name] => self.gate.knows(name),
-            [schema, name] => self.gate.knows_in(schema, name),
-            _ => false,
+        let (known, shown) = match &parts[..] {
+            [name] => (functions::is_known(name), name),
+            [schema, name] => (schema == "pg_catalog" && functions::is_known(name), name),
+            _ => return Err(unknown("the name of a function")),
         };
-        let shown = parts.last().map_or("", |name| name);
-        known
-            .then_some(())
-            .ok_or_else(|| names::not_callable(shown))
+        if !known {
+            return Err(names::not_callable(shown));
+        }
+        if parts.len() == 1 {
+            self.scope.call(shown);
+        }
+        functions::check(shown, arguments)
     }
 
     fn member(&mut self, parts: &[&Ident]) -> Result<(), Refused> {
@@ -134,13 +135,13 @@ impl<'a> Forms<'a> {
     fn function(&mut self, function: &Function) -> Result<(), Refused> {
         let plain = function.parameters == FunctionArguments::None && !function.uses_odbc_syntax;
         refuse_if(!plain, "functions are called as `name(arguments)`")?;
-        match &function.args {
+        let arguments = match &function.args {
             // `ARRAY(SELECT …)` is no call. A function with a bare query in its brackets is none of PostgreSQL's.
             FunctionArguments::Subquery(_) => {
                 let array = names::is_word(&function.name, "array");
                 return refuse_if(!array, "a query as argument stands in brackets of its own");
             }
-            FunctionArguments::None => {}
+            FunctionArguments::None => &[][..],
             FunctionArguments::List(list) => {
                 let ordered = |clause: &FunctionArgumentClause| {
                     matches!(clause, FunctionArgumentClause::OrderBy(_))
@@ -148,12 +149,13 @@ impl<'a> Forms<'a> {
                 let fine = list.clauses.iter().all(ordered);
                 refuse_if(!fine, "of the clauses in a call only ORDER BY is")?;
                 list.args.iter().try_for_each(argument)?;
+                &list.args[..]
             }
-        }
+        };
         if names::is_word(&function.name, "row") {
             return Ok(());
         }
-        self.callable(&function.name)
+        self.callable(&function.name, arguments)
     }
 
     fn table(&mut self, factor: &TableFactor) -> Result<(), Refused> {
@@ -179,7 +181,7 @@ impl<'a> Forms<'a> {
                     None => names::check_relation(name),
                     Some(args) if args.settings.is_none() => {
                         args.args.iter().try_for_each(argument)?;
-                        self.callable(name)
+                        self.callable(name, &args.args)
                     }
                     Some(_) => Err(unknown("a table function")),
                 }
@@ -213,7 +215,7 @@ impl<'a> Forms<'a> {
             } => {
                 self.alias(alias.as_ref())?;
                 args.iter().try_for_each(argument)?;
-                self.callable(name)
+                self.callable(name, args)
             }
             _ => Err(unknown("something in FROM")),
         }
@@ -296,7 +298,7 @@ impl<'a> Forms<'a> {
             Expr::Extract { .. } => Ok(()),
             Expr::BinaryOp { op, .. }
             | Expr::AnyOp { compare_op: op, .. }
-            | Expr::AllOp { compare_op: op, .. } => operator(op),
+            | Expr::AllOp { compare_op: op, .. } => operators::check(op),
             Expr::UnaryOp { op, .. } => match op {
                 UnaryOperator::Plus
                 | UnaryOperator::Minus
@@ -486,60 +488,5 @@ fn join(join: &Join) -> Result<(), Refused> {
     refuse_if(
         !known || join.global,
         "joins are INNER, LEFT, RIGHT, FULL or CROSS",
-    )
-}
-
-fn operator(operator: &BinaryOperator) -> Result<(), Refused> {
-    use BinaryOperator as B;
-    let known = matches!(
-        operator,
-        B::Plus
-            | B::Minus
-            | B::Multiply
-            | B::Divide
-            | B::Modulo
-            | B::StringConcat
-            | B::Gt
-            | B::Lt
-            | B::GtEq
-            | B::LtEq
-            | B::Eq
-            | B::NotEq
-            | B::And
-            | B::Or
-            | B::BitwiseOr
-            | B::BitwiseAnd
-            | B::PGBitwiseXor
-            | B::PGBitwiseShiftLeft
-            | B::PGBitwiseShiftRight
-            | B::PGExp
-            | B::PGOverlap
-            | B::PGRegexMatch
-            | B::PGRegexIMatch
-            | B::PGRegexNotMatch
-            | B::PGRegexNotIMatch
-            | B::PGLikeMatch
-            | B::PGILikeMatch
-            | B::PGNotLikeMatch
-            | B::PGNotILikeMatch
-            | B::PGStartsWith
-            | B::Arrow
-            | B::LongArrow
-            | B::HashArrow
-            | B::HashLongArrow
-            | B::AtAt
-            | B::AtArrow
-            | B::ArrowAt
-            | B::HashMinus
-            | B::AtQuestion
-            | B::Question
-            | B::QuestionAnd
-            | B::QuestionPipe
-            | B::Overlaps
-            | B::LtDashGt
-    );
-    refuse_if(
-        !known,
-        "an operator is not known here. Write it with the usual ones",
     )
 }

@@ -12,6 +12,7 @@ mod forms;
 mod functions;
 mod items;
 mod names;
+mod operators;
 pub(super) mod scope;
 #[cfg(test)]
 mod tests;
@@ -130,21 +131,15 @@ impl Gate {
         })
     }
 
-    /// Whether a function without schema may be called.
-    fn knows(&self, name: &str) -> bool {
-        functions::is_known(name) || self.extra.contains(name)
+    /// Whether the operator allows this function.
+    fn adds(&self, name: &str) -> bool {
+        self.extra.contains(name)
     }
 
     /// Whether a function may be called without a schema or by one.
     fn knows_somewhere(&self, name: &str) -> bool {
         let is_it = |extra: &String| extra.rsplit('.').next() == Some(name);
         functions::is_known(name) || self.extra.iter().any(is_it)
-    }
-
-    /// Whether a function may be called by this schema.
-    fn knows_in(&self, schema: &str, name: &str) -> bool {
-        let known = schema == "pg_catalog" && functions::is_known(name);
-        known || self.extra.contains(&format!("{schema}.{name}"))
     }
 }
 
