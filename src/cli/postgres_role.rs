@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::{Outcome, say::say};
+use crate::tools::kinds::postgres::role::{CONNECTING, FAMILIES, pattern};
 
 /// Options of `postgres-role`.
 #[derive(Debug, Args)]
@@ -26,7 +27,7 @@ pub(super) struct Options {
     /// The most connections it may have, over all gateways.
     #[arg(long, default_value_t = 8)]
     connections: u16,
-    /// Leave the functions with side effects open to every role, as PostgreSQL has them.
+    /// Leave the functions with side effects open to every role, as PostgreSQL has them. The tool takes the role with `keep_functions: true` only.
     #[arg(long)]
     keep_functions: bool,
 }
@@ -44,27 +45,6 @@ const LIMITS: &[(&str, &str)] = &[
     ("temp_file_limit", "'64MB'"),
     ("work_mem", "'8MB'"),
     ("max_parallel_workers_per_gather", "0"),
-];
-
-/// Functions that every role may call, and that do more than compute: patterns of their names in `pg_catalog`.
-/// Locks and messages reach other sessions; large objects and write-ahead log are written even by readers; settings
-/// undo the limits; sleep and XML exports hold the server busy.
-const FAMILIES: &[&str] = &[
-    "pg_advisory_%",
-    "pg_try_advisory_%",
-    "lo_%",
-    "lowrite",
-    "loread",
-    "set_config",
-    "pg_notify",
-    "pg_logical_emit_message",
-    "pg_sleep%",
-    "pg_cancel_backend",
-    "pg_terminate_backend",
-    "pg_export_snapshot",
-    "%_to_xml%",
-    "txid_current",
-    "pg_current_xact_id",
 ];
 
 /// Prints the SQL.
@@ -155,8 +135,8 @@ fn create(role: &str) -> String {
 
 /// By pattern over the catalogue, so that it fits every version's signatures. Nothing in it is from outside.
 fn revoke() -> String {
-    let pattern = |family: &&str| literal(&family.replace('_', "\\_"));
-    let patterns: Vec<String> = FAMILIES.iter().map(pattern).collect();
+    let patterns = FAMILIES.iter().map(|family| literal(&pattern(family)));
+    let patterns: Vec<String> = patterns.collect();
     format!(
         "DO $families$
 DECLARE f pg_catalog.regprocedure;
@@ -164,10 +144,12 @@ BEGIN
     FOR f IN SELECT p.oid FROM pg_catalog.pg_proc p
         WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.proname LIKE ANY (ARRAY[
             {}])
+            OR p.proname LIKE {}
     LOOP EXECUTE pg_catalog.format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
     END LOOP;
 END $families$;",
-        patterns.join(",\n            ")
+        patterns.join(",\n            "),
+        literal(&pattern(CONNECTING))
     )
 }
 

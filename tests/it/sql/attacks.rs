@@ -9,9 +9,9 @@ use waypost::tools::kinds::postgres::{
 
 use super::{
     behind_the_gate,
-    corpus::{ARGUMENTS, HOSTILE, LOAD},
+    corpus::{ARGUMENTS, HOSTILE, LOAD, MEMBERS},
     for_millis,
-    server::Shop,
+    server::{Shop, execute},
     tool::{Tool, fault},
 };
 
@@ -50,6 +50,67 @@ async fn the_tool_refuses_every_hostile_statement() {
         no_canary(name, &told);
     }
     assert_eq!(shop.state().await, before);
+}
+
+#[tokio::test]
+async fn no_name_behind_a_dot_is_a_call() {
+    let shop = Shop::open().await;
+    let before = shop.state().await;
+    let tool = Tool::of(&shop, "waypost_reader", "").await;
+    let mut passed = Vec::new();
+    for sql in MEMBERS {
+        let result = tool.call(&serde_json::json!({ "sql": sql })).await;
+        no_canary(sql, &result.to_string());
+        if !result
+            .to_string()
+            .contains("The statement is not allowed: ")
+        {
+            passed.push((sql, result));
+        }
+    }
+    assert!(passed.is_empty(), "{passed:#?}");
+    assert_eq!(shop.state().await, before);
+}
+
+/// A function of somebody's with a name of the system's is another function.
+#[tokio::test]
+async fn functions_of_the_system_are_not_others_of_their_name() {
+    let shop = Shop::open().await;
+    for name in [
+        "lower",
+        "ceil",
+        "floor",
+        "substring",
+        "log",
+        "overlay",
+        "max",
+    ] {
+        let make = format!(
+            "CREATE FUNCTION \"{name}\"(customers) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT token FROM secrets'"
+        );
+        execute(&shop.admin, &make).await.unwrap();
+    }
+    let tool = Tool::of(&shop, "waypost_reader", "").await;
+    for sql in [
+        "SELECT lower(c) FROM customers c",
+        "SELECT LOWER(c) FROM customers c",
+        "SELECT \"lower\"(c) FROM customers c",
+        "SELECT x FROM customers c, LATERAL lower(c) x",
+        "SELECT ceil(c) FROM customers c",
+        "SELECT FLOOR(c) FROM customers c",
+        "SELECT substring(c) FROM customers c",
+        "SELECT overlay(c) FROM customers c",
+        "SELECT max(c) OVER () FROM customers c",
+        "SELECT log('100')",
+    ] {
+        let told = tool.fault(sql).await;
+        no_canary(sql, &told);
+        assert!(told.contains("not allowed"), "{sql}: {told}");
+    }
+    let lower = tool.table("SELECT pg_catalog.lower('X')").await;
+    assert_eq!(lower["rows"], serde_json::json!([["x"]]));
+    let named = Tool::of(&shop, "waypost_reader", "functions: [lower]").await;
+    named.table("SELECT lower('X')").await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use waypost::tools::{
     FaultClass,
     kinds::postgres::{Settings, gate::Gate},
@@ -61,6 +62,41 @@ async fn rows_and_bytes_are_cut_and_said_so() {
         (&json!(3), &json!(true))
     );
     // The connection that was cut is not used again; the next statement is answered.
+    assert_eq!(tool.table("SELECT 1").await["rows"], json!([[1]]));
+}
+
+/// What would not fit the tool's result is left out as rows are, and not thrown away whole.
+#[tokio::test]
+async fn rows_are_cut_to_what_a_result_may_hold() {
+    let shop = Shop::open().await;
+    for (settings, rows) in [
+        ("", 100_000),
+        ("max_result: 2000", 1000),
+        ("max_result: 100000", 1),
+    ] {
+        let tool = Tool::of(
+            &shop,
+            "waypost_reader",
+            &format!("max_rows: 100000, {settings}"),
+        )
+        .await;
+        for sql in [
+            "SELECT g, g::text || 'some words', now(), ARRAY[g, g], row(g, 'x') FROM generate_series(1, 100000) g",
+            "SELECT '\"\"\"\"\\\\\\\\' FROM generate_series(1, 100000) g",
+            "SELECT 1 FROM generate_series(1, 100000) g",
+            "SELECT NULL, NULL, NULL FROM generate_series(1, 100000) g",
+        ] {
+            let cut = tool.table(sql).await;
+            assert_eq!(cut["truncated"], true, "{sql}");
+            let count = cut["row_count"].as_u64().unwrap();
+            assert!(count > 0 && count < rows.max(100_000), "{sql}: {count}");
+        }
+    }
+    let tool = Tool::of(&shop, "waypost_reader", "max_result: 2000").await;
+    let told = tool
+        .fault("SELECT string_agg('x', '') FROM generate_series(1, 3000)")
+        .await;
+    assert!(told.contains("A row is larger than 2000 bytes"), "{told}");
     assert_eq!(tool.table("SELECT 1").await["rows"], json!([[1]]));
 }
 
@@ -134,6 +170,111 @@ async fn a_database_that_does_not_answer_is_given_up() {
     let statement = Gate::default().check("SELECT 1").unwrap();
     let fault = database.run(&statement, for_millis(100)).await.unwrap_err();
     assert_eq!(fault.class, FaultClass::Timeout);
+}
+
+/// A server that takes a statement and is silent: the statement is what is slow, and its slot is not another's before
+/// the server has spoken.
+#[tokio::test]
+async fn a_slot_is_kept_until_the_server_has_ended_the_statement() {
+    let shop = Shop::open().await;
+    let (silence, hears) = tokio::sync::watch::channel(false);
+    let proxy = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = proxy.local_addr().unwrap();
+    let there = shop.url("waypost_reader");
+    let port = there.rsplit_once(':').unwrap().1.split('/').next().unwrap();
+    let url = there.replace(port, &here.port().to_string());
+    let server = format!("127.0.0.1:{port}");
+    tokio::spawn(async move {
+        loop {
+            let (near, _) = proxy.accept().await.unwrap();
+            let far = tokio::net::TcpStream::connect(&server).await.unwrap();
+            tokio::spawn(silenced(near, far, hears.clone()));
+        }
+    });
+    let settings = Settings {
+        connections: 1,
+        ..Settings::default()
+    };
+    let database = behind_the_gate(&url, &settings);
+    let endless = Gate::default().check(ENDLESS).unwrap();
+    let short = Gate::default().check("SELECT 1").unwrap();
+    let begun = format!("{RUNNING} AND query LIKE '%orders t%'");
+    let (slow, ()) = tokio::join!(database.run(&endless, for_millis(1_000)), async {
+        until(&shop, &begun, "1").await;
+        silence.send_replace(true);
+    });
+    assert_eq!(slow.unwrap_err().class, FaultClass::InvalidArguments);
+    // The server has ended it, and nobody here has heard.
+    until(&shop, RUNNING, "0").await;
+    let next = database.run(&short, for_millis(100)).await;
+    assert_eq!(next.unwrap_err().class, FaultClass::Busy);
+    silence.send_replace(false);
+    database.run(&short, for_millis(5_000)).await.unwrap();
+}
+
+/// Passes bytes on, those of the server only while it is not silenced.
+async fn silenced(
+    near: tokio::net::TcpStream,
+    far: tokio::net::TcpStream,
+    mut silence: tokio::sync::watch::Receiver<bool>,
+) {
+    let (mut from_near, mut to_near) = near.into_split();
+    let (mut from_far, mut to_far) = far.into_split();
+    tokio::spawn(async move {
+        let _ = tokio::io::copy(&mut from_near, &mut to_far).await;
+    });
+    let mut bytes = vec![0; 64 * 1024];
+    while let Ok(count @ 1..) = from_far.read(&mut bytes).await {
+        let _ = silence.wait_for(|silent| !silent).await;
+        if to_near.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Whatever a statement makes the server say is the statement's: no caller closes the tool to others.
+#[tokio::test]
+async fn wrong_guesses_open_no_circuit() {
+    let shop = Shop::open().await;
+    execute(
+        &shop.admin,
+        "CREATE FUNCTION fail(code text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = code; END $$",
+    )
+    .await
+    .unwrap();
+    let settings = Settings::default();
+    let database = behind_the_gate(&shop.url("waypost_reader"), &settings);
+    let gate = Gate::new(["fail".to_owned()]);
+    for (code, class) in [
+        ("08001", FaultClass::InvalidArguments),
+        ("08006", FaultClass::InvalidArguments),
+        ("22012", FaultClass::InvalidArguments),
+        ("23505", FaultClass::InvalidArguments),
+        ("38000", FaultClass::InvalidArguments),
+        ("40001", FaultClass::InvalidArguments),
+        ("53200", FaultClass::InvalidArguments),
+        ("58030", FaultClass::InvalidArguments),
+        ("P0001", FaultClass::InvalidArguments),
+        ("XX000", FaultClass::InvalidArguments),
+        ("42501", FaultClass::Forbidden),
+        ("53300", FaultClass::Unavailable),
+        ("57P03", FaultClass::Unavailable),
+    ] {
+        let statement = gate.check(&format!("SELECT fail('{code}')")).unwrap();
+        let fault = database.run(&statement, for_millis(5_000)).await;
+        assert_eq!(fault.unwrap_err().class, class, "{code}");
+    }
+    let tool = Tool::of(&shop, "waypost_reader", "functions: [fail], timeout: 1s").await;
+    for sql in ["SELECT fail('P0001')", "SELECT fail('08006')", "SELECT 1/0"] {
+        for _ in 0..20 {
+            let told = tool.fault(sql).await;
+            assert!(told.contains("The database refused"), "{told}");
+        }
+    }
+    // More time than the tool itself has: the statement runs out first.
+    let told = tool.fault(ENDLESS).await;
+    assert!(told.contains("The statement did not finish"), "{told}");
+    assert_eq!(tool.table("SELECT 1").await["rows"], json!([[1]]));
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ fn for_millis(millis: u64) -> Allowance {
     Allowance {
         rows: 1000,
         bytes: 1024 * 1024,
+        result: usize::MAX,
         time: Duration::from_millis(millis),
         deadline: Instant::now() + Duration::from_secs(60),
     }

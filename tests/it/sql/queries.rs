@@ -172,6 +172,44 @@ fn honest() -> Vec<(&'static str, Value)> {
         ),
         ("SELECT /* how /* deep */ ? */ - -1", json!([[1]])),
         ("SELECT row(1, 'x')", json!([[{"f1": 1, "f2": "x"}]])),
+        // No amount is rounded, wherever it stands.
+        (
+            "SELECT ARRAY[12345678901234567.89, 10.50], row(12345678901234567.89, 1), jsonb_build_object('a', 12345678901234567.89), '[1e400, 0.1]'::json, ARRAY[9007199254740993]",
+            json!([[["12345678901234567.89", 10.5], {"f1": "12345678901234567.89", "f2": 1}, {"a": "12345678901234567.89"}, ["1e400", 0.1], ["9007199254740993"]]]),
+        ),
+        // Names behind dots that are columns for certain, or nothing else.
+        (
+            "SELECT d.month, d.count FROM (SELECT date_trunc('month', o.created_at)::date AS month, count(*) FROM orders o GROUP BY 1) d ORDER BY d.month",
+            json!([["2024-04-01", 2], ["2024-05-01", 2]]),
+        ),
+        (
+            "WITH a AS (SELECT * FROM customers), b AS (SELECT a.*, o.amount FROM a JOIN orders o ON o.customer_id = a.id) SELECT b.name, max(b.amount) FROM b GROUP BY b.name ORDER BY b.name LIMIT 1",
+            json!([["Ada", "99.99"]]),
+        ),
+        (
+            "WITH customers AS (SELECT c.id, c.name AS label FROM customers c) SELECT customers.label FROM customers WHERE customers.id = 2",
+            json!([["Grace"]]),
+        ),
+        (
+            "SELECT k.key, k.value, g.g, n.column1, t.ordinality FROM jsonb_each('{\"a\": 1}') k, generate_series(1, 1) g, (VALUES (5)) n, unnest(ARRAY['x']) WITH ORDINALITY t",
+            json!([["a", 1, 1, 5, 1]]),
+        ),
+        (
+            "SELECT public.customers.name, orders.tags[1] FROM public.customers JOIN orders ON orders.customer_id = customers.id ORDER BY orders.id LIMIT 1",
+            json!([["Ada", "new"]]),
+        ),
+        (
+            "SELECT x.name, x.date FROM (SELECT c.name, c.joined AS date FROM customers c) x ORDER BY x.date LIMIT 1",
+            json!([["Ada", "2024-01-15"]]),
+        ),
+        (
+            "SELECT r.n FROM (WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT r.n + 1 FROM r WHERE r.n < 3) SELECT r.n FROM r) r ORDER BY r.n DESC LIMIT 1",
+            json!([[3]]),
+        ),
+        (
+            "SELECT j.name FROM (customers c JOIN orders o ON o.customer_id = c.id) AS j ORDER BY j.amount LIMIT 1",
+            json!([["Edsger"]]),
+        ),
         (
             "SELECT to_char(amount, 'FM999,990.00'), round(amount), ceil(amount) FROM orders WHERE id = 2",
             json!([["99.99", "100", "100"]]),

@@ -55,7 +55,45 @@ async fn every_right_beside_reading_is_seen() {
             "may create in schema public",
         ),
         ("GRANT CREATE ON DATABASE $d TO $r", "may create schemas"),
-        ("GRANT shopkeeper TO $r", "owns public.events"),
+        ("GRANT shopkeeper TO $r", "is a member of shopkeeper"),
+        // One SET ROLE away.
+        (
+            "ALTER ROLE $r NOINHERIT; GRANT clerk TO $r",
+            "is a member of clerk",
+        ),
+        (
+            "ALTER ROLE $r NOINHERIT; GRANT postgres TO $r",
+            "is a member of postgres",
+        ),
+        ("GRANT pg_monitor TO $r", "is a member of pg_monitor"),
+        (
+            "ALTER ROLE $r NOINHERIT; GRANT pg_read_all_data TO $r",
+            "is a member of pg_read_all_data",
+        ),
+        (
+            "GRANT clerk TO $r; ALTER ROLE $r SET role = 'clerk'",
+            "is a member of clerk",
+        ),
+        (
+            "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO $r",
+            "may call pg_read_file",
+        ),
+        (
+            "GRANT EXECUTE ON FUNCTION pg_ls_dir(text) TO $r",
+            "may call pg_ls_dir",
+        ),
+        (
+            "GRANT EXECUTE ON FUNCTION pg_sleep(float8) TO $r",
+            "may call pg_sleep",
+        ),
+        (
+            "GRANT EXECUTE ON FUNCTION ts_stat(text) TO $r",
+            "may call ts_stat",
+        ),
+        (
+            "CREATE FUNCTION dblink_probe() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "may call dblink_probe",
+        ),
     ] {
         let role = "probe";
         let make = format!("CREATE ROLE {role} LOGIN PASSWORD 'correct horse'; {grant}");
@@ -73,6 +111,34 @@ async fn every_right_beside_reading_is_seen() {
     }
 }
 
+/// A database in which nobody has taken the functions from everybody.
+#[tokio::test]
+async fn functions_with_side_effects_must_be_taken_or_kept_knowingly() {
+    let shop = Shop::open().await;
+    let give =
+        "GRANT EXECUTE ON FUNCTION pg_notify(text, text), set_config(text, text, bool) TO PUBLIC";
+    execute(&shop.admin, give).await.unwrap();
+    let told = Tool::of(&shop, "waypost_reader", "")
+        .await
+        .fault("SELECT 1")
+        .await;
+    assert!(told.contains("may call pg_notify"), "{told}");
+    let keeping = Tool::of(&shop, "waypost_reader", "keep_functions: true").await;
+    keeping.table("SELECT 1").await;
+    let script = role_script(&["--table", "orders"]);
+    execute(&shop.admin, &script).await.unwrap();
+    Tool::of(&shop, "waypost_reader", "")
+        .await
+        .table("SELECT 1")
+        .await;
+    // What everybody may not call is no matter of these.
+    let give = "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO waypost_reader";
+    execute(&shop.admin, give).await.unwrap();
+    let keeping = Tool::of(&shop, "waypost_reader", "keep_functions: true").await;
+    let told = keeping.fault("SELECT 1").await;
+    assert!(told.contains("may call pg_read_file"), "{told}");
+}
+
 #[tokio::test]
 async fn the_role_reads_its_tables_and_calls_none_of_the_families() {
     let shop = Shop::open().await;
@@ -82,6 +148,8 @@ async fn the_role_reads_its_tables_and_calls_none_of_the_families() {
         "SELECT lo_create(0)",
         "SELECT set_config('work_mem', '1GB', false)",
         "SELECT pg_notify('a', 'b')",
+        "SELECT ts_stat('SELECT to_tsvector(name) FROM customers')",
+        "SELECT ts_rewrite('a', 'SELECT ''a''::tsquery, ''b''::tsquery')",
         "SELECT pg_sleep(0)",
         "SELECT query_to_xml('SELECT 1', true, false, '')",
         "SELECT pg_logical_emit_message(false, 'a', 'b')",

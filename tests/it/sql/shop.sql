@@ -27,6 +27,20 @@ INSERT INTO events VALUES
 INSERT INTO secrets VALUES (1, 'canary-e7a1');
 INSERT INTO counter VALUES (0);
 CREATE FUNCTION bump() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'UPDATE counter SET n = n + 1 RETURNING n';
+-- What others made callable for everybody, and what tells too much: by a row, a number, a text, anything.
+CREATE FUNCTION wipe(customers) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT token FROM secrets';
+CREATE FUNCTION read_secret(int) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT token FROM secrets';
+CREATE FUNCTION read_secret_t(text) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT token FROM secrets';
+CREATE FUNCTION peek(anyelement) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT token FROM secrets';
+CREATE FUNCTION peeks(anyarray) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT token FROM secrets';
+CREATE FUNCTION told(record) RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN (SELECT token FROM secrets); END';
+CREATE FUNCTION "Peek"(anyelement) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT token FROM secrets';
+CREATE FUNCTION "Told me"(record) RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN (SELECT token FROM secrets); END';
+CREATE FUNCTION mark(anyelement) RETURNS int LANGUAGE sql SECURITY DEFINER AS 'UPDATE counter SET n = n + 1 RETURNING n';
+CREATE FUNCTION marks(customers) RETURNS int LANGUAGE sql SECURITY DEFINER AS 'UPDATE counter SET n = n + 1 RETURNING n';
+CREATE FUNCTION guarded(text) RETURNS bool LANGUAGE plpgsql SECURITY DEFINER AS
+    'BEGIN RAISE ''%'', (SELECT token FROM secrets); END';
+CREATE DOMAIN trap AS text CHECK (guarded(VALUE));
 CREATE VIEW paid AS SELECT * FROM orders WHERE status = 'paid';
 -- A role that owns what it reads, and one that may write one column.
 CREATE ROLE shopkeeper LOGIN PASSWORD 'correct horse';

@@ -49,8 +49,30 @@ type Wire = Either<TcpStream, UnixStream>;
 /// An open connection, and the task that drives it.
 pub(super) struct Opened {
     pub(super) client: Client,
-    pub(super) driver: JoinHandle<()>,
+    pub(super) driver: Driver,
     pub(super) overflow: Overflow,
+}
+
+/// The task that drives a connection. Dropped, it ends the connection.
+pub(super) struct Driver(JoinHandle<()>);
+
+impl Driver {
+    fn of(
+        connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+    ) -> Self {
+        Self(tokio::spawn(drive(connection)))
+    }
+
+    /// Whether the connection ends by itself within this time.
+    pub(super) async fn ends_within(mut self, patience: Duration) -> bool {
+        timeout(patience, &mut self.0).await.is_ok()
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Address {
@@ -103,7 +125,7 @@ impl Address {
             None => {
                 let opened = self.config.connect_raw(meter.on(wire), NoTls).await;
                 let (client, connection) = opened.map_err(told)?;
-                (client, tokio::spawn(drive(connection)))
+                (client, Driver::of(connection))
             }
             Some(_) => {
                 let tls = MeteredTls {
@@ -112,7 +134,7 @@ impl Address {
                 };
                 let opened = self.config.connect_raw(wire, tls).await;
                 let (client, connection) = opened.map_err(told)?;
-                (client, tokio::spawn(drive(connection)))
+                (client, Driver::of(connection))
             }
         };
         Ok(Opened {

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     address::{Address, Opened},
-    fault,
+    columns, fault,
     gate::Statement,
     role,
     rows::{self, Table},
@@ -35,6 +35,10 @@ const GRACE: Duration = Duration::from_millis(400);
 /// How long a statement may wait for a lock. Reading waits only for changes of the tables themselves.
 const LOCKS: Duration = Duration::from_secs(1);
 
+/// How long a slot is kept for a statement that was cancelled, and of whose end the server says nothing. Its own limit
+/// has ended it long before, or the server is gone.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// What one statement may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance {
@@ -42,10 +46,25 @@ pub struct Allowance {
     pub rows: u32,
     /// The most bytes of values.
     pub bytes: usize,
+    /// The largest result, in bytes as a tool's result is measured.
+    pub result: usize,
     /// The longest it may run.
     pub time: Duration,
     /// When it must be over in any case.
     pub deadline: Instant,
+}
+
+impl Allowance {
+    /// The same, with no more time than there is from now on: what runs out should be the statement's.
+    fn within_the_deadline(self) -> Self {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        // None at all would mean no limit to the server.
+        let time = self.time.min(left.saturating_sub(2 * GRACE));
+        Self {
+            time: time.max(Duration::from_millis(1)),
+            ..self
+        }
+    }
 }
 
 /// A database.
@@ -55,6 +74,7 @@ pub struct Database {
     slots: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Session>>>,
     role_check: bool,
+    keep_functions: bool,
 }
 
 /// One connection.
@@ -63,12 +83,6 @@ struct Session(Opened);
 impl std::fmt::Debug for Session {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Session")
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.0.driver.abort();
     }
 }
 
@@ -82,6 +96,7 @@ impl Database {
             slots: Arc::new(Semaphore::new(settings.connections as usize)),
             idle: Arc::default(),
             role_check: settings.role_check,
+            keep_functions: settings.keep_functions,
         })
     }
 
@@ -93,43 +108,41 @@ impl Database {
             let message = "All connections to the database are in use. Try again later";
             return Err(Fault::new(FaultClass::Busy, message));
         };
+        let allowed = allowed.within_the_deadline();
         let patience = within(allowed.time + GRACE, allowed.deadline);
-        let ran = timeout_at(patience, self.run_on(permit, statement, allowed)).await;
-        ran.unwrap_or_else(|_| {
-            let message = format!(
-                "The statement did not finish within {:?} and was cancelled; or the database does not answer",
-                allowed.time
-            );
-            Err(Fault::new(FaultClass::Timeout, message))
-        })
+        let lease = timeout_at(patience, self.begin(permit, &opening(allowed.time))).await;
+        let lease = lease.unwrap_or_else(|_| Err(fault::deaf()))?;
+        let ran = timeout_at(patience, self.run_on(lease, statement, allowed)).await;
+        // It answered a moment ago: the statement is what is slow.
+        ran.unwrap_or_else(|_| Err(fault::stopped(allowed.time)))
     }
 
     async fn run_on(
         &self,
-        permit: OwnedSemaphorePermit,
+        lease: Lease,
         statement: &Statement,
         allowed: Allowance,
     ) -> Result<Table, Fault> {
-        let lease = self.begin(permit, &opening(allowed.time)).await?;
         let Some(Session(opened)) = &lease.session else {
             return Err(fault::unreachable());
         };
-        let read = rows::read(&opened.client, statement, &allowed).await;
+        let read = match columns::check(&opened.client, statement).await {
+            Ok(Ok(())) => rows::read(&opened.client, statement, &allowed).await,
+            Ok(Err(refused)) => {
+                let refused = Fault::new(FaultClass::InvalidArguments, refused.to_string());
+                return lease.end(&self.idle, Err(refused)).await;
+            }
+            Err(error) => Err(error),
+        };
         if opened.overflow.happened() {
             return Err(fault::too_large(allowed.bytes));
         }
         let (read, in_order) = match read {
-            Ok(read) => (Ok(read.table), read.in_order),
-            Err(error) => {
-                let patience = format!("{:?}", allowed.time);
-                (Err(fault::of_statement(&error, &patience)), true)
-            }
+            Ok(read) => (read.table, read.in_order),
+            Err(error) => (Err(fault::of_statement(&error, allowed.time)), true),
         };
-        if in_order && fixed(&opened.client, "ROLLBACK").await.is_ok() {
-            // Not within a transaction, and so not in one message with the other.
-            if fixed(&opened.client, "DISCARD ALL").await.is_ok() {
-                lease.give_back(&self.idle);
-            }
+        if in_order {
+            return lease.end(&self.idle, read).await;
         }
         read
     }
@@ -154,7 +167,7 @@ impl Database {
         let opened = self.address.open().await.map_err(unreachable)?;
         let Session(opened) = lease.session.insert(Session(opened));
         if self.role_check {
-            role::check(&opened.client).await?;
+            role::check(&opened.client, self.keep_functions).await?;
         }
         let began = fixed(&opened.client, opening).await;
         began.map_err(|error| unreachable(fault::whole(&error)))?;
@@ -175,9 +188,20 @@ struct Lease {
 }
 
 impl Lease {
-    fn give_back(mut self, idle: &Mutex<Vec<Session>>) {
+    /// Ends the transaction in order, and keeps the connection for the next statement.
+    async fn end<T>(mut self, idle: &Mutex<Vec<Session>>, read: T) -> T {
+        let Some(Session(opened)) = &self.session else {
+            return read;
+        };
+        // One after the other: the second cannot be within a transaction.
+        for text in ["ROLLBACK", "DISCARD ALL"] {
+            if fixed(&opened.client, text).await.is_err() {
+                return read;
+            }
+        }
         let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.extend(self.session.take());
+        read
     }
 }
 
@@ -191,11 +215,17 @@ impl Drop for Lease {
         };
         let address = self.address.clone();
         let token = session.0.client.cancel_token();
-        // Nobody waits for it: it ends by itself, within the time a request to cancel may take. The slot is free only
-        // then, so that giving up statements opens no more connections than are allowed.
+        // Nobody waits for it: it ends by itself. The slot is free only when the server has ended the statement, which
+        // is when the driver has its answer and takes leave, so that giving up statements runs no more of them at once
+        // than are allowed.
         runtime.spawn(async move {
             address.cancel(token).await;
-            drop((session, permit));
+            let Session(Opened { client, driver, .. }) = session;
+            drop(client);
+            if !driver.ends_within(SILENCE).await {
+                tracing::warn!("a database has not ended a statement that was cancelled");
+            }
+            drop(permit);
         });
     }
 }

@@ -1,6 +1,6 @@
 //! What a failure of the database means, and what the model is told of it.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -18,7 +18,7 @@ pub(super) fn unreachable() -> Fault {
     Fault::new(FaultClass::Unavailable, message)
 }
 
-/// The fault of a row or value that is larger than is read.
+/// The fault of a row or value that is larger than is read or given.
 pub(super) fn too_large(max_bytes: usize) -> Fault {
     let message = format!(
         "A row is larger than {max_bytes} bytes. Choose fewer columns, or a part of a long one with left(column, 1000)"
@@ -26,23 +26,34 @@ pub(super) fn too_large(max_bytes: usize) -> Fault {
     Fault::new(FaultClass::TooLarge, message)
 }
 
+/// The fault of a database that takes no statement.
+pub(super) fn deaf() -> Fault {
+    let message = "The database does not answer. Try again later";
+    Fault::new(FaultClass::Timeout, message)
+}
+
+/// The fault of a statement that takes too long. Not one of the tool: others' statements are none the slower for it, so
+/// no circuit may open.
+pub(super) fn stopped(patience: Duration) -> Fault {
+    let message = format!(
+        "The statement did not finish within {patience:?} and was stopped. Ask for less: narrow it with WHERE, \
+         join on keys, or aggregate fewer rows"
+    );
+    Fault::new(FaultClass::InvalidArguments, message)
+}
+
 /// The fault of what the server said to a statement.
-pub(super) fn of_statement(error: &tokio_postgres::Error, patience: &str) -> Fault {
+pub(super) fn of_statement(error: &tokio_postgres::Error, patience: Duration) -> Fault {
     match error.as_db_error() {
         Some(said) => of_server(said, patience),
         None => unreachable(),
     }
 }
 
-fn of_server(said: &DbError, patience: &str) -> Fault {
+fn of_server(said: &DbError, patience: Duration) -> Fault {
     let code = said.code();
     if *code == SqlState::QUERY_CANCELED {
-        // Not a fault of the tool: others' statements are none the slower for it, so no circuit may open.
-        let message = format!(
-            "The statement did not finish within {patience} and was stopped. Ask for less: narrow it with WHERE, \
-             join on keys, or aggregate fewer rows"
-        );
-        return Fault::new(FaultClass::InvalidArguments, message);
+        return stopped(patience);
     }
     let class = class(code);
     let mut message = match class {
@@ -58,18 +69,14 @@ fn of_server(said: &DbError, patience: &str) -> Fault {
     Fault::new(class, message)
 }
 
-/// Who is to blame, by the first two letters of the SQLSTATE (PostgreSQL's documentation, appendix A).
+/// Who is to blame, by the SQLSTATE (PostgreSQL's documentation, appendix A). The connection is open and took the
+/// statement, so whatever went wrong is the statement's, unless the server leaves: one that makes functions raise what
+/// it likes, or asks for what the server does not get from elsewhere, should close the tool to nobody.
 fn class(code: &SqlState) -> FaultClass {
-    match (code.code(), code.code().get(..2).unwrap_or_default()) {
-        ("42501" | "25006", _) => FaultClass::Forbidden,
-        // Out of memory, disk or a configured limit: the statement asks too much. Out of connections: it may pass.
-        ("53300", _) | (_, "08" | "57") => FaultClass::Unavailable,
-        (
-            _,
-            "0A" | "20" | "21" | "22" | "25" | "26" | "2D" | "2F" | "34" | "42" | "53" | "54"
-            | "55",
-        ) => FaultClass::InvalidArguments,
-        _ => FaultClass::Failed,
+    match code.code() {
+        "42501" | "25006" => FaultClass::Forbidden,
+        "53300" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" => FaultClass::Unavailable,
+        _ => FaultClass::InvalidArguments,
     }
 }
 

@@ -1,15 +1,19 @@
 //! Read-only SQL.
 //!
-//! Three walls, each of which holds without the others: the [`gate`] passes what is known to only read; the statement
-//! runs alone in a read-only transaction with limits on its time, rows and bytes ([`database`]); and the role it runs
-//! as may do nothing but read the tables it was granted, which is checked when a connection is opened.
+//! Three walls, one behind the other: the [`gate`] passes what is known to only read; the statement runs alone in a
+//! read-only transaction with limits on its time, rows and bytes ([`database`]); and the role it runs as may do nothing
+//! by itself but read the tables it was granted, which is checked when a connection is opened. The first alone keeps
+//! from functions of the database's own that everybody may call and that run with their owner's rights.
 
 mod address;
+#[doc(hidden)]
+pub mod columns;
 pub mod database;
+mod exact;
 mod fault;
 pub mod gate;
 mod meter;
-mod role;
+pub mod role;
 mod rows;
 mod settings;
 
@@ -142,6 +146,7 @@ impl Postgres {
         Allowance {
             rows: rows.map_or(self.max_rows, |rows| rows.clamp(1, self.max_rows)),
             bytes: self.max_bytes,
+            result: run.tool.common.max_result,
             time: time.map_or(self.timeout, |time| time.clamp(least, self.timeout)),
             deadline: run.deadline,
         }

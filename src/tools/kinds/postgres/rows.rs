@@ -11,14 +11,16 @@ use tokio_postgres::{
 
 use super::{
     database::Allowance,
+    exact, fault,
     gate::{Shape, Statement},
 };
+use crate::tools::{Fault, size};
 
 /// What the marks around a value take in JSON: two quotes and a comma.
 const MARKS: usize = 3;
 
-/// Beyond this, numbers lose digits where JSON's are read as doubles: 2^53 - 1.
-const MOST_EXACT: u64 = (1 << 53) - 1;
+/// The marks around a row, and what stands beside the rows: the count of them.
+const REST: usize = 32;
 
 /// What a statement gave.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,7 +49,7 @@ impl Table {
 
 /// A table, and whether the connection is as it was.
 pub(super) struct Read {
-    pub(super) table: Table,
+    pub(super) table: Result<Table, Fault>,
     pub(super) in_order: bool,
 }
 
@@ -75,19 +77,31 @@ pub(super) async fn read(
         ..Table::default()
     };
     let mut left = allowed.bytes;
+    let mut room = allowed
+        .result
+        .saturating_sub(measure(&table.clone().json()) + REST);
+    let mut too_large = false;
     while let Some(row) = rows.next().await {
         let row = row?;
         let size: usize = texts(&row)
             .map(|text| text.map_or(4, str::len) + MARKS)
             .sum();
-        if table.rows.len() >= allowed.rows as usize || size > left {
+        let full = table.rows.len() >= allowed.rows as usize;
+        let values = columns.iter().zip(texts(&row));
+        let values = values.map(|(column, text)| value(column.type_(), text));
+        let values: Vec<Value> = if full || size > left {
+            Vec::new()
+        } else {
+            values.collect()
+        };
+        let given = REST + values.iter().map(measure).sum::<usize>();
+        if full || size > left || given > room {
+            too_large = table.rows.is_empty();
             table.truncated = true;
             break;
         }
-        left -= size;
-        let values = columns.iter().zip(texts(&row));
-        let values = values.map(|(column, text)| value(column.type_(), text));
-        table.rows.push(values.collect());
+        (left, room) = (left - size, room - given);
+        table.rows.push(values);
     }
     // The server may still be sending what is not read any more. And what the client remembers of types of others is
     // kept in prepared statements, which do not outlive the cleaning of a connection.
@@ -95,6 +109,11 @@ pub(super) async fn read(
     let known = columns
         .iter()
         .all(|column| Type::from_oid(column.type_().oid()).is_some());
+    let table = if too_large {
+        Err(fault::too_large(allowed.bytes.min(allowed.result)))
+    } else {
+        Ok(table)
+    };
     Ok(Read {
         table,
         in_order: ended && known,
@@ -127,6 +146,11 @@ fn in_brackets(statement: &str, columns: &[Column], rows: u32) -> String {
     text
 }
 
+/// What a value takes of a tool's result, which is held as text and as data: the larger of both, and a comma.
+fn measure(value: &Value) -> usize {
+    size::of_value(value).max(value.to_string().len()) + 1
+}
+
 /// The values of a row; none where a value is null, or no text (which no statement of ours gives).
 fn texts(row: &Row) -> impl Iterator<Item = Option<&str>> {
     (0..row.len()).map(|at| row.try_get::<_, Option<&str>>(at).ok().flatten())
@@ -150,7 +174,7 @@ fn value(kind: &Type, text: Option<&str>) -> Value {
     match *kind {
         Type::BOOL => Value::Bool(text == "true"),
         Type::INT2 | Type::INT4 | Type::INT8 => match text.parse::<i64>() {
-            Ok(number) if number.unsigned_abs() <= MOST_EXACT => number.into(),
+            Ok(number) if exact::holds(number) => number.into(),
             _ => as_text(),
         },
         Type::FLOAT4 | Type::FLOAT8 => match text.parse::<f64>() {
@@ -163,7 +187,7 @@ fn value(kind: &Type, text: Option<&str>) -> Value {
     }
 }
 
-/// JSON; as text where it nests deeper than is read.
+/// JSON, with every number that would be rounded as text; as text where it nests deeper than is read.
 fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+    serde_json::from_str(&exact::json(text)).unwrap_or_else(|_| text.into())
 }

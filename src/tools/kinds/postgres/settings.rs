@@ -26,6 +26,8 @@ pub struct Settings {
     pub functions: Vec<String>,
     /// Whether a role that can do more than read is refused.
     pub role_check: bool,
+    /// Whether a role is taken that may call functions with side effects, for servers that do not let them be revoked.
+    pub keep_functions: bool,
 }
 
 /// How the server proves who it is.
@@ -49,6 +51,7 @@ impl Default for Settings {
             connections: 4,
             functions: Vec::new(),
             role_check: true,
+            keep_functions: false,
         }
     }
 }

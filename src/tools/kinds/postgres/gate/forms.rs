@@ -3,14 +3,20 @@
 use std::{collections::BTreeSet, ops::ControlFlow};
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, CeilFloorKind, DateTimeField, Distinct, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, GroupByExpr, Join,
+    AccessExpr, CastKind, CeilFloorKind, DateTimeField, Distinct, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, Join,
     JoinOperator, LimitClause, ObjectName, OrderByExpr, OrderByKind, Query, Select, SelectFlavor,
     SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, UnaryOperator, Value,
     ValueWithSpan, Visitor, WildcardAdditionalOptions,
 };
 
-use super::{Gate, MAX_DEPTH, Refused, names, types};
+use super::{
+    Gate, MAX_DEPTH, Refused, functions,
+    items::{self, Items},
+    names, operators,
+    scope::Scope,
+    types,
+};
 
 /// How deep expressions may nest. Chains like `1 + 1 + …` nest to the left as deep as they are long, so it is more
 /// than brackets may.
@@ -22,6 +28,8 @@ pub(super) struct Forms<'a> {
     depth: usize,
     /// Names that stand before the brackets of their columns: `WITH a (x) AS …`, `FROM … AS b (y)`.
     with_columns: BTreeSet<String>,
+    items: Items,
+    scope: Scope,
 }
 
 type Verdict = ControlFlow<Refused>;
@@ -32,6 +40,8 @@ impl<'a> Forms<'a> {
             gate,
             depth: 0,
             with_columns: BTreeSet::new(),
+            items: Items::default(),
+            scope: Scope::default(),
         }
     }
 
@@ -40,8 +50,16 @@ impl<'a> Forms<'a> {
         self.with_columns.contains(name)
     }
 
+    /// What the names of the statement may mean.
+    pub(super) fn into_scope(self) -> Scope {
+        self.scope
+    }
+
     fn alias(&mut self, alias: Option<&TableAlias>) -> Result<(), Refused> {
         let Some(alias) = alias else { return Ok(()) };
+        names::check_name(&alias.name)?;
+        let mut columns = alias.columns.iter();
+        columns.try_for_each(|column| names::check_name(&column.name))?;
         if !alias.columns.is_empty() {
             let name = names::folded(&alias.name.value, alias.name.quote_style);
             self.with_columns.insert(name.into_owned());
@@ -56,29 +74,74 @@ impl<'a> Forms<'a> {
         )
     }
 
-    fn callable(&self, name: &ObjectName) -> Result<(), Refused> {
+    fn callable(&mut self, name: &ObjectName, arguments: &[FunctionArg]) -> Result<(), Refused> {
         let parts = names::parts(name).unwrap_or_default();
-        let known = match &parts[..] {
-            [name] => self.gate.knows(name),
-            [schema, name] => self.gate.knows_in(schema, name),
-            _ => false,
+        if self.gate.adds(&parts.join(".")) {
+            return Ok(());
+        }
+        let (known, shown) = match &parts[..] {
+            [name] => (functions::is_known(name), name),
+            [schema, name] => (schema == "pg_catalog" && functions::is_known(name), name),
+            _ => return Err(unknown("the name of a function")),
         };
-        let shown = parts.last().map_or("", |name| name);
-        known
-            .then_some(())
-            .ok_or_else(|| names::not_callable(shown))
+        if !known {
+            return Err(names::not_callable(shown));
+        }
+        if parts.len() == 1 {
+            self.scope.call(shown);
+        }
+        functions::check(shown, arguments)
     }
 
-    fn function(&self, function: &Function) -> Result<(), Refused> {
+    fn member(&mut self, parts: &[&Ident]) -> Result<(), Refused> {
+        let ([of, name] | [_, of, name]) = parts else {
+            let why = "columns are named `column`, `table.column` or `schema.table.column`";
+            return Err(Refused::new(why));
+        };
+        self.scope.member(items::folded(of), items::folded(name));
+        Ok(())
+    }
+
+    /// `a.b[1]`, and never `a[1].b`: as with `a.b`, that may be a call, and what columns a value has is not known here.
+    fn access(&mut self, root: &Expr, chain: &[AccessExpr]) -> Result<(), Refused> {
+        let mut names: Vec<&Ident> = match root {
+            Expr::Identifier(name) => vec![name],
+            Expr::CompoundIdentifier(names) => names.iter().collect(),
+            _ => Vec::new(),
+        };
+        let mut chain = chain.iter().peekable();
+        while let Some(AccessExpr::Dot(Expr::Identifier(name))) = chain.peek()
+            && !names.is_empty()
+        {
+            names.push(name);
+            chain.next();
+        }
+        let index = |access: &AccessExpr| matches!(access, AccessExpr::Subscript(_));
+        refuse_if(
+            !chain.all(index),
+            "members of rows are not; name the columns",
+        )?;
+        if names.len() > 1 {
+            self.member(&names)?;
+        }
+        Ok(())
+    }
+
+    fn calls(&mut self, name: &str) -> Result<(), Refused> {
+        self.scope.call(name);
+        Ok(())
+    }
+
+    fn function(&mut self, function: &Function) -> Result<(), Refused> {
         let plain = function.parameters == FunctionArguments::None && !function.uses_odbc_syntax;
         refuse_if(!plain, "functions are called as `name(arguments)`")?;
-        match &function.args {
+        let arguments = match &function.args {
             // `ARRAY(SELECT …)` is no call. A function with a bare query in its brackets is none of PostgreSQL's.
             FunctionArguments::Subquery(_) => {
                 let array = names::is_word(&function.name, "array");
                 return refuse_if(!array, "a query as argument stands in brackets of its own");
             }
-            FunctionArguments::None => {}
+            FunctionArguments::None => &[][..],
             FunctionArguments::List(list) => {
                 let ordered = |clause: &FunctionArgumentClause| {
                     matches!(clause, FunctionArgumentClause::OrderBy(_))
@@ -86,15 +149,20 @@ impl<'a> Forms<'a> {
                 let fine = list.clauses.iter().all(ordered);
                 refuse_if(!fine, "of the clauses in a call only ORDER BY is")?;
                 list.args.iter().try_for_each(argument)?;
+                &list.args[..]
             }
-        }
+        };
         if names::is_word(&function.name, "row") {
             return Ok(());
         }
-        self.callable(&function.name)
+        self.callable(&function.name, arguments)
     }
 
     fn table(&mut self, factor: &TableFactor) -> Result<(), Refused> {
+        if let Some(name) = items::name_of(factor) {
+            let columns = self.items.columns(factor);
+            self.scope.item(name, columns);
+        }
         match factor {
             TableFactor::Table {
                 name,
@@ -113,7 +181,7 @@ impl<'a> Forms<'a> {
                     None => names::check_relation(name),
                     Some(args) if args.settings.is_none() => {
                         args.args.iter().try_for_each(argument)?;
-                        self.callable(name)
+                        self.callable(name, &args.args)
                     }
                     Some(_) => Err(unknown("a table function")),
                 }
@@ -127,14 +195,17 @@ impl<'a> Forms<'a> {
             | TableFactor::NestedJoin {
                 table_with_joins: _,
                 alias,
-            }
-            | TableFactor::UNNEST {
+            } => self.alias(alias.as_ref()),
+            TableFactor::UNNEST {
                 alias,
                 array_exprs: _,
                 with_offset: false,
                 with_offset_alias: None,
                 with_ordinality: _,
-            } => self.alias(alias.as_ref()),
+            } => {
+                self.calls("unnest")?;
+                self.alias(alias.as_ref())
+            }
             TableFactor::Function {
                 lateral: _,
                 name,
@@ -144,7 +215,7 @@ impl<'a> Forms<'a> {
             } => {
                 self.alias(alias.as_ref())?;
                 args.iter().try_for_each(argument)?;
-                self.callable(name)
+                self.callable(name, args)
             }
             _ => Err(unknown("something in FROM")),
         }
@@ -178,10 +249,10 @@ impl<'a> Forms<'a> {
         body(&query.body)
     }
 
-    fn expression(&self, expression: &Expr) -> Result<(), Refused> {
+    fn expression(&mut self, expression: &Expr) -> Result<(), Refused> {
         match expression {
+            Expr::CompoundIdentifier(parts) => self.member(&parts.iter().collect::<Vec<_>>()),
             Expr::Identifier(_)
-            | Expr::CompoundIdentifier(_)
             | Expr::IsFalse(_)
             | Expr::IsNotFalse(_)
             | Expr::IsTrue(_)
@@ -200,9 +271,7 @@ impl<'a> Forms<'a> {
             | Expr::SimilarTo { .. }
             | Expr::AtTimeZone { .. }
             | Expr::Position { .. }
-            | Expr::Substring { .. }
             | Expr::Trim { .. }
-            | Expr::Overlay { .. }
             | Expr::Nested(_)
             | Expr::Value(_)
             | Expr::Case { .. }
@@ -214,7 +283,12 @@ impl<'a> Forms<'a> {
             | Expr::Tuple(_)
             | Expr::Array(_)
             | Expr::Interval(_) => Ok(()),
+            // With commas they are functions like any other.
+            Expr::Substring { .. } => self.calls("substring"),
+            Expr::Overlay { .. } => self.calls("overlay"),
             Expr::Ceil { field, .. } | Expr::Floor { field, .. } => {
+                self.calls("ceil")?;
+                self.calls("floor")?;
                 let plain = matches!(
                     field,
                     CeilFloorKind::DateTimeField(DateTimeField::NoDateTime)
@@ -224,7 +298,7 @@ impl<'a> Forms<'a> {
             Expr::Extract { .. } => Ok(()),
             Expr::BinaryOp { op, .. }
             | Expr::AnyOp { compare_op: op, .. }
-            | Expr::AllOp { compare_op: op, .. } => operator(op),
+            | Expr::AllOp { compare_op: op, .. } => operators::check(op),
             Expr::UnaryOp { op, .. } => match op {
                 UnaryOperator::Plus
                 | UnaryOperator::Minus
@@ -240,14 +314,7 @@ impl<'a> Forms<'a> {
             } => types::check(data_type),
             Expr::TypedString(typed) => types::check(&typed.data_type),
             Expr::Function(function) => self.function(function),
-            Expr::CompoundFieldAccess { access_chain, .. } => {
-                let index = |access: &AccessExpr| matches!(access, AccessExpr::Subscript(_));
-                // `(row).name` calls the function `name` where there is no such column.
-                refuse_if(
-                    !access_chain.iter().all(index),
-                    "members of rows are not; name the columns",
-                )
-            }
+            Expr::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain),
             _ => Err(unknown("an expression")),
         }
     }
@@ -257,7 +324,13 @@ impl Visitor for Forms<'_> {
     type Break = Refused;
 
     fn pre_visit_query(&mut self, query: &Query) -> Verdict {
+        self.items.enter(query);
         verdict(self.query(query))
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> Verdict {
+        self.items.leave();
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, chosen: &Select) -> Verdict {
@@ -384,7 +457,9 @@ fn item(item: &SelectItem) -> Result<(), Refused> {
             && options.opt_alias.is_none()
     };
     let fine = match item {
-        SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. } => true,
+        SelectItem::UnnamedExpr(_) => true,
+        // `SELECT a 'x'` has no alias but a value of the type `a`.
+        SelectItem::ExprWithAlias { alias, .. } => matches!(alias.quote_style, None | Some('"')),
         SelectItem::ExprWithAliases { .. } => false,
         SelectItem::QualifiedWildcard(_, options) | SelectItem::Wildcard(options) => plain(options),
     };
@@ -413,60 +488,5 @@ fn join(join: &Join) -> Result<(), Refused> {
     refuse_if(
         !known || join.global,
         "joins are INNER, LEFT, RIGHT, FULL or CROSS",
-    )
-}
-
-fn operator(operator: &BinaryOperator) -> Result<(), Refused> {
-    use BinaryOperator as B;
-    let known = matches!(
-        operator,
-        B::Plus
-            | B::Minus
-            | B::Multiply
-            | B::Divide
-            | B::Modulo
-            | B::StringConcat
-            | B::Gt
-            | B::Lt
-            | B::GtEq
-            | B::LtEq
-            | B::Eq
-            | B::NotEq
-            | B::And
-            | B::Or
-            | B::BitwiseOr
-            | B::BitwiseAnd
-            | B::PGBitwiseXor
-            | B::PGBitwiseShiftLeft
-            | B::PGBitwiseShiftRight
-            | B::PGExp
-            | B::PGOverlap
-            | B::PGRegexMatch
-            | B::PGRegexIMatch
-            | B::PGRegexNotMatch
-            | B::PGRegexNotIMatch
-            | B::PGLikeMatch
-            | B::PGILikeMatch
-            | B::PGNotLikeMatch
-            | B::PGNotILikeMatch
-            | B::PGStartsWith
-            | B::Arrow
-            | B::LongArrow
-            | B::HashArrow
-            | B::HashLongArrow
-            | B::AtAt
-            | B::AtArrow
-            | B::ArrowAt
-            | B::HashMinus
-            | B::AtQuestion
-            | B::Question
-            | B::QuestionAnd
-            | B::QuestionPipe
-            | B::Overlaps
-            | B::LtDashGt
-    );
-    refuse_if(
-        !known,
-        "an operator is not known here. Write it with the usual ones",
     )
 }

@@ -1,15 +1,19 @@
 //! The gate: what a model may send to the database, decided before a connection is opened.
 //!
-//! A closed world. A statement passes when every word, operator, function, type and form of it is one that is known
-//! to only read; whatever the gate does not know is refused, and the refusal says what to write instead. The gate is
-//! one of three walls: the role's rights and the read-only transaction hold without it.
+//! A closed world. A statement passes when every word, operator, called function, type and form of it is one that is
+//! known to only read; whatever the gate does not know is refused, and the refusal says what to write instead. One
+//! question is left to the open transaction: `a.f` is a call where `a` has no column `f`, and the columns there are
+//! only the catalogue knows ([`scope`]).
 //!
 //! What passes is not the text that came, but the same words written anew ([`words`]): one space between any two, no
 //! comments, one way of quoting. So the database cannot read another statement than the one that was judged.
 
 mod forms;
 mod functions;
+mod items;
 mod names;
+mod operators;
+pub(super) mod scope;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -40,6 +44,7 @@ const SHOWN: usize = 160;
 pub struct Statement {
     pub(super) text: String,
     pub(super) shape: Shape,
+    pub(super) scope: scope::Scope,
 }
 
 /// What a statement gives.
@@ -63,6 +68,7 @@ impl Statement {
         Self {
             text: text.to_owned(),
             shape: Shape::Plan,
+            scope: scope::Scope::default(),
         }
     }
 }
@@ -115,27 +121,25 @@ impl Gate {
             return Err(refused);
         }
         words.calls_only(|name| self.knows_somewhere(name) || forms.names_columns(name))?;
+        words.dots_in_names_only()?;
+        let scope = forms.into_scope();
+        scope.check()?;
         Ok(Statement {
             text: words.text(),
             shape,
+            scope,
         })
     }
 
-    /// Whether a function without schema may be called.
-    fn knows(&self, name: &str) -> bool {
-        functions::is_known(name) || self.extra.contains(name)
+    /// Whether the operator allows this function.
+    fn adds(&self, name: &str) -> bool {
+        self.extra.contains(name)
     }
 
     /// Whether a function may be called without a schema or by one.
     fn knows_somewhere(&self, name: &str) -> bool {
         let is_it = |extra: &String| extra.rsplit('.').next() == Some(name);
         functions::is_known(name) || self.extra.iter().any(is_it)
-    }
-
-    /// Whether a function may be called by this schema.
-    fn knows_in(&self, schema: &str, name: &str) -> bool {
-        let known = schema == "pg_catalog" && functions::is_known(name);
-        known || self.extra.contains(&format!("{schema}.{name}"))
     }
 }
 

@@ -148,3 +148,68 @@ fn operators_functions_can_be_added() {
         gate.check(sql).unwrap_err();
     }
 }
+
+#[test]
+fn nothing_makes_much_of_little_in_one_step() {
+    for sql in [
+        "SELECT replace(x, 'a', 'ab') FROM t",
+        "SELECT replace(x, '', 'b') FROM t",
+        "SELECT replace(x, 'a', 'é') FROM t",
+        "SELECT replace(x, 'a', x) FROM t",
+        "SELECT replace(x, y, '') FROM t",
+        "SELECT pg_catalog.replace(x, 'a', 'bb') FROM t",
+        "SELECT \"replace\"(x, 'a', 'bb') FROM t",
+        "SELECT REPLACE(x, 'a', ('b' || 'b')) FROM t",
+        "SELECT y FROM t, replace(x, 'a', 'bb') y",
+        "SELECT y FROM t, LATERAL replace(x, 'a', 'bb') y",
+        "SELECT regexp_replace(x, 'a', 'b') FROM t",
+        "SELECT regexp_replace(x, '', '\\&\\&', 'g') FROM t",
+        "SELECT array_to_string(x, y) FROM t",
+        "SELECT array_to_string(x, 'aaaaaaaaaaaaaaaaa') FROM t",
+        "SELECT array_replace(x, 'a', 'b') FROM t",
+        "SELECT 'a'::char(10001)",
+        "SELECT 'a'::character(10000000)",
+        "SELECT 'a'::bpchar(10000000)",
+        "SELECT 'a'::bpchar(10000000)[]",
+        "SELECT CAST('1' AS bit(83886080))",
+        "SELECT bit(83886080) '1'",
+        "SELECT char(10000000) 'a'",
+        "SELECT lpad('a', 100000000), rpad('a', 100000000)",
+        "SELECT format('%100000000s', 'a')",
+    ] {
+        refused(sql);
+    }
+    for sql in [
+        "SELECT replace(replace(x, ',', ''), '-', '_') FROM t",
+        "SELECT regexp_replace(x, '[^0-9]', '', 'g') FROM t",
+        "SELECT array_to_string(tags, ', ') FROM t",
+        "SELECT 'a'::char(10), 'b'::varchar(100000), '1'::bit(8)",
+    ] {
+        passes(sql);
+    }
+}
+
+#[test]
+fn names_and_dots_are_read_as_the_database_does() {
+    for sql in [
+        "SELECT x.y FROM ONLY x",
+        "SELECT 1 FROM only x",
+        "SELECT 1 FROM x AS end",
+        "SELECT a.b.c.d FROM t",
+        "SELECT (a).b FROM t a",
+        "SELECT a[1].b FROM t",
+        "SELECT a.b[1].c FROM t",
+        "SELECT (ROW(1)).f1",
+        "SELECT mood 'x'",
+        "SELECT a.mood 'x' FROM t a",
+    ] {
+        refused(sql);
+    }
+    for sql in [
+        "SELECT a.b[1], a.b[1][2], s.a.b[1:2] FROM s.a",
+        "SELECT a.* FROM t a",
+        "SELECT count(a.*) FROM t a",
+    ] {
+        passes(sql);
+    }
+}

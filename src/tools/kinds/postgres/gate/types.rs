@@ -1,9 +1,12 @@
 //! The types values may be cast to: those whose input functions only read the text they are given.
 
-use sqlparser::ast::{ArrayElemTypeDef, DataType};
+use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType};
 
 use super::{Refused, names};
 use crate::schema::shown_text;
+
+/// The longest text that is filled up to its length, in letters or bits: the database would make up to 10 MB of one.
+const LONGEST: u64 = 10_000;
 
 /// Types the parser has no word of its own for.
 const NAMED: &[&str] = &[
@@ -31,9 +34,13 @@ const NAMED: &[&str] = &[
 pub(super) fn check(data_type: &DataType) -> Result<(), Refused> {
     use DataType as D;
     let fine = match data_type {
-        D::Character(_)
-        | D::Char(_)
-        | D::CharacterVarying(_)
+        D::Character(length) | D::Char(length) => match length {
+            None => true,
+            Some(CharacterLength::IntegerLength { length, .. }) => *length <= LONGEST,
+            Some(CharacterLength::Max) => false,
+        },
+        D::Bit(length) => length.is_none_or(|length| length <= LONGEST),
+        D::CharacterVarying(_)
         | D::CharVarying(_)
         | D::Varchar(_)
         | D::Uuid
@@ -62,7 +69,6 @@ pub(super) fn check(data_type: &DataType) -> Result<(), Refused> {
         | D::JSONB
         | D::Text
         | D::Bytea
-        | D::Bit(_)
         | D::BitVarying(_)
         | D::TsVector
         | D::TsQuery => true,
@@ -70,7 +76,7 @@ pub(super) fn check(data_type: &DataType) -> Result<(), Refused> {
             let parts = names::parts(name).unwrap_or_default();
             modifiers
                 .iter()
-                .all(|word| word.bytes().all(|byte| byte.is_ascii_digit()))
+                .all(|word| word.parse().is_ok_and(|length: u64| length <= LONGEST))
                 && matches!(&parts[..], [only] if NAMED.contains(&&**only))
         }
         D::Array(ArrayElemTypeDef::SquareBracket(inner, _)) => return check(inner),

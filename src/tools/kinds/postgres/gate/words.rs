@@ -158,6 +158,23 @@ impl Words {
         }
         Ok(())
     }
+
+    /// Whether every dot stands between names, or a name and `*`: behind a bracket it may make a call.
+    pub(super) fn dots_in_names_only(&self) -> Result<(), Refused> {
+        for (at, token) in self.0.iter().enumerate() {
+            if *token != Token::Period {
+                continue;
+            }
+            let before = at.checked_sub(1).and_then(|at| self.0.get(at));
+            let behind = self.0.get(at + 1);
+            let fine = matches!(before, Some(Token::Word(_)))
+                && matches!(behind, Some(Token::Word(_) | Token::Mul));
+            if !fine {
+                return Err(Refused::new("members of rows are not; name the columns"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The one way strings are quoted from here on, whatever they were.
