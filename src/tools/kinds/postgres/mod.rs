@@ -146,7 +146,10 @@ impl Postgres {
         Allowance {
             rows: rows.map_or(self.max_rows, |rows| rows.clamp(1, self.max_rows)),
             bytes: self.max_bytes,
-            result: run.tool.common.max_result,
+            result: run
+                .tool
+                .common
+                .most_result(run.tool.output_schema.is_some()),
             time: time.map_or(self.timeout, |time| time.clamp(least, self.timeout)),
             deadline: run.deadline,
         }
