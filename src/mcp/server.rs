@@ -217,7 +217,8 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        calls::call(self, request, context).await
+        // In a box, because rmcp moves the future it is part of from task to task.
+        Box::pin(calls::call(self, request, context)).await
     }
 
     async fn list_prompts(

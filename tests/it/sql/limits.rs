@@ -70,7 +70,7 @@ async fn rows_and_bytes_are_cut_and_said_so() {
 async fn rows_are_cut_to_what_a_result_may_hold() {
     let shop = Shop::open().await;
     for (settings, rows) in [
-        ("", 100_000),
+        ("max_result: 262144", 100_000),
         ("max_result: 2000", 1000),
         ("max_result: 100000", 1),
     ] {
