@@ -33,26 +33,34 @@ use super::{
 };
 use crate::{access::Caller, schema::shown_text, tools::TaskSupport};
 
-/// The methods that are answered, in either revision.
+/// The methods that both revisions have.
 const METHODS: &[&str] = &[
     "completion/complete",
-    "initialize",
-    "logging/setLevel",
-    "ping",
     "prompts/get",
     "prompts/list",
     "resources/list",
     "resources/read",
-    "resources/subscribe",
     "resources/templates/list",
+    "tools/call",
+    "tools/list",
+];
+
+/// Those of 2025-11-25 alone.
+const OF_SESSIONS: &[&str] = &[
+    "initialize",
+    "logging/setLevel",
+    "ping",
+    "resources/subscribe",
     "resources/unsubscribe",
+];
+
+/// Those of 2026-07-28 alone.
+const STATELESS: &[&str] = &[
     "server/discover",
     "subscriptions/listen",
     "tasks/cancel",
     "tasks/get",
     "tasks/update",
-    "tools/call",
-    "tools/list",
 ];
 
 /// How much of an unknown method errors repeat, in characters.
@@ -289,10 +297,14 @@ impl ServerHandler for Server {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method = request.method;
-        Err(if METHODS.contains(&method.as_str()) {
+        let own = match stamp::is_modern(&context) {
+            true => STATELESS,
+            false => OF_SESSIONS,
+        };
+        Err(if METHODS.iter().chain(own).any(|known| *known == method) {
             let message = format!("The parameters are not those of {method}");
             ErrorData::invalid_params(message, None)
         } else {
