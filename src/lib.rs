@@ -6,7 +6,8 @@
 //! Invariants, mostly about absence:
 //! - `chat`, `catalog`, `dialect` and `route` never await, never read the clock, never touch network, files or
 //!   environment: the same facts give the same plan.
-//! - Only `http` knows the status codes callers see; only `upstream` knows reqwest; only `config` reads files.
+//! - Only the faces, `http` and `mcp`, know the status codes callers see; only `upstream` knows reqwest; only papers read
+//!   files.
 //! - No room imports `config`. Each owns its `Settings`.
 //! - No provider's name appears in Rust outside `catalog/shipped.rs` and tests.
 //! - After the first delta reached the caller there is no other attempt: the *commit point*.
@@ -37,6 +38,7 @@ pub mod limit;
 pub mod route;
 
 // Hands.
+pub mod intake;
 pub mod store;
 pub mod upstream;
 

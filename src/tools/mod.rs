@@ -18,6 +18,8 @@ mod call;
 mod character;
 mod clean;
 mod digest;
+#[cfg(test)]
+mod ear;
 mod explain;
 mod fault;
 mod gauges;

@@ -114,50 +114,10 @@ impl<'a> Teller<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
-    use futures_util::future::BoxFuture;
-    use serde_json::Value;
     use tokio::time::advance;
 
     use super::*;
-    use crate::tools::{Abilities, Answers, Level, Nobody, Question, Unanswered};
-
-    /// Hears everything.
-    #[derive(Default)]
-    struct Ear(Mutex<Vec<(f64, String)>>);
-
-    impl Line for Ear {
-        fn abilities(&self) -> Abilities {
-            Abilities::default()
-        }
-
-        fn wants_progress(&self) -> bool {
-            true
-        }
-
-        fn progress<'a>(
-            &'a self,
-            progress: f64,
-            _: Option<f64>,
-            message: Option<&'a str>,
-        ) -> BoxFuture<'a, ()> {
-            let heard = (progress, message.unwrap_or_default().to_owned());
-            self.0.lock().unwrap().push(heard);
-            Box::pin(std::future::ready(()))
-        }
-
-        fn log<'a>(&'a self, level: Level, logger: &'a str, data: Value) -> BoxFuture<'a, ()> {
-            Nobody.log(level, logger, data)
-        }
-
-        fn ask(
-            &self,
-            questions: Vec<(String, Question)>,
-        ) -> BoxFuture<'_, Result<Answers, Unanswered>> {
-            Nobody.ask(questions)
-        }
-    }
+    use crate::tools::ear::Ear;
 
     #[tokio::test(start_paused = true)]
     async fn pieces_are_told_together_and_none_is_lost() {

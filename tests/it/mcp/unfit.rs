@@ -1,10 +1,12 @@
 //! What does not fit a method, a key or a revision: refused by name, and the same for what is hidden and what is not
 //! there.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 use waypost::mcp;
 
 use super::{
@@ -157,28 +159,30 @@ async fn a_key_that_goes_while_its_request_is_sent_is_no_key() {
             mcp::Settings::default(),
             &[("alice", stage::ALICE), ("bob", BOB)],
         );
-        let (send, parts) = tokio::sync::mpsc::channel::<Result<String, std::io::Error>>(2);
-        let parts = futures_util::stream::unfold(parts, |mut parts| async move {
-            parts.recv().await.map(|part| (part, parts))
-        });
         let message = stage::call(1, "echo", "a");
-        let (first, second) = message.split_at(10);
-        let post = stage
-            .post(
-                stage::ALICE,
-                Some(&session),
-                reqwest::Body::wrap_stream(parts),
-            )
-            .header("mcp-protocol-version", version);
-        let sent = tokio::spawn(post.send());
-        send.send(Ok(first.to_owned())).await.unwrap();
-        // Nothing tells when a server has read a head; it is judged long before this.
-        sleep(Duration::from_millis(200)).await;
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
+             mcp-session-id: {session}\r\nmcp-protocol-version: {version}\r\nconnection: close\r\n\
+             expect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+            stage::ALICE,
+            message.len()
+        );
+        let address = stage.url.trim_start_matches("http://");
+        let address = address.trim_end_matches("/mcp");
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // The server asks for the body once the head has been judged.
+        let mut asked = [0; 25];
+        let waits = timeout(PATIENCE, stream.read_exact(&mut asked)).await;
+        waits.unwrap().unwrap();
+        assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
         stage.reload(mcp::Settings::default(), &[("bob", BOB)]);
-        send.send(Ok(second.to_owned())).await.unwrap();
-        drop(send);
-        let answer = timeout(PATIENCE, sent).await.unwrap().unwrap().unwrap();
-        assert_eq!(answer.status().as_u16(), 401, "{version}");
+        stream.write_all(message.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let read = timeout(PATIENCE, stream.read_to_string(&mut answer)).await;
+        read.unwrap().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{version}: {answer}");
     }
     let calls = stage
         .probe

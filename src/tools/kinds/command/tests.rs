@@ -1,8 +1,7 @@
 //! What can be told of a program without the gateway's own file: how it is heard, and that it ends.
 
-use std::{sync::Mutex, time::Duration};
+use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use rustix::process::{Pid, test_kill_process_group};
 use serde_json::{Value, json};
 use tokio::{process::Command, time::timeout};
@@ -13,48 +12,10 @@ use super::{
     listen::{Heard, Unheard, listen},
     running::Running,
 };
-use crate::tools::{
-    Abilities, Answers, Input, Level, Line, Nobody, Question, Unanswered, redact::Redactor,
-};
+use crate::tools::{Input, Line, Nobody, ear::Ear, redact::Redactor};
 
 /// How long anything a test waits for may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Hears of progress.
-#[derive(Default)]
-struct Ear(Mutex<Vec<(f64, String)>>);
-
-impl Line for Ear {
-    fn abilities(&self) -> Abilities {
-        Abilities::default()
-    }
-
-    fn wants_progress(&self) -> bool {
-        true
-    }
-
-    fn progress<'a>(
-        &'a self,
-        progress: f64,
-        _: Option<f64>,
-        message: Option<&'a str>,
-    ) -> BoxFuture<'a, ()> {
-        let message = message.unwrap_or_default().to_owned();
-        self.0.lock().unwrap().push((progress, message));
-        Box::pin(tokio::task::yield_now())
-    }
-
-    fn log<'a>(&'a self, level: Level, logger: &'a str, data: Value) -> BoxFuture<'a, ()> {
-        Nobody.log(level, logger, data)
-    }
-
-    fn ask(
-        &self,
-        questions: Vec<(String, Question)>,
-    ) -> BoxFuture<'_, Result<Answers, Unanswered>> {
-        Nobody.ask(questions)
-    }
-}
 
 fn shell(script: &str) -> Command {
     let mut command = Command::new("/bin/sh");
