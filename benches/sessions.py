@@ -115,7 +115,7 @@ class Gateway:
 def memory(program):
     """Active and parked sessions. Bars: 130 KiB each, and 150 MiB in all for 5,000 that are parked."""
     many = 5000
-    gateway = Gateway(program, "max: 6000, per_key: 6000, park_after: 1h")
+    gateway = Gateway(program, "max: 6000, per_key: 6000, park_after: 1h, awake: 6000")
     for _ in range(50):
         gateway.post(LIST, gateway.session())
     before, count = gateway.rss(), 1000

@@ -82,6 +82,12 @@ impl<'a> Object<'a> {
         self.position(key).map(|at| &*self.members[at].1)
     }
 
+    /// The raw value under `key`, not copied where its source outlives the object.
+    pub fn into_member(mut self, key: &str) -> Option<Cow<'a, RawValue>> {
+        let at = self.position(key)?;
+        Some(self.members.swap_remove(at).1)
+    }
+
     /// Whether `key` is there, and not null.
     pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some_and(|raw| raw.get() != "null")

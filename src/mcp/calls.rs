@@ -3,19 +3,22 @@
 use std::sync::Arc;
 
 use rmcp::{
-    ErrorData, RoleServer,
-    model::{CallToolRequestParams, CallToolResponse, ClientCapabilities, CreateTaskResult},
-    service::RequestContext,
+    ErrorData,
+    model::{
+        CallToolRequestParams, CallToolResponse, ClientCapabilities, CreateTaskResult,
+        RequestMetaObject,
+    },
 };
 use tokio::time::Instant;
 
 use super::{
-    Guest, Offer, asks, convert, handle,
+    Gate, Guest, Offer,
+    asked::Asked,
+    asks, convert, handle,
     line::ClientLine,
     round::{Round, Subject},
-    server::Server,
     sessions,
-    stamp::{is_modern, stamped},
+    stamp::stamped_in,
     tasks::TaskLine,
 };
 use crate::tools::{
@@ -31,11 +34,10 @@ const ROUTE: &str = "dev.waypost/route";
 
 /// One `tools/call`, read.
 struct Request<'a> {
-    server: &'a Server,
-    context: &'a RequestContext<RoleServer>,
+    gate: &'a Arc<Gate>,
+    asked: &'a Asked,
     offer: Arc<Offer>,
     call: Call,
-    session: Option<Arc<sessions::State>>,
     /// Where answers come with a later request.
     round: Option<Arc<Round>>,
 }
@@ -49,11 +51,11 @@ struct Job {
 
 /// Makes one call.
 pub(super) async fn call(
-    server: &Server,
+    gate: &Arc<Gate>,
     params: CallToolRequestParams,
-    context: RequestContext<RoleServer>,
+    asked: Asked,
 ) -> Result<CallToolResponse, ErrorData> {
-    let request = Request::read(server, params, &context)?;
+    let request = Request::read(gate, params, &asked)?;
     match request.as_task()? {
         Some(job) => request.begin(job),
         None => request.answer().await,
@@ -61,8 +63,8 @@ pub(super) async fn call(
 }
 
 /// The key in a call's `_meta`. One that is no text is refused: to run twice is what it was sent against.
-fn idempotency_key(context: &RequestContext<RoleServer>) -> Result<Option<String>, ErrorData> {
-    let Some(key) = context.meta.0.0.get(IDEMPOTENCY_KEY) else {
+fn idempotency_key(meta: &RequestMetaObject) -> Result<Option<String>, ErrorData> {
+    let Some(key) = meta.0.0.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
     let key = key.as_str().ok_or_else(|| {
@@ -76,29 +78,28 @@ fn idempotency_key(context: &RequestContext<RoleServer>) -> Result<Option<String
 
 impl<'a> Request<'a> {
     fn read(
-        server: &'a Server,
+        gate: &'a Arc<Gate>,
         params: CallToolRequestParams,
-        context: &'a RequestContext<RoleServer>,
+        asked: &'a Asked,
     ) -> Result<Self, ErrorData> {
         let arrived = Instant::now();
-        let guest = server.guest(context)?;
-        let offer = server.gate.offer();
+        let guest = &asked.guest;
+        let offer = gate.offer();
         let subject = || {
             let arguments = params.arguments.as_ref();
             Subject::new(&guest.caller.name, "tools/call", &params.name, arguments)
         };
         let said = (params.request_state.as_deref(), params.input_responses);
-        let round = Round::of(&server.gate, context, subject, said)?;
-        let in_meta = idempotency_key(context)?;
-        let conversation = handle::conversation(&server.gate, &guest, context)?;
+        let round = Round::of(gate, asked.is_modern, subject, said)?;
+        let in_meta = idempotency_key(&asked.meta)?;
+        let conversation = handle::conversation(gate, guest, &asked.meta)?;
         let Guest {
             caller,
             request,
             idempotency_key,
             surface,
-            session,
             ..
-        } = guest;
+        } = guest.clone();
         let call = Call {
             tool: params.name.into_owned(),
             arguments: params.arguments.unwrap_or_default(),
@@ -111,11 +112,10 @@ impl<'a> Request<'a> {
             arrived,
         };
         Ok(Self {
-            server,
-            context,
+            gate,
+            asked,
             offer,
             call,
-            session,
             round,
         })
     }
@@ -125,8 +125,7 @@ impl<'a> Request<'a> {
         let Some(tool) = self.offer.toolbox.find(&self.call.tool, &self.call.caller) else {
             return Ok(None);
         };
-        let declared = self.context.client_capabilities();
-        let polls = declared.is_some_and(|declared| declared.supports_tasks());
+        let polls = self.asked.declared.supports_tasks();
         match (tool.common.task, self.round.clone().filter(|_| polls)) {
             (TaskSupport::Never, _) | (TaskSupport::Optional, None) => Ok(None),
             // The revision without tasks does not see such a tool.
@@ -144,19 +143,19 @@ impl<'a> Request<'a> {
 
     /// Makes the call while the client waits.
     async fn answer(self) -> Result<CallToolResponse, ErrorData> {
-        let wanted = self.server.log_level(self.context);
-        let gate = self.server.gate.clone();
-        let line = ClientLine::new(gate, self.context, wanted, self.round.clone());
+        let asked = self.asked;
+        let wanted = asked.log_level;
+        let line = ClientLine::new(self.gate.clone(), asked, wanted, self.round.clone());
         let line = Arc::new(line);
         let called = tools::call(self.offer.toolbox.clone(), self.call.clone(), line.clone());
         let outcome = tokio::select! {
             outcome = called => outcome,
             never = line.voice().keep_pace() => match never {},
-            () = self.context.ct.cancelled() => {
+            () = asked.called_off.cancelled() => {
                 // Nobody reads it: rmcp drops the answer to a request that was called off.
                 return Err(ErrorData::internal_error("The call was cancelled", None));
             }
-            () = sessions::over(self.session.as_deref()) => {
+            () = sessions::over(asked.guest.session.as_deref()) => {
                 // rmcp would let it run on for as long as its service takes to end.
                 return Err(ErrorData::internal_error("The session is over", None));
             }
@@ -165,12 +164,12 @@ impl<'a> Request<'a> {
         match outcome {
             Ok(Outcome::Done(mut output)) => {
                 self.hand_over(&mut output);
-                Ok(stamped(self.context, convert::result(output)).into())
+                Ok(stamped_in(asked.is_modern, convert::result(output)).into())
             }
             Ok(Outcome::Asks(questions)) => self.come_back(&questions),
             Err(refusal) => {
                 let result = convert::refusal(refusal)?;
-                Ok(stamped(self.context, result).into())
+                Ok(stamped_in(self.asked.is_modern, result).into())
             }
         }
     }
@@ -178,8 +177,8 @@ impl<'a> Request<'a> {
     /// Gives the client what its next call of this conversation is known by, where there are no sessions. Only
     /// completions are kept together, so nothing else is worth a handle.
     fn hand_over(&self, output: &mut Output) {
-        if is_modern(self.context) && output.meta.contains_key(ROUTE) {
-            let handles = &self.server.gate.handles;
+        if self.asked.is_modern && output.meta.contains_key(ROUTE) {
+            let handles = &self.gate.handles;
             let handle = handles.write(&self.call.conversation, &self.call.caller.name);
             output.meta.insert(handle::MEMBER.to_owned(), handle.into());
         }
@@ -191,10 +190,9 @@ impl<'a> Request<'a> {
             let message = "The tool asks in a way that this revision does not have";
             return Err(ErrorData::internal_error(message, None));
         };
-        let declared = self.context.client_capabilities().unwrap_or_default();
-        let abilities = asks::abilities(&declared);
-        let result = round.come_back(&self.server.gate.sealer, abilities, questions)?;
-        Ok(stamped(self.context, result).into())
+        let abilities = asks::abilities(&self.asked.declared);
+        let result = round.come_back(&self.gate.sealer, abilities, questions)?;
+        Ok(stamped_in(self.asked.is_modern, result).into())
     }
 
     /// Begins a task that makes the call.
@@ -202,15 +200,13 @@ impl<'a> Request<'a> {
         if let Err(Unanswered::Later(questions)) = round.ask(tool.asks_first()) {
             return self.come_back(&questions);
         }
-        let declared = self.context.client_capabilities().unwrap_or_default();
-        let abilities = asks::abilities(&declared);
+        let abilities = asks::abilities(&self.asked.declared);
         let owner = self.call.caller.name.clone();
-        let gate = self.server.gate.clone();
+        let gate = self.gate.clone();
         let (toolbox, call) = (self.offer.toolbox.clone(), self.call);
         let settings = &self.offer.settings.tasks;
         let patience = tool.common.timeout.get();
         let begun = self
-            .server
             .gate
             .tasks
             .begin(settings, &owner, patience, move |handle| {
@@ -233,11 +229,11 @@ impl<'a> Request<'a> {
                 })
             });
         match begun {
-            Ok(task) => Ok(stamped(self.context, CreateTaskResult::new(task)).into()),
+            Ok(task) => Ok(stamped_in(self.asked.is_modern, CreateTaskResult::new(task)).into()),
             Err(full) => {
                 let fault = Fault::new(FaultClass::Busy, full.to_string());
                 let result = convert::refusal(Refusal::Fault(fault))?;
-                Ok(stamped(self.context, result).into())
+                Ok(stamped_in(self.asked.is_modern, result).into())
             }
         }
     }

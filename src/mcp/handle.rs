@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use rmcp::{ErrorData, RoleServer, service::RequestContext};
+use rmcp::{ErrorData, model::RequestMetaObject};
 use subtle::ConstantTimeEq;
 
 use super::{Gate, Guest};
@@ -73,9 +73,9 @@ impl Handles {
 pub(super) fn conversation(
     gate: &Gate,
     guest: &Guest,
-    context: &RequestContext<RoleServer>,
+    meta: &RequestMetaObject,
 ) -> Result<Arc<Conversation>, ErrorData> {
-    let Some(sent) = context.meta.0.0.get(MEMBER) else {
+    let Some(sent) = meta.0.0.get(MEMBER) else {
         return Ok(guest.conversation.clone());
     };
     let known = sent.as_str();

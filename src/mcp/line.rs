@@ -14,13 +14,15 @@ use futures_util::{
 use rmcp::{
     RoleServer,
     model::{LoggingLevel, LoggingMessageNotificationParam},
-    service::{Peer, RequestContext, ServiceError},
+    service::{Peer, ServiceError},
 };
 use serde::Serialize;
 use serde_json::{Value, to_value};
 
 use super::{
-    Gate, asks, level,
+    Gate,
+    asked::Asked,
+    asks, level,
     round::Round,
     voice::{Pace, Voice},
 };
@@ -34,7 +36,8 @@ const SHOWN: usize = 200;
 
 /// The client's end of one running call.
 pub(super) struct ClientLine {
-    peer: Peer<RoleServer>,
+    /// Where to speak and ask; there is none where only the answer can be sent.
+    peer: Option<Peer<RoleServer>>,
     gate: Arc<Gate>,
     abilities: Abilities,
     voice: Voice,
@@ -49,16 +52,16 @@ impl ClientLine {
     /// The line of a request. With a `round`, nothing is asked directly.
     pub(super) fn new(
         gate: Arc<Gate>,
-        context: &RequestContext<RoleServer>,
+        asked: &Asked,
         wanted: Option<LoggingLevel>,
         round: Option<Arc<Round>>,
     ) -> Self {
-        let declared = context.client_capabilities().unwrap_or_default();
+        let heard = asked.peer.clone().zip(asked.meta.get_progress_token());
         Self {
-            peer: context.peer.clone(),
+            peer: asked.peer.clone(),
             gate,
-            abilities: asks::abilities(&declared),
-            voice: Voice::new(context.peer.clone(), context.meta.get_progress_token()),
+            abilities: asks::abilities(&asked.declared),
+            voice: Voice::new(heard),
             wanted,
             log_pace: Mutex::new(Pace::new()),
             round,
@@ -75,16 +78,19 @@ impl ClientLine {
         if !asks::is_able(self.abilities, &question) {
             return Err(Unanswered::Unable(question));
         }
+        let Some(peer) = &self.peer else {
+            return Err(Unanswered::Unable(question));
+        };
         let answer = match &question {
             Question::Elicit { message, schema } => {
                 let form = asks::form(message, schema).map_err(Unanswered::Failed)?;
-                told(self.peer.create_elicitation(form).await)?
+                told(peer.create_elicitation(form).await)?
             }
             Question::Sample(params) => {
                 let params = asks::sampling(params).map_err(Unanswered::Failed)?;
-                told(self.peer.create_message(params).await)?
+                told(peer.create_message(params).await)?
             }
-            Question::Roots => told(self.peer.list_roots().await)?,
+            Question::Roots => told(peer.list_roots().await)?,
         };
         let fits = asks::check(&question, &answer);
         fits.map_err(|why| Unanswered::Failed(format!("The client's answer does not fit: {why}")))?;
@@ -128,13 +134,13 @@ impl Line for ClientLine {
             .wanted
             .is_some_and(|wanted| level as u8 >= wanted as u8);
         let mut pace = self.log_pace.lock().unwrap_or_else(PoisonError::into_inner);
-        if !wanted || pace.take().is_err() {
+        let peer = self.peer.as_ref().filter(|_| wanted);
+        let Some(peer) = peer.filter(|_| pace.take().is_ok()) else {
             return std::future::ready(()).boxed();
-        }
+        };
         drop(pace);
         let message = LoggingMessageNotificationParam::new(level, data).with_logger(logger);
-        self.peer
-            .notify_logging_message(message)
+        peer.notify_logging_message(message)
             // A client that left hears nothing, which ends nothing by itself.
             .map(|_| ())
             .boxed()

@@ -5,6 +5,7 @@
 //! in through [`http`](endpoint), is let in at the [gate](Gate), and its era decides which of rmcp's services answers;
 //! both end in one [`server::Server`], which turns messages into calls of [`crate::tools`] and back.
 
+mod asked;
 mod asks;
 mod attention;
 mod calls;
@@ -19,6 +20,7 @@ mod level;
 pub mod library;
 mod line;
 mod message;
+mod plain;
 mod prompts;
 mod round;
 mod server;

@@ -9,13 +9,15 @@ use rmcp::{
 use tokio::time::timeout;
 
 use super::{
-    Guest, asks,
+    Guest,
+    asked::Asked,
+    asks,
     library::Got,
     line::ClientLine,
     round::{LIFE, Round, Subject},
     server::Server,
     sessions,
-    stamp::stamped,
+    stamp::stamped_in,
 };
 
 /// Gets one prompt.
@@ -24,39 +26,37 @@ pub(super) async fn get(
     params: GetPromptRequestParams,
     context: RequestContext<RoleServer>,
 ) -> Result<GetPromptResponse, ErrorData> {
+    let asked = Asked::of(server, context)?;
     let Guest {
         caller, session, ..
-    } = server.guest(&context)?;
+    } = &asked.guest;
     let gate = &server.gate;
     let subject = || {
         let arguments = params.arguments.as_ref();
         Subject::new(&caller.name, "prompts/get", &params.name, arguments)
     };
     let said = (params.request_state.as_deref(), params.input_responses);
-    let round = Round::of(gate, &context, subject, said)?;
-    let line = ClientLine::new(gate.clone(), &context, None, round.clone());
+    let round = Round::of(gate, asked.is_modern, subject, said)?;
+    let line = ClientLine::new(gate.clone(), &asked, None, round.clone());
     let arguments = params.arguments.unwrap_or_default();
     let offer = gate.offer();
-    let got = offer
-        .library
-        .prompt(&caller, &params.name, arguments, &line);
+    let got = offer.library.prompt(caller, &params.name, arguments, &line);
     let got = tokio::select! {
         got = timeout(LIFE, got) => got.map_err(|_| too_late())?,
         () = sessions::over(session.as_deref()) => {
             return Err(ErrorData::internal_error("The session is over", None));
         }
-        () = context.ct.cancelled() => {
+        () = asked.called_off.cancelled() => {
             // Nobody reads it: rmcp drops the answer to a request that was called off.
             return Err(ErrorData::internal_error("The request was cancelled", None));
         }
     };
     match (got?, round) {
-        (Got::Prompt(prompt), _) => Ok(stamped(&context, prompt).into()),
+        (Got::Prompt(prompt), _) => Ok(stamped_in(asked.is_modern, prompt).into()),
         (Got::Asks(questions), Some(round)) => {
-            let declared = context.client_capabilities().unwrap_or_default();
-            let abilities = asks::abilities(&declared);
+            let abilities = asks::abilities(&asked.declared);
             let result = round.come_back(&gate.sealer, abilities, &questions)?;
-            Ok(stamped(&context, result).into())
+            Ok(stamped_in(asked.is_modern, result).into())
         }
         (Got::Asks(_), None) => Err(ErrorData::invalid_params(
             "What the user answered does not fit what the prompt asks",

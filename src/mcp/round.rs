@@ -11,13 +11,12 @@ use std::{
 };
 
 use rmcp::{
-    ErrorData, RoleServer,
+    ErrorData,
     model::{InputRequiredResult, InputResponses, RequestStateCodec, SealOptions},
-    service::RequestContext,
 };
 use serde_json::{Map, Value};
 
-use super::{Gate, asks, stamp::is_modern};
+use super::{Gate, asks};
 use crate::tools::{Abilities, Answers, Question, Unanswered};
 
 /// How long a client may take for its answers. People are asked, and look things up first.
@@ -98,11 +97,11 @@ impl Round {
     /// The round a request is in; none where its revision asks the client directly.
     pub(super) fn of(
         gate: &Gate,
-        context: &RequestContext<RoleServer>,
+        is_modern: bool,
         subject: impl FnOnce() -> Subject,
         (state, responses): (Option<&str>, Option<InputResponses>),
     ) -> Result<Option<Arc<Self>>, ErrorData> {
-        if !is_modern(context) {
+        if !is_modern {
             return Ok(None);
         }
         let round = Self::open(&gate.sealer, subject(), state, responses)?;

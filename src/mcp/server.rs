@@ -24,6 +24,7 @@ use rmcp::{
 
 use super::{
     Gate, Guest, LIST_TTL,
+    asked::Asked,
     attention::{self, Attention},
     calls, convert, level,
     library::page,
@@ -226,7 +227,8 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         // In a box, because rmcp moves the future it is part of from task to task.
-        Box::pin(calls::call(self, request, context)).await
+        let asked = Asked::of(self, context)?;
+        Box::pin(calls::call(&self.gate, request, asked)).await
     }
 
     async fn list_prompts(

@@ -31,8 +31,13 @@ pub(super) fn is_modern(context: &RequestContext<RoleServer>) -> bool {
 }
 
 /// A result, with our name on it where the revision has a place for it, and without what it has no word for.
-pub(super) fn stamped<T: Stamped>(context: &RequestContext<RoleServer>, mut result: T) -> T {
-    if is_modern(context) {
+pub(super) fn stamped<T: Stamped>(context: &RequestContext<RoleServer>, result: T) -> T {
+    stamped_in(is_modern(context), result)
+}
+
+/// The same, of the revision without sessions or of the one with them.
+pub(super) fn stamped_in<T: Stamped>(is_modern: bool, mut result: T) -> T {
+    if is_modern {
         let meta = result.meta().get_or_insert_default();
         meta.insert(SERVER_INFO.to_owned(), OURS.clone());
     } else {

@@ -54,8 +54,8 @@ impl Pace {
 
 /// Tells one call's progress.
 pub(super) struct Voice {
-    peer: Peer<RoleServer>,
-    token: Option<ProgressToken>,
+    /// Who listens, if anybody does.
+    heard: Option<(Peer<RoleServer>, ProgressToken)>,
     state: Mutex<State>,
     held_back: Notify,
 }
@@ -69,7 +69,7 @@ struct State {
 }
 
 impl Voice {
-    pub(super) fn new(peer: Peer<RoleServer>, token: Option<ProgressToken>) -> Self {
+    pub(super) fn new(heard: Option<(Peer<RoleServer>, ProgressToken)>) -> Self {
         let state = State {
             pace: Pace::new(),
             reached: f64::NEG_INFINITY,
@@ -77,8 +77,7 @@ impl Voice {
             over: false,
         };
         Self {
-            peer,
-            token,
+            heard,
             state: Mutex::new(state),
             held_back: Notify::new(),
         }
@@ -86,12 +85,14 @@ impl Voice {
 
     /// Whether anybody listens.
     pub(super) fn is_heard(&self) -> bool {
-        self.token.is_some()
+        self.heard.is_some()
     }
 
     /// Tells of progress, now or soon. What does not grow, or comes after the end, is not told.
     pub(super) async fn say(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
-        let Some(token) = &self.token else { return };
+        let Some((_, token)) = &self.heard else {
+            return;
+        };
         let mut said = ProgressNotificationParam::new(token.clone(), progress);
         said.total = total.filter(|total| total.is_finite());
         said.message = message.map(str::to_owned);
@@ -131,7 +132,9 @@ impl Voice {
 
     async fn send(&self, said: ProgressNotificationParam) {
         // A client that left hears nothing, which ends nothing by itself.
-        let _ = self.peer.notify_progress(said).await;
+        if let Some((peer, _)) = &self.heard {
+            let _ = peer.notify_progress(said).await;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

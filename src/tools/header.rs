@@ -21,6 +21,13 @@ pub(super) fn problems(schema: &Map<String, Value>) -> Vec<Problem> {
     marks.problems
 }
 
+/// Whether a schema has any marks.
+pub(super) fn are_in(schema: &Map<String, Value>) -> bool {
+    let mut marks = Marks::default();
+    marks.schema(schema, &mut Vec::new(), Place::Root);
+    !marks.names.is_empty()
+}
+
 /// Where a schema stands, seen from the root.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {

@@ -31,6 +31,12 @@ pub trait Kind: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether it neither logs nor asks on its caller's line; progress it may tell. Calls of such tools are answered
+    /// without a line that could carry questions, which is cheaper.
+    fn is_silent(&self) -> bool {
+        false
+    }
+
     /// What it would ask of a model, for kinds that ask one: what `waypost explain` plans without asking anybody.
     fn wanted(&self, _about: &About<'_>) -> Option<Result<Wanted, Fault>> {
         None

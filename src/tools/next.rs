@@ -31,6 +31,10 @@ pub(super) fn tool() -> Option<Tool> {
 }
 
 impl Kind for Next {
+    fn is_silent(&self) -> bool {
+        true
+    }
+
     fn input_schema(&self) -> Option<Map<String, Value>> {
         let handle = json!({
             "type": "string",

@@ -28,6 +28,8 @@ pub struct Tool {
     pub input_schema: Arc<Map<String, Value>>,
     /// The schema of its structured result.
     pub output_schema: Option<Arc<Map<String, Value>>>,
+    /// Whether clients repeat some of its arguments in headers.
+    pub repeats_arguments: bool,
     /// Tells its settings from others: results of one revision are none of another.
     pub(super) revision: String,
     pub(super) input: Schema,
@@ -135,6 +137,7 @@ impl Tool {
             kind_name,
             standing: Standing::new(&common),
             common,
+            repeats_arguments: header::are_in(&input_schema),
             input_schema: Arc::new(input_schema),
             output_schema: output_schema.map(Arc::new),
             revision: String::new(),
@@ -153,6 +156,11 @@ impl Tool {
     /// What clients may assume of it.
     pub fn annotations(&self) -> Annotations {
         self.common.annotations
+    }
+
+    /// Whether it neither logs nor asks while it runs.
+    pub fn is_silent(&self) -> bool {
+        self.kind.is_silent()
     }
 
     /// What it asks before it begins.

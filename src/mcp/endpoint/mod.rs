@@ -3,11 +3,15 @@
 //! Each request passes in this order: the [guard], the key, the method, the [message](Message), the
 //! [session](super::sessions); only then rmcp sees it. Whatever is refused on the way is a JSON-RPC error.
 //!
+//! Most calls need no more than their result, and are [answered](plain) without rmcp.
+//!
 //! Two services of rmcp stand behind one path. With one, an event store for the sessions of 2025-11-25 would make
 //! streams of 2026-07-28 resumable, and then a disconnect would no longer cancel, which that revision demands.
 
 mod body;
 mod guard;
+mod plain;
+mod post;
 mod refused;
 mod services;
 mod stream;
@@ -34,8 +38,7 @@ use self::{
 use super::{
     Gate, Guest,
     guest::Unwelcome,
-    message::Message,
-    sessions::{EventIds, LARGEST_HANDSHAKE, Opening, Sessions, Sweeper, Visit},
+    sessions::{EventIds, Sessions, Sweeper, Visit},
     websocket,
 };
 use crate::{
@@ -169,83 +172,6 @@ impl Endpoint {
         })
     }
 
-    async fn post(
-        &self,
-        mut entered: Entered,
-        body: axum::body::Body,
-    ) -> Result<Response, Refused> {
-        if !is_json(&entered.head.headers) {
-            return Err(Refused::not_json());
-        }
-        let most = self.gate.offer().settings.max_body;
-        let bytes = body::read(body, most).await?;
-        // A body takes its time, and a reload does not wait for it.
-        let caller = entered.pass.renewed(&self.gate);
-        entered.guest.caller = caller.ok_or_else(|| denied(Denied::WrongKey))?;
-        let message = Message::read(&bytes)?;
-        let answered = match entered.era {
-            Era::Stateless => self.stateless(entered, bytes).await,
-            Era::Sessions => self.in_session(entered, &message, bytes).await,
-        };
-        answered.map_err(|refused| refused.for_request(message.id()).read())
-    }
-
-    async fn stateless(&self, entered: Entered, bytes: Bytes) -> Result<Response, Refused> {
-        let Entered { head, guest, .. } = entered;
-        let caller = guest.caller.clone();
-        let request = with(head, guest, bytes);
-        let response = self.services.stateless(caller, request).await;
-        // Calls end by themselves, and who listens is told when the key goes.
-        self.passed_on(response, None, None).await
-    }
-
-    async fn in_session(
-        &self,
-        entered: Entered,
-        message: &Message,
-        bytes: Bytes,
-    ) -> Result<Response, Refused> {
-        let Entered { head, guest, .. } = entered;
-        let session = session_id(&head.headers)?;
-        let request = match message {
-            Message::Request { id, .. } => Some(id.clone()),
-            Message::Notification { .. } | Message::Answer => None,
-        };
-        let (opening, mut visit) = match (session, request, message.asks_for("initialize")) {
-            (None, Some(_), true) if bytes.len() > LARGEST_HANDSHAKE => {
-                let message = format!(
-                    "An `initialize` of {} bytes is too large: {LARGEST_HANDSHAKE} are taken",
-                    bytes.len()
-                );
-                return Err(Refused::invalid_params(message));
-            }
-            (None, Some(request), true) => self.open(&guest, request).await?,
-            (Some(_), _, true) => {
-                return Err(Refused::invalid("This session is initialized already"));
-            }
-            (Some(session), request, false) => {
-                let caller = &guest.caller.name;
-                let visit = self.sessions.enter(&session, caller, request).await?;
-                (None, visit)
-            }
-            (None, ..) => {
-                let message = "The header Mcp-Session-Id is missing; begin with `initialize`";
-                return Err(Refused::invalid(message));
-            }
-        };
-        let request = with(head, guest.in_session(visit.state.clone()), bytes);
-        let (response, visit) = match &opening {
-            // If its client leaves, it comes to nothing: nobody else knows its id.
-            Some(opening) => {
-                let response = opening.through(self.services.sessions(request)).await;
-                visit.taken_up(response.status());
-                (response, visit)
-            }
-            None => self.carry_out(request, visit, message.cancels()).await?,
-        };
-        self.passed_on(response, Some(visit), None).await
-    }
-
     /// Lets rmcp answer in a session, to the end even if the client leaves: half a handshake, repeated to wake the
     /// session, would be in the way of the next request, and a message half handed over would be lost.
     async fn carry_out(
@@ -265,16 +191,6 @@ impl Endpoint {
         });
         let answered = answering.await;
         answered.map_err(|_| Refused::of(StatusCode::INTERNAL_SERVER_ERROR, ""))
-    }
-
-    async fn open(
-        &self,
-        guest: &Guest,
-        request: RequestId,
-    ) -> Result<(Option<Opening>, Visit), Refused> {
-        let owner = guest.caller.name.clone();
-        let (opening, visit) = Opening::admit(self.sessions.clone(), owner, request).await?;
-        Ok((Some(opening), visit))
     }
 
     /// A stream of what belongs to no request, or the rest of one that was lost.

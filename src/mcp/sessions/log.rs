@@ -107,8 +107,29 @@ impl Log {
         message: Option<Arc<ServerJsonRpcMessage>>,
         last: bool,
     ) -> Place {
+        let number = self.kept().number(stream);
+        let message = message.map(|message| {
+            let bytes = size(&message);
+            (message, bytes)
+        });
+        self.put(number, message, last)
+    }
+
+    /// Opens a stream that rmcp knows nothing of, and gives the place of its first event.
+    pub(super) fn open(&self) -> Place {
+        let number = self.kept().new_number();
+        self.put(number, None, false)
+    }
+
+    /// Gives the next event of a stream its place, by the stream's number, and keeps its message with the bytes it
+    /// takes on the wire. `last` ends the stream.
+    pub(super) fn put(
+        &self,
+        number: u64,
+        message: Option<(Arc<ServerJsonRpcMessage>, usize)>,
+        last: bool,
+    ) -> Place {
         let mut kept = self.kept();
-        let number = kept.number(stream);
         let first = kept.first;
         let stream = kept.streams.entry(number).or_insert(Stream {
             events: first,
@@ -120,8 +141,7 @@ impl Log {
             stream: number,
             event: stream.events,
         };
-        if let Some(message) = message {
-            let bytes = size(&message);
+        if let Some((message, bytes)) = message {
             let event = Event {
                 place,
                 message,
@@ -258,8 +278,13 @@ impl Kept {
         if let Some(number) = self.numbers.get(stream) {
             return *number;
         }
+        let number = self.new_number();
+        self.numbers.insert(stream.to_owned(), number);
+        number
+    }
+
+    fn new_number(&mut self) -> u64 {
         self.last_number = self.last_number.saturating_add(1);
-        self.numbers.insert(stream.to_owned(), self.last_number);
         self.last_number
     }
 }

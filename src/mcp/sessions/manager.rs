@@ -46,7 +46,7 @@ pub(super) struct Service {
     id: SessionId,
     handle: LocalSessionHandle,
     events: Arc<Events>,
-    state: Arc<State>,
+    pub(super) state: Arc<State>,
 }
 
 type Managed<T> = Result<T, LocalSessionManagerError>;
@@ -80,6 +80,7 @@ impl Sessions {
             // It was given up meanwhile, when there was nothing to stop.
             self.stop(digest);
         }
+        self.relieve();
         self.count();
         Ok(Some(transport))
     }
@@ -179,7 +180,7 @@ impl SessionManager for Sessions {
         let first = stream.inner.try_recv().ok();
         if let JsonRpcMessage::Request(request) = &message {
             let number = first.as_ref().and_then(|event| events.stream_of(event));
-            state.answers(&request.id, number);
+            state.answers(&request.id, number, None);
         }
         handle.push_message(message, stream.http_request_id).await?;
         Ok(iter(first).chain(received(stream.inner)))

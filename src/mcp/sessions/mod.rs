@@ -11,6 +11,7 @@
 mod budget;
 mod event_id;
 mod events;
+mod flight;
 mod log;
 mod manager;
 mod opening;
@@ -37,6 +38,7 @@ use super::{Gate, endpoint::Refused};
 use crate::store::Store;
 
 pub(super) use event_id::EventIds;
+pub(super) use flight::{Flight, Landed};
 pub(super) use opening::{LARGEST_HANDSHAKE, Opening};
 pub use settings::Settings;
 pub use state::State;

@@ -17,17 +17,20 @@ pub struct Settings {
     pub idle: Span,
     /// How long a session may rest before only its handshake is kept. Its next request wakes it.
     pub park_after: Span,
+    /// How many sessions may be awake before those that rest longest are parked at once.
+    pub awake: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            // An active session takes some 130 KiB: a quarter of a GiB in all.
             max: 2000,
             // Some clients open a new session for each window and end none of them.
             per_key: 32,
             idle: Span::secs(30 * 60),
             park_after: Span::secs(60),
+            // An active session takes some 80 KiB: 40 MiB in all, however many clients come at once.
+            awake: 500,
         }
     }
 }

@@ -59,12 +59,20 @@ pub(super) struct Life {
     pub(super) handshake: Option<InitializeRequestParams>,
     /// Requests being answered and streams being read.
     pub(super) open: usize,
-    /// The requests without an answer, whether or not somebody still waits for it, by their ids: each with the number
-    /// of the stream that will have the answer, once it has one.
-    pub(super) in_flight: HashMap<RequestId, Option<u64>>,
+    /// The requests without an answer, whether or not somebody still waits for it, by their ids.
+    pub(super) in_flight: HashMap<RequestId, InFlight>,
     pub(super) last_used: Instant,
     /// When it was used last, as far as the store knows.
     pub(super) last_noted: Instant,
+}
+
+/// A request without an answer.
+#[derive(Debug, Default)]
+pub(super) struct InFlight {
+    /// The number of the stream that will have the answer, once it has one.
+    stream: Option<u64>,
+    /// What ends the work, where rmcp does not know of it.
+    called_off: Option<CancellationToken>,
 }
 
 /// Whether rmcp knows of a session.
@@ -83,6 +91,12 @@ pub(super) enum Phase {
 }
 
 impl Life {
+    /// Since when it rests, if it is awake and does.
+    pub(super) fn rests_since(&self) -> Option<Instant> {
+        let rests = self.phase == Phase::Awake && self.is_idle();
+        rests.then_some(self.last_used)
+    }
+
     /// Whether nothing would be lost with it but the session itself.
     pub(super) fn is_idle(&self) -> bool {
         self.open == 0 && self.in_flight.is_empty()
@@ -160,6 +174,11 @@ impl State {
         self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether its handshake is over, and calls may come.
+    pub(in crate::mcp) fn is_open(&self) -> bool {
+        matches!(self.life().phase, Phase::Awake | Phase::Parked)
+    }
+
     /// A request has its answer, whether or not anybody read it.
     pub(super) fn answered(&self, id: &RequestId) {
         let mut life = self.life();
@@ -168,9 +187,14 @@ impl State {
     }
 
     /// The answer to a request will come on the stream with this number.
-    pub(super) fn answers(&self, id: &RequestId, stream: Option<u64>) {
+    pub(super) fn answers(
+        &self,
+        id: &RequestId,
+        stream: Option<u64>,
+        called_off: Option<CancellationToken>,
+    ) {
         if let Some(of_request) = self.life().in_flight.get_mut(id) {
-            *of_request = stream;
+            *of_request = InFlight { stream, called_off };
         }
     }
 
@@ -178,10 +202,15 @@ impl State {
     /// yet was not handed over; rmcp does not know whom the cancellation means, and will answer it.
     pub(in crate::mcp) fn cancelled(&self, id: &RequestId) {
         let mut life = self.life();
-        if let Some(Some(stream)) = life.in_flight.get(id).copied() {
-            life.in_flight.remove(id);
-            life.last_used = Instant::now();
-            self.log.end(stream);
+        let stream = life.in_flight.get(id).and_then(|flight| flight.stream);
+        let Some(stream) = stream else {
+            return;
+        };
+        let flight = life.in_flight.remove(id);
+        life.last_used = Instant::now();
+        self.log.end(stream);
+        if let Some(called_off) = flight.and_then(|flight| flight.called_off) {
+            called_off.cancel();
         }
     }
 

@@ -1,4 +1,4 @@
-//! What happens to sessions nobody uses: they are parked, and later given up.
+//! What happens to sessions nobody uses: they are parked, and later given up; earlier where many are awake.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,6 +17,10 @@ const OFTEN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 
 /// The store hears of use once in this time. Sessions live for half an hour by default, so more is not needed.
 const NOTED_EVERY: Duration = Duration::from_secs(30);
+
+/// Beyond the number that may be awake, this part of it is parked at a time, so that not every session that opens looks
+/// at all others.
+const RELIEF: usize = 16;
 
 /// Sweeps until it is dropped.
 pub(in crate::mcp) struct Sweeper(JoinHandle<()>);
@@ -88,13 +92,47 @@ impl Sessions {
             match verdict {
                 Verdict::Keep => {}
                 Verdict::Note => self.note(&state),
-                Verdict::Park => {
-                    if !self.stop(state.digest) {
-                        // Its service has ended already.
-                        state.parked();
-                    }
-                }
+                Verdict::Park => self.park(&state),
                 Verdict::GiveUp => self.evict(&state, "idle"),
+            }
+        }
+    }
+
+    /// Ends the service of a session whose phase says so.
+    fn park(&self, state: &State) {
+        if !self.stop(state.digest) {
+            // Its service has ended already.
+            state.parked();
+        }
+    }
+
+    /// Parks those that rest longest, if more are awake than should be.
+    pub(super) fn relieve(&self) {
+        let most = self.gate.offer().settings.sessions.awake;
+        let mut resting: Vec<(Instant, Arc<State>)> = {
+            let awake = self.awake();
+            if awake.len() <= most {
+                return;
+            }
+            let states = awake.values().map(|service| service.state.clone());
+            let rest_since = |state: Arc<State>| {
+                let since = state.life().rests_since()?;
+                Some((since, state))
+            };
+            states.filter_map(rest_since).collect()
+        };
+        resting.sort_unstable_by_key(|(since, _)| *since);
+        for (_, state) in resting.into_iter().take(1 + most / RELIEF) {
+            let rests = {
+                let mut life = state.life();
+                let rests = life.rests_since().is_some();
+                if rests {
+                    life.phase = Phase::Parking;
+                }
+                rests
+            };
+            if rests {
+                self.park(&state);
             }
         }
     }

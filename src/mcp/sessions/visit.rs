@@ -10,7 +10,10 @@ use rmcp::model::RequestId;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Sessions, State, state::Phase};
+use super::{
+    Sessions, State,
+    state::{InFlight, Phase},
+};
 use crate::mcp::endpoint::Refused;
 
 /// The most requests and streams one session may have open. Agents that call tools in parallel call a dozen.
@@ -73,7 +76,8 @@ impl Visit {
             let message = "A request with this id is still being answered in this session";
             return Some(Err(Refused::invalid(message)));
         }
-        life.in_flight.extend(flight.map(|id| (id.clone(), None)));
+        let flight = flight.map(|id| (id.clone(), InFlight::default()));
+        life.in_flight.extend(flight);
         life.open += 1;
         life.last_used = Instant::now();
         Some(Ok(()))
@@ -88,8 +92,13 @@ impl Visit {
     /// client leaves.
     pub(in crate::mcp) fn taken_up(&mut self, status: StatusCode) {
         if status == StatusCode::OK {
-            self.flight = None;
+            self.handed_over();
         }
+    }
+
+    /// Whoever answers the request says when it is answered.
+    pub(super) fn handed_over(&mut self) {
+        self.flight = None;
     }
 }
 

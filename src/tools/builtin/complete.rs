@@ -148,6 +148,10 @@ fn output(finished: Finished, is_json: bool) -> Result<Output, Fault> {
 }
 
 impl Kind for Complete {
+    fn is_silent(&self) -> bool {
+        true
+    }
+
     fn input_schema(&self) -> Option<Map<String, Value>> {
         let schema = json!({
             "type": "object",

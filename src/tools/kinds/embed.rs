@@ -191,6 +191,10 @@ fn read(body: &[u8]) -> Option<Vec<Vec<f64>>> {
 }
 
 impl Kind for Embed {
+    fn is_silent(&self) -> bool {
+        true
+    }
+
     fn input_schema(&self) -> Option<Map<String, Value>> {
         let schema = json!({
             "type": "object",

@@ -10,7 +10,7 @@ use crate::support::{Answer, raw::Raw};
 
 const META: &str = "io.modelcontextprotocol";
 
-fn modern(stage: &Stage, tool: &str) -> reqwest::RequestBuilder {
+pub(super) fn modern(stage: &Stage, tool: &str) -> reqwest::RequestBuilder {
     let meta = json!({
         format!("{META}/protocolVersion"): "2026-07-28",
         format!("{META}/clientCapabilities"): {},

@@ -8,6 +8,7 @@ mod http2;
 mod lists;
 mod parking;
 mod peer;
+mod plain;
 mod prompts;
 mod refusals;
 mod resources;

@@ -52,6 +52,7 @@ pub(super) struct Probe {
 struct Echo {
     probe: Arc<Probe>,
     holds: bool,
+    silent: bool,
 }
 
 /// Counts a call that was dropped.
@@ -69,6 +70,10 @@ impl Drop for Dropped<'_> {
 }
 
 impl Kind for Echo {
+    fn is_silent(&self) -> bool {
+        self.silent
+    }
+
     fn run<'a>(&'a self, run: Run<'a>) -> BoxFuture<'a, Result<Output, Stop>> {
         Box::pin(async move {
             self.probe.started.fetch_add(1, Ordering::SeqCst);
@@ -90,7 +95,8 @@ impl Kind for Echo {
     }
 }
 
-fn tool(id: &str, holds: bool, probe: &Arc<Probe>) -> Tool {
+/// A tool by its name: one of `hold` holds, a `quiet` one is silent.
+fn tool(id: &str, probe: &Arc<Probe>) -> Tool {
     let schema = json!({"type": "object", "properties": {"text": {"type": "string"}}});
     let common = Common {
         description: "Says what it is told".into(),
@@ -98,8 +104,12 @@ fn tool(id: &str, holds: bool, probe: &Arc<Probe>) -> Tool {
         timeout: "1h".parse().unwrap(),
         ..Common::default()
     };
-    let probe = probe.clone();
-    Tool::of_kind(id, &common, "echo", Ok(Box::new(Echo { probe, holds }))).unwrap()
+    let echo = Echo {
+        probe: probe.clone(),
+        holds: id.ends_with("hold"),
+        silent: id.starts_with("quiet"),
+    };
+    Tool::of_kind(id, &common, "echo", Ok(Box::new(echo))).unwrap()
 }
 
 fn desk() -> Arc<Desk> {
@@ -328,7 +338,8 @@ fn offer(
         };
         (settings, Secret::new(*key))
     });
-    let tools = vec![tool("echo", false, probe), tool("hold", true, probe)];
+    let tools = ["echo", "hold", "quiet_echo", "quiet_hold"];
+    let tools = tools.map(|id| tool(id, probe)).into();
     Offer {
         access: Arc::new(Access::with_keys(keys.collect()).unwrap()),
         limits: Arc::default(),

@@ -147,6 +147,10 @@ fn made(template: &Template, roots: &Input<'_>) -> Result<Value, Unmade> {
 }
 
 impl Kind for Command {
+    fn is_silent(&self) -> bool {
+        true
+    }
+
     fn output_schema(&self) -> Option<Map<String, Value>> {
         if self.format != Format::Lines {
             return None;

@@ -171,6 +171,10 @@ fn output(finished: Finished, is_json: bool) -> Result<Output, Fault> {
 }
 
 impl Kind for Completion {
+    fn is_silent(&self) -> bool {
+        true
+    }
+
     fn wanted(&self, about: &About<'_>) -> Option<Result<Wanted, Fault>> {
         Some(self.ask(about))
     }

@@ -51,6 +51,10 @@ pub(crate) fn build(
 }
 
 impl Kind for Http {
+    fn is_silent(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, run: Run<'a>) -> BoxFuture<'a, Result<Output, Stop>> {
         Box::pin(async move {
             let input = Input {

@@ -72,6 +72,10 @@ pub(crate) fn build(
 }
 
 impl Kind for Postgres {
+    fn is_silent(&self) -> bool {
+        true
+    }
+
     fn input_schema(&self) -> Option<Map<String, Value>> {
         members(json!({
             "type": "object",

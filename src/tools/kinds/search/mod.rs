@@ -118,6 +118,10 @@ fn excerpt(text: &str, query: &str) -> String {
 }
 
 impl Kind for Search {
+    fn is_silent(&self) -> bool {
+        true
+    }
+
     fn input_schema(&self) -> Option<Map<String, Value>> {
         let schema = json!({
             "type": "object",

@@ -1,0 +1,124 @@
+//! One message, posted: read, judged, and answered by whom it is for.
+
+use axum::response::Response;
+use bytes::Bytes;
+use rmcp::model::RequestId;
+
+use super::{
+    Endpoint, Entered, Refused, body, denied, is_json, plain, services::Era, session_id, with,
+};
+use crate::{
+    access::Denied,
+    mcp::{
+        Guest,
+        message::Message,
+        plain::Plain,
+        sessions::{LARGEST_HANDSHAKE, Opening, Visit},
+    },
+};
+
+impl Endpoint {
+    /// Answers one message.
+    pub(super) async fn post(
+        &self,
+        mut entered: Entered,
+        body: axum::body::Body,
+    ) -> Result<Response, Refused> {
+        if !is_json(&entered.head.headers) {
+            return Err(Refused::not_json());
+        }
+        let most = self.gate.offer().settings.max_body;
+        let bytes = body::read(body, most).await?;
+        // A body takes its time, and a reload does not wait for it.
+        let caller = entered.pass.renewed(&self.gate);
+        entered.guest.caller = caller.ok_or_else(|| denied(Denied::WrongKey))?;
+        let message = Message::read(&bytes)?;
+        let answered = match entered.era {
+            Era::Stateless => self.stateless(entered, &message, bytes.clone()).await,
+            Era::Sessions => self.in_session(entered, &message, bytes.clone()).await,
+        };
+        answered.map_err(|refused| refused.for_request(message.id()).read())
+    }
+
+    async fn stateless(
+        &self,
+        entered: Entered,
+        message: &Message<'_>,
+        bytes: Bytes,
+    ) -> Result<Response, Refused> {
+        let Entered { head, guest, .. } = entered;
+        if let Some(plain) = Plain::modern(message, &head.headers, &guest, &self.gate.offer()) {
+            return Ok(plain::answer(&self.gate, plain, guest).await);
+        }
+        let caller = guest.caller.clone();
+        let request = with(head, guest, bytes);
+        let response = self.services.stateless(caller, request).await;
+        // Calls end by themselves, and who listens is told when the key goes.
+        self.passed_on(response, None, None).await
+    }
+
+    async fn in_session(
+        &self,
+        entered: Entered,
+        message: &Message<'_>,
+        bytes: Bytes,
+    ) -> Result<Response, Refused> {
+        let Entered { head, guest, .. } = entered;
+        let session = session_id(&head.headers)?;
+        let request = match message {
+            Message::Request { id, .. } => Some(id.clone()),
+            Message::Notification { .. } | Message::Answer => None,
+        };
+        let (opening, mut visit) = match (session, request, message.asks_for("initialize")) {
+            (None, Some(_), true) if bytes.len() > LARGEST_HANDSHAKE => {
+                let message = format!(
+                    "An `initialize` of {} bytes is too large: {LARGEST_HANDSHAKE} are taken",
+                    bytes.len()
+                );
+                return Err(Refused::invalid_params(message));
+            }
+            (None, Some(request), true) => self.open(&guest, request).await?,
+            (Some(_), _, true) => {
+                return Err(Refused::invalid("This session is initialized already"));
+            }
+            (Some(session), request, false) => {
+                let caller = &guest.caller.name;
+                let visit = self.sessions.enter(&session, caller, request).await?;
+                let offer = self.gate.offer();
+                let plain = Plain::in_session(message, &head.headers, &guest, &offer);
+                if let Some(plain) = plain.filter(|_| visit.state.is_open()) {
+                    let guest = guest.in_session(visit.state.clone());
+                    let answer =
+                        plain::answer_in_session(&self.gate, plain, guest, &session, visit);
+                    return Ok(answer.await);
+                }
+                (None, visit)
+            }
+            (None, ..) => {
+                let message = "The header Mcp-Session-Id is missing; begin with `initialize`";
+                return Err(Refused::invalid(message));
+            }
+        };
+        let request = with(head, guest.in_session(visit.state.clone()), bytes);
+        let (response, visit) = match &opening {
+            // If its client leaves, it comes to nothing: nobody else knows its id.
+            Some(opening) => {
+                let response = opening.through(self.services.sessions(request)).await;
+                visit.taken_up(response.status());
+                (response, visit)
+            }
+            None => self.carry_out(request, visit, message.cancels()).await?,
+        };
+        self.passed_on(response, Some(visit), None).await
+    }
+
+    async fn open(
+        &self,
+        guest: &Guest,
+        request: RequestId,
+    ) -> Result<(Option<Opening>, Visit), Refused> {
+        let owner = guest.caller.name.clone();
+        let (opening, visit) = Opening::admit(self.sessions.clone(), owner, request).await?;
+        Ok((Some(opening), visit))
+    }
+}
