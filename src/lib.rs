@@ -43,6 +43,8 @@ pub mod store;
 pub mod upstream;
 
 // Will.
+pub mod federation;
+pub mod identity;
 pub mod relay;
 
 // Tools.

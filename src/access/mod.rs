@@ -4,10 +4,16 @@
 //! constant time, so neither memory nor timing gives a key away. Keys are random and long (checked at load),
 //! which is why a fast hash is right here and a password hash would be wrong.
 
+mod identity;
+mod mint;
+mod oauth;
 mod presented;
 mod rights;
 mod settings;
 
+pub use identity::{Identity, Tokens};
+pub use mint::{Left, Made, Mint, Serving};
+pub use oauth::{Algorithm, Grant, Introspection, Issuer, OAuth, TokenType};
 pub use presented::presented;
 pub use settings::{KeySettings, Keys, Open, Settings};
 
@@ -21,7 +27,7 @@ use crate::{problem::Problem, secret::Secret};
 const ANONYMOUS: &str = "anonymous";
 
 /// Someone who calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     /// The key's name; never the key.
     pub name: Arc<str>,
@@ -36,15 +42,40 @@ pub struct Caller {
     pub tpm: Option<u64>,
     /// The digest of the key; none where there are no keys.
     key: Option<Digest>,
+    /// Who this is by a token, instead of a key.
+    pub identity: Option<Arc<Identity>>,
+    /// Which call of a tool this serves, where the key was made for it.
+    pub serves: Option<Arc<Serving>>,
 }
 
 type Digest = [u8; blake3::OUT_LEN];
+
+impl PartialEq for Caller {
+    /// Whether it is the same holder with the same rights.
+    fn eq(&self, other: &Self) -> bool {
+        let serves = |caller: &Self| caller.serves.as_ref().map(Arc::as_ptr);
+        let lists = |caller: &Self| {
+            [
+                caller.routes.clone(),
+                caller.models.clone(),
+                caller.tools.clone(),
+                caller.prompts.clone(),
+                caller.resources.clone(),
+            ]
+        };
+        (&self.name, self.key, self.rpm, self.tpm) == (&other.name, other.key, other.rpm, other.tpm)
+            && lists(self) == lists(other)
+            && self.identity == other.identity
+            && serves(self) == serves(other)
+    }
+}
 
 /// The callers of one configuration.
 #[derive(Debug)]
 pub struct Access {
     keys: Option<HashMap<Digest, Arc<Caller>>>,
     anonymous: Arc<Caller>,
+    mint: Arc<Mint>,
 }
 
 /// Why a call is refused at the door.
@@ -73,10 +104,13 @@ impl Access {
             rpm: None,
             tpm: None,
             key: None,
+            identity: None,
+            serves: None,
         };
         Self {
             keys: None,
             anonymous: Arc::new(caller),
+            mint: Arc::default(),
         }
     }
 
@@ -102,6 +136,8 @@ impl Access {
                 rpm: settings.rpm,
                 tpm: settings.tpm,
                 key: Some(key),
+                identity: None,
+                serves: None,
             };
             let same_key = known.insert(key, Arc::new(caller)).is_some();
             if same_name || same_key {
@@ -119,6 +155,11 @@ impl Access {
         })
     }
 
+    /// The same, with keys that are made as they are needed.
+    pub fn with_mint(self, mint: Arc<Mint>) -> Self {
+        Self { mint, ..self }
+    }
+
     /// Everyone there is.
     pub fn callers(&self) -> impl Iterator<Item = &Arc<Caller>> {
         let keyed = self.keys.iter().flat_map(HashMap::values);
@@ -127,6 +168,9 @@ impl Access {
 
     /// Who presents this key.
     pub fn identify(&self, presented: Option<&str>) -> Result<Arc<Caller>, Denied> {
+        if let Some(made) = presented.and_then(|key| self.mint.find(key.trim())) {
+            return Ok(made);
+        }
         let Some(keys) = &self.keys else {
             return Ok(self.anonymous.clone());
         };

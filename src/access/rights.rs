@@ -72,6 +72,8 @@ mod tests {
             rpm: None,
             tpm: None,
             key: None,
+            identity: None,
+            serves: None,
         }
     }
 

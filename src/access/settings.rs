@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::OAuth;
 use crate::{problem::Problem, secret::Secret};
 
 /// Who may call: `open`, or a list of keys.
@@ -29,6 +30,8 @@ pub enum Open {
 pub struct Keys {
     /// One entry for each key.
     pub keys: Vec<KeySettings>,
+    /// Tokens of authorization servers that are good too.
+    pub oauth: Option<OAuth>,
 }
 
 /// One key.

@@ -24,7 +24,9 @@ use std::{collections::HashMap, io::Write, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
+    access::Mint,
     config::File,
+    federation::{Fleet, Pins},
     health::Health,
     http::Face,
     limit::{self, PerCaller},
@@ -33,7 +35,7 @@ use crate::{
     schema::Schemas,
     telemetry::{AccessLog, Ledger},
     tools::{self, Toolbox},
-    upstream::Upstream,
+    upstream::{Upstream, guarded::Guarded},
 };
 
 /// Targets nobody has asked for so long are forgotten at the next reload.
@@ -52,6 +54,9 @@ pub struct Memory {
     health: Arc<Health>,
     schemas: Arc<Schemas>,
     tools: Arc<tools::Memory>,
+    fleet: Arc<Fleet>,
+    web: Arc<Guarded>,
+    mint: Arc<Mint>,
 }
 
 impl Memory {
@@ -62,13 +67,19 @@ impl Memory {
         if let Ok(memory) = process::ResidentMemory::new() {
             ledger.metrics().join(memory);
         }
+        let web: Arc<Guarded> = Arc::default();
+        let mint: Arc<Mint> = Arc::default();
+        let pins = Pins::open(Some(file.mcp.pins.clone().into()));
         Self {
+            fleet: Arc::new(Fleet::new(pins, web.clone(), ledger.clone())),
+            tools: Arc::new(tools::Memory::new(web.clone(), mint.clone())),
+            web,
+            mint,
             ledger,
             upstream: Arc::new(Upstream::new(file.upstream.clone())),
             limits: limit::Registry::default(),
             health: Arc::new(Health::new()),
             schemas: Arc::default(),
-            tools: Arc::default(),
         }
     }
 
@@ -94,7 +105,8 @@ impl Memory {
             self.schemas.clone(),
         );
         let desk = Arc::new(desk);
-        let access = Arc::new(wired.access);
+        self.fleet.settle(wired.servers);
+        let access = Arc::new(wired.access.with_mint(self.mint.clone()));
         let limits = Arc::new(PerCaller::new(limits));
         let toolbox = Arc::new(Toolbox::new(
             wired.tools,

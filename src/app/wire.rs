@@ -12,6 +12,7 @@ use crate::{
     access::{self, Access},
     catalog::{Auth, Card, Catalog, resolve, shipped},
     config::{File, secrets},
+    federation::Spec,
     http, mcp,
     problem::Problem,
     route::{Router, Rules},
@@ -29,6 +30,8 @@ pub struct Wired {
     pub access: Access,
     /// The tools.
     pub tools: Vec<Tool>,
+    /// Other MCP servers.
+    pub servers: Vec<Spec>,
     /// The prompts and resources.
     pub library: mcp::Library,
     /// How MCP is served.
@@ -77,6 +80,7 @@ pub fn wire(
                 rules,
                 access,
                 tools,
+                servers: Vec::new(),
                 library,
                 mcp: file.mcp.clone(),
                 server: file.server.clone(),

@@ -39,6 +39,8 @@ pub struct Settings {
     pub sessions: sessions::Settings,
     /// Connections over WebSocket.
     pub websocket: WebSocket,
+    /// The file with what was approved of other servers' tools, relative to the working directory. Made by the first approval.
+    pub pins: String,
     /// Messages that users pick by name.
     pub prompts: BTreeMap<String, PromptSettings>,
     /// What clients may read.
@@ -59,6 +61,7 @@ impl Default for Settings {
             tasks: tasks::Settings::default(),
             listeners: Listeners::default(),
             sessions: sessions::Settings::default(),
+            pins: "waypost.pins.json".to_owned(),
             websocket: WebSocket::default(),
             prompts: BTreeMap::new(),
             resources: BTreeMap::new(),

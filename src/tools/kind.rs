@@ -127,6 +127,8 @@ pub enum KindSettings {
     Search(Box<kinds::search::Settings>),
     /// A program.
     Command(Box<kinds::command::Settings>),
+    /// Another MCP server, which may have many tools.
+    Mcp(Box<kinds::mcp::Settings>),
     /// What the protocol's conformance suite expects to find.
     Fixture(kinds::fixture::Settings),
 }
@@ -141,6 +143,7 @@ impl KindSettings {
             Self::Postgres(_) => "postgres",
             Self::Search(_) => "search",
             Self::Command(_) => "command",
+            Self::Mcp(_) => "mcp",
             Self::Fixture(_) => "fixture",
         }
     }
@@ -157,6 +160,8 @@ impl KindSettings {
             Self::Postgres(settings) => kinds::postgres::build(settings, materials),
             Self::Search(settings) => kinds::search::build(settings, materials),
             Self::Command(settings) => kinds::command::build(settings, materials),
+            // The wiring makes a server of it, whose tools are known once it was asked.
+            Self::Mcp(_) => Err(vec![Problem::new(["kind"], "a server is no single tool")]),
             Self::Fixture(settings) => kinds::fixture::build(settings, materials),
         }
     }

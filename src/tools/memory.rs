@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Tool, once::Once, pages::Pages, shelf::Bounds, standing::Standing};
-use crate::upstream::guarded::Guarded;
+use crate::{access::Mint, identity::Broker, upstream::guarded::Guarded};
 
 /// Outcomes of calls with an idempotency key, and cached results: as many of each, and as large. A caller who fills
 /// its share loses its own oldest first, and a key that was lost so is a new one.
@@ -28,22 +28,33 @@ pub struct Memory {
     /// Results of which more can be asked for.
     pub(super) pages: Pages,
     /// Connections to what tools call.
-    pub(crate) web: Guarded,
+    pub(crate) web: Arc<Guarded>,
+    /// Tokens for servers.
+    pub(crate) broker: Arc<Broker>,
+    /// Keys that are made for calls.
+    pub(crate) mint: Arc<Mint>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
+        Self::new(Arc::default(), Arc::default())
+    }
+}
+
+impl Memory {
+    /// An empty memory on these connections, with this mint.
+    pub fn new(web: Arc<Guarded>, mint: Arc<Mint>) -> Self {
         Self {
             standings: Mutex::default(),
             calls: Arc::new(Once::new(OUTCOMES)),
             results: Arc::new(Once::new(OUTCOMES)),
             pages: Pages::default(),
-            web: Guarded::default(),
+            broker: Arc::new(Broker::new(web.clone())),
+            web,
+            mint,
         }
     }
-}
 
-impl Memory {
     /// Gives these tools, which are all there are now, what is remembered of them; the rest is forgotten.
     pub(super) fn settle<'a>(&self, tools: impl Iterator<Item = &'a mut Tool>) {
         let mut standings = self

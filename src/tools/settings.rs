@@ -48,6 +48,10 @@ pub struct Common {
     pub cache: Option<Cache>,
     /// Which calls run once: those with the same idempotency key (`key`), or also those of one caller who asks for the same at the same time (`auto`).
     pub idempotency: Idempotency,
+    /// The scopes a token must have to call it. Holders of keys are bound by their `tools` alone.
+    pub scopes: Vec<String>,
+    /// Whether it can send data out: mail, posts, uploads, payments. A conversation that has read untrusted data may not call it without approval.
+    pub sends_out: bool,
     /// Conditions (CEL) over `input` and `caller.name` that must all be true of a call.
     pub allow: Vec<String>,
     /// The largest result, in bytes; 262144 when absent, or 8388608 with an output schema. A larger one is cut with a note that says so; one with an output schema cannot be cut and is refused.
@@ -72,6 +76,8 @@ impl Default for Common {
             breaker: Breaker::default(),
             cache: None,
             idempotency: Idempotency::default(),
+            scopes: Vec::new(),
+            sends_out: false,
             allow: Vec::new(),
             max_result: None,
             paging: false,

@@ -18,7 +18,7 @@ const HEIGHTS: &[(&str, &[&str])] = &[
     ("languages and ledger", &["dialect", "telemetry"]),
     ("judgement", &["access", "health", "limit", "route"]),
     ("hands", &["intake", "store", "upstream"]),
-    ("will", &["relay"]),
+    ("will", &["federation", "identity", "relay"]),
     ("tools", &["tools"]),
     ("face", &["http", "mcp"]),
     ("papers", &["config", "app", "cli", "lib", "main"]),

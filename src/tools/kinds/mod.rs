@@ -5,5 +5,6 @@ pub mod completion;
 pub mod embed;
 pub mod fixture;
 pub mod http;
+pub mod mcp;
 pub mod postgres;
 pub mod search;

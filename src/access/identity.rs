@@ -1,0 +1,41 @@
+//! People and programs that come with a token of somebody else's, and who says who they are.
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+use futures_util::future::BoxFuture;
+
+use super::Denied;
+use crate::secret::Secret;
+
+/// Who a token speaks for, as its issuer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The issuer, by the configuration's name for it.
+    pub issuer: Arc<str>,
+    /// Whom it names.
+    pub subject: Arc<str>,
+    /// The program the token was given to, where it says so.
+    pub client: Option<Arc<str>>,
+    /// What it allows, with what that implies.
+    pub scopes: BTreeSet<String>,
+    /// When it ends.
+    pub expires: jiff::Timestamp,
+    /// The token. It is sent to nobody but an authorization server that exchanges it.
+    pub token: Secret,
+}
+
+impl Identity {
+    /// What logs, limits and sessions know its holder by.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.issuer, self.subject)
+    }
+}
+
+/// Says who comes with a token.
+pub trait Tokens: fmt::Debug + Send + Sync {
+    /// Who a token speaks for.
+    ///
+    /// # Errors
+    /// It is no good, or nobody can tell at present.
+    fn identify<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Arc<Identity>, Denied>>;
+}

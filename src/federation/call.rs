@@ -1,0 +1,124 @@
+//! One request to a server, and what comes of it.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
+    GetPromptRequestParams, GetPromptResult, ReadResourceRequestParams, ReadResourceResult,
+};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::secret::Secret;
+
+/// What is sent to a server.
+pub struct Outgoing<'a> {
+    /// What is asked.
+    pub question: Question,
+    /// Who relays what the server says and asks meanwhile.
+    pub relay: &'a dyn Relay,
+    /// The bearer token of this request alone, where it has one of its own.
+    pub token: Option<&'a Secret>,
+    /// Members of `_meta` for the server: trace context, a key for completions.
+    pub meta: serde_json::Map<String, Value>,
+    /// When the answer must be here.
+    pub deadline: Instant,
+    /// Whether asking twice does no harm, so that a request whose connection died may be sent again.
+    pub repeatable: bool,
+}
+
+/// What can be asked.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// A call of a tool, by the server's name.
+    Call(CallToolRequestParams),
+    /// A prompt, by the server's name.
+    Prompt(GetPromptRequestParams),
+    /// A resource, by the server's address.
+    Read(ReadResourceRequestParams),
+    /// What may be about to be typed.
+    Complete(CompleteRequestParams),
+}
+
+/// What a server answered.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// To a call.
+    Call(CallToolResponse),
+    /// To a prompt.
+    Prompt(GetPromptResult),
+    /// To a resource.
+    Read(ReadResourceResult),
+    /// To a completion.
+    Complete(CompleteResult),
+}
+
+/// The caller's end of one request to a server.
+pub trait Relay: Send + Sync {
+    /// Tells of progress.
+    fn progress<'a>(
+        &'a self,
+        progress: f64,
+        total: Option<f64>,
+        message: Option<&'a str>,
+    ) -> BoxFuture<'a, ()>;
+
+    /// Passes on a log message.
+    fn log<'a>(&'a self, level: &'a str, data: Value) -> BoxFuture<'a, ()>;
+
+    /// Asks what a server of 2025-11-25 asks in the middle of a call: a request of `elicitation/create`,
+    /// `sampling/createMessage` or `roots/list`, and its result or why there is none.
+    fn ask<'a>(&'a self, method: &'a str, params: Value) -> BoxFuture<'a, Result<Value, String>>;
+}
+
+/// Why a server has not answered.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Failed {
+    /// No replica is there to be asked.
+    #[error("The server {server} cannot be reached")]
+    Away {
+        /// The server's name.
+        server: String,
+        /// When it is tried again.
+        retry_after: Option<Duration>,
+    },
+    /// The connection broke before the answer.
+    #[error("The connection to the server {server} broke before it answered")]
+    Broken {
+        /// The server's name.
+        server: String,
+        /// Whether it is sure that nothing was sent.
+        unsent: bool,
+    },
+    /// It did not answer in time.
+    #[error("The server {server} did not answer in time")]
+    Late {
+        /// The server's name.
+        server: String,
+    },
+    /// It answered with an error of the protocol.
+    #[error("{message}")]
+    Error {
+        /// The code.
+        code: i32,
+        /// Its words, cleaned and cut.
+        message: String,
+    },
+    /// It wants other credentials.
+    #[error("The server {server} wants a sign-in")]
+    Unauthorized {
+        /// The server's name.
+        server: String,
+        /// What it says is missing.
+        challenge: Option<String>,
+    },
+    /// What it sent is not what the protocol allows, or too large.
+    #[error("The server {server} answered with something that is no answer: {why}")]
+    Unfit {
+        /// The server's name.
+        server: String,
+        /// What is wrong.
+        why: String,
+    },
+}

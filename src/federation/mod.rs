@@ -1,0 +1,27 @@
+//! Other people's MCP servers: connections to them, what they offer, and what of it an operator has approved.
+//!
+//! A [`Server`] of the configuration is one or more replicas of the same program: processes of ours that speak over
+//! standard input and output, or addresses that speak Streamable HTTP. The [`Fleet`] keeps them over reloads. Nothing
+//! here waits for a server but who asks that server for something: one that hangs, floods or dies is a matter of its
+//! own.
+//!
+//! What a server says of itself is data. Its name here is the operator's, its annotations widen no rights, and a tool
+//! is offered to nobody before its whole description was [approved](Pins).
+
+mod call;
+mod catalogue;
+mod fleet;
+mod pins;
+mod server;
+mod settings;
+mod standing;
+
+pub use call::{Answer, Failed, Outgoing, Question, Relay};
+pub use catalogue::{Catalogue, Offered};
+pub use fleet::Fleet;
+pub use pins::{Change, Pins};
+pub use server::Server;
+pub use settings::{
+    Approve, Credentials, ModelAccess, Revision, Settings, Spec, ToolPolicy, Trust, Where,
+};
+pub use standing::{Held, ReplicaStanding, Standing};

@@ -1,0 +1,48 @@
+//! How it stands with a server, for operators.
+
+use serde::Serialize;
+
+use super::Change;
+
+/// How it stands with a server.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Standing {
+    /// Its name.
+    pub name: String,
+    /// Its replicas or processes.
+    pub replicas: Vec<ReplicaStanding>,
+    /// The names of its tools that are offered.
+    pub offered: Vec<String>,
+    /// What waits for approval, and why.
+    pub held: Vec<Held>,
+}
+
+/// How it stands with one replica.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ReplicaStanding {
+    /// Its address, or its program with the number of the process.
+    pub place: String,
+    /// `connecting`, `ready`, `failing` or `stopped`.
+    pub state: &'static str,
+    /// The revision it speaks.
+    pub revision: Option<String>,
+    /// What it calls itself, which is of no importance here.
+    pub calls_itself: Option<String>,
+    /// Calls under way.
+    pub running: usize,
+    /// Why it is not ready.
+    pub reason: Option<String>,
+    /// How often it had to be connected anew.
+    pub reconnects: u64,
+}
+
+/// Something that waits for approval.
+#[derive(Clone, Debug, Serialize)]
+pub struct Held {
+    /// The tool, by the server's name for it.
+    pub tool: String,
+    /// What an approval would approve: it names this digest.
+    pub digest: String,
+    /// What is new.
+    pub change: Change,
+}
