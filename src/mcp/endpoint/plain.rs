@@ -69,7 +69,8 @@ pub(super) async fn answer_in_session(
     session: &str,
     mut visit: Visit,
 ) -> Response {
-    let (flight, called_off) = Flight::begin(&mut visit, session, plain.id.clone());
+    let called_off = gate.closing.child_token();
+    let flight = Flight::begin(&mut visit, session, plain.id.clone(), called_off.clone());
     let first = format!("id: {}\nretry: {RETRY}\ndata:\n\n", flight.first());
     let (id, params, asked) = plain.asked(guest, called_off);
     let calling_gate = gate.clone();

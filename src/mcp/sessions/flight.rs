@@ -30,24 +30,23 @@ pub(in crate::mcp) struct Landed {
 }
 
 impl Flight {
-    /// Begins to answer a request of this visit, in the session with this id.
+    /// Begins to answer a request of this visit, in the session with this id. `called_off` ends the work.
     pub(in crate::mcp) fn begin(
         visit: &mut Visit,
         session: &str,
         request: RequestId,
-    ) -> (Self, CancellationToken) {
+        called_off: CancellationToken,
+    ) -> Self {
         let state = visit.state.clone();
         let first = state.log.open();
-        let called_off = CancellationToken::new();
-        state.answers(&request, Some(first.stream), Some(called_off.clone()));
+        state.answers(&request, Some(first.stream), Some(called_off));
         visit.handed_over();
-        let flight = Self {
+        Self {
             state,
             ids: EventIds::of(session),
             request,
             first,
-        };
-        (flight, called_off)
+        }
     }
 
     /// The id of the event that opens its stream.

@@ -187,6 +187,23 @@ async fn the_end_of_a_session_ends_its_calls() {
 }
 
 #[tokio::test]
+async fn the_end_of_the_drain_ends_calls() {
+    let mut stage = Stage::start().await;
+    let session = stage.session(ALICE).await;
+    let (running, _) = held(&stage, &session, 1).await;
+    let modern = tokio::spawn(modern(&stage, "quiet_hold").send());
+    stage
+        .until("two calls", || {
+            stage.probe.started.load(Ordering::SeqCst) == 2
+        })
+        .await;
+    stage.drain().await;
+    assert_eq!(stage.probe.dropped.load(Ordering::SeqCst), 2);
+    assert!(messages(&Answer::read(running).await.body).is_empty());
+    assert!(modern.await.unwrap().is_ok(), "it was told of the end");
+}
+
+#[tokio::test]
 async fn a_disconnect_calls_off_where_there_are_no_sessions() {
     let stage = Stage::start().await;
     let left = tokio::spawn(modern(&stage, "quiet_hold").send());
