@@ -18,7 +18,7 @@ pub struct Identity {
     pub client: Option<Arc<str>>,
     /// What it allows, with what that implies.
     pub scopes: BTreeSet<String>,
-    /// When it ends.
+    /// When it ends: its `exp`, and what clocks may differ by.
     pub expires: jiff::Timestamp,
     /// The token. It is sent to nobody but an authorization server that exchanges it.
     pub token: Secret,

@@ -89,6 +89,15 @@ pub enum Denied {
     /// The key is unknown.
     #[error("Incorrect API key provided.")]
     WrongKey,
+    /// A token is not good here. The reason is told to whoever sent it, in letters that may stand in a challenge.
+    #[error("The access token is not good here: {0}")]
+    BadToken(&'static str),
+    /// A token was good, and has ended.
+    #[error("The access token has expired")]
+    Expired,
+    /// Whether a token is good cannot be told at present: its authorization server does not answer.
+    #[error("Whether the access token is good cannot be told at present. Try again.")]
+    NoTell,
 }
 
 impl Access {

@@ -1,6 +1,8 @@
 //! Tokens of authorization servers, as written: whose are good here, and what their scopes allow.
 
-use std::collections::BTreeMap;
+mod issuers;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,20 @@ pub struct OAuth {
     pub tpm: Option<u64>,
 }
 
+impl OAuth {
+    /// These scopes, and all that they imply. Circles end.
+    pub fn with_implied(&self, scopes: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        let mut open: Vec<String> = scopes.into_iter().collect();
+        while let Some(scope) = open.pop() {
+            let implied = self.scopes.get(&scope).map(|grant| &grant.implies);
+            let new = all.insert(scope);
+            open.extend(implied.into_iter().flatten().filter(|_| new).cloned());
+        }
+        all
+    }
+}
+
 /// One authorization server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -33,7 +49,7 @@ pub struct OAuth {
 pub struct Issuer {
     /// What its tokens say in `iss`, letter by letter.
     pub issuer: String,
-    /// What logs call it; its host when absent.
+    /// What logs call it, and what the names of its holders begin with; its host when absent.
     pub name: Option<String>,
     /// Where its keys are; found by its metadata when absent.
     pub jwks: Option<String>,
@@ -43,10 +59,17 @@ pub struct Issuer {
     pub token_type: TokenType,
     /// Where tokens that are no JWTs are asked about.
     pub introspection: Option<Introspection>,
-    /// How long its keys are kept before they are fetched again.
+    /// How long its keys are kept before they are fetched again; shorter where its answer says so in `Cache-Control`.
     pub keys_for: Span,
     /// Names, addresses and networks inside that its URLs may mean.
     pub allow_private: Vec<String>,
+}
+
+impl Issuer {
+    /// What logs call it, and what callers' names begin with.
+    pub fn known_as(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.issuer)
+    }
 }
 
 impl Default for Issuer {
@@ -83,6 +106,32 @@ pub enum Algorithm {
     Es384,
     #[serde(rename = "EdDSA")]
     EdDsa,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Es256,
+        Self::Es384,
+        Self::EdDsa,
+    ];
+
+    /// Its name, letter by letter as tokens write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::EdDsa => "EdDSA",
+        }
+    }
 }
 
 /// What tokens must call themselves.
@@ -128,4 +177,40 @@ pub struct Grant {
     pub models: Vec<String>,
     /// Scopes that are narrower: who has this one has them.
     pub implies: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_imply_through_others_and_circles_end() {
+        let grant = |implies: &[&str]| Grant {
+            implies: implies.iter().map(|&scope| scope.into()).collect(),
+            ..Grant::default()
+        };
+        let oauth = OAuth {
+            scopes: BTreeMap::from([
+                ("admin".into(), grant(&["write"])),
+                ("write".into(), grant(&["read", "admin"])),
+                ("read".into(), grant(&[])),
+            ]),
+            ..OAuth::default()
+        };
+        let all = |scopes: &[&str]| -> Vec<String> {
+            let scopes = scopes.iter().map(|&scope| scope.to_owned());
+            oauth.with_implied(scopes).into_iter().collect()
+        };
+        assert_eq!(all(&["admin"]), ["admin", "read", "write"]);
+        assert_eq!(all(&["read", "other"]), ["other", "read"]);
+        assert!(all(&[]).is_empty());
+    }
+
+    #[test]
+    fn algorithms_are_called_as_they_are_written() {
+        for algorithm in Algorithm::ALL {
+            let written = serde_json::to_string(&algorithm).unwrap();
+            assert_eq!(written, format!("\"{}\"", algorithm.name()));
+        }
+    }
 }

@@ -65,6 +65,9 @@ pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> 
             let reason = match denied {
                 Denied::NoKey => "no_key",
                 Denied::WrongKey => "wrong_key",
+                Denied::BadToken(_) => "bad_token",
+                Denied::Expired => "expired_token",
+                Denied::NoTell => "no_tell",
             };
             Err(refuse(
                 id,

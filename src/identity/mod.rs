@@ -4,8 +4,22 @@
 //! a tool server on somebody's behalf carries a token that was made for that server: the caller's own goes to nobody
 //! but the authorization server that exchanges it. Everything is fetched with the guarded client.
 
+mod authority;
 mod bearer;
 mod broker;
+mod claims;
+mod discovery;
+mod flights;
+mod introspection;
+mod jwt;
+mod kept;
+mod keyring;
+mod keys;
+mod reader;
 
+pub use authority::problems;
 pub use bearer::Verifier;
 pub use broker::{Broker, Client, NoToken, Wanted};
+
+#[cfg(test)]
+mod tests;

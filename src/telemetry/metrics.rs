@@ -48,6 +48,9 @@ const OVERHEAD: &[f64] = &[
 const REFUSALS: &[&str] = &[
     "no_key",
     "wrong_key",
+    "bad_token",
+    "expired_token",
+    "no_tell",
     "ambiguous_key",
     "admin_key",
     "malformed",
@@ -55,6 +58,9 @@ const REFUSALS: &[&str] = &[
     "too_slow",
     "forbidden",
 ];
+
+/// What is found out about tokens.
+const TOKEN_CHECKS: &[&str] = &["good", "known", "bad", "expired", "no_tell"];
 
 macro_rules! table {
     ($($(#[doc = $help:literal])+ $field:ident: $kind:ident = $name:literal $([$($label:literal),*])? $(@ $buckets:ident)?;)*) => {
@@ -180,6 +186,10 @@ table! {
     tool_pages: IntCounterVec = "waypost_tool_pages_total" ["tool"];
     /// The state of each tool's circuit: 0 closed, 1 warming up, 2 half open, 3 open. Read when metrics are asked for.
     tool_circuit: IntGaugeVec = "waypost_tool_circuit" ["tool"];
+    /// Tokens that were checked, by what was found.
+    token_checks: IntCounterVec = "waypost_token_checks_total" ["outcome"];
+    /// Fetches of issuers' keys by how they ended.
+    key_fetches: IntCounterVec = "waypost_key_fetches_total" ["issuer", "outcome"];
     /// Handlers that panicked.
     panics: IntCounter = "waypost_panics_total";
 }
@@ -187,11 +197,12 @@ table! {
 impl Metrics {
     /// Makes the series whose labels are known beforehand: the rate of one that is new misses its first event.
     fn begin(&self) {
-        let series: [(&IntCounterVec, &[&str]); 4] = [
+        let series: [(&IntCounterVec, &[&str]); 5] = [
             (&self.mcp_evictions, &["idle", "per_key", "max"]),
             (&self.config_reloads, &["ok", "refused"]),
             (&self.limited, &["requests", "tokens"]),
             (&self.refused, REFUSALS),
+            (&self.token_checks, TOKEN_CHECKS),
         ];
         for (counter, labels) in series {
             for label in labels {

@@ -279,6 +279,9 @@ fn denied(denied: Denied) -> Refused {
     let reason = match denied {
         Denied::NoKey => "no_key",
         Denied::WrongKey => "wrong_key",
+        Denied::BadToken(_) => "bad_token",
+        Denied::Expired => "expired_token",
+        Denied::NoTell => "no_tell",
     };
     Refused::unauthorized(denied.to_string(), reason)
 }
