@@ -57,7 +57,7 @@ pub enum Wanted {
     /// By an identity assertion, which the caller's is exchanged for.
     IdJag {
         /// The identity provider.
-        idp: Client,
+        idp: Box<Client>,
         /// The server's authorization server.
         at: Client,
         /// That server's issuer.
@@ -154,7 +154,7 @@ impl Wanted {
         let (kind, idp, audience) = match self {
             Self::ClientCredentials { .. } => ("client_credentials", None, ""),
             Self::TokenExchange { .. } => ("token_exchange", None, ""),
-            Self::IdJag { idp, audience, .. } => ("id_jag", Some(idp), audience.as_str()),
+            Self::IdJag { idp, audience, .. } => ("id_jag", Some(&**idp), audience.as_str()),
         };
         let (at, Purpose { resource, scopes }) = (self.at(), self.purpose());
         let place = |client: &Client| [client.token_url.to_string(), client.id.clone()];

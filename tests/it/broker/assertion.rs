@@ -36,7 +36,7 @@ async fn crm() -> Server {
 
 fn by(idp: &Server, crm: &Server) -> Wanted {
     Wanted::IdJag {
-        idp: idp.client("gateway"),
+        idp: Box::new(idp.client("gateway")),
         at: crm.client("gateway-at-crm"),
         audience: AUDIENCE.to_owned(),
         resource: RESOURCE.to_owned(),
@@ -46,7 +46,9 @@ fn by(idp: &Server, crm: &Server) -> Wanted {
 
 #[tokio::test]
 async fn a_token_is_had_on_the_identity_providers_word() {
-    let (idp, crm) = (Server::saying(vec![(200, good())]).await, crm().await);
+    let good = good();
+    let idp = Server::saying(vec![(200, good.clone())]).await;
+    let crm = crm().await;
     let (broker, wanted) = (broker(), by(&idp, &crm));
     for _ in 0..2 {
         get(&broker, &wanted, Some(&caller("alice"))).await.unwrap();
@@ -73,10 +75,7 @@ async fn a_token_is_had_on_the_identity_providers_word() {
         second["grant_type"],
         "urn:ietf:params:oauth:grant-type:jwt-bearer"
     );
-    assert_eq!(
-        second["assertion"],
-        good()["access_token"].as_str().unwrap()
-    );
+    assert_eq!(second["assertion"], good["access_token"].as_str().unwrap());
     assert!(!crm.web.last().contains("canary"), "{}", crm.web.last());
     assert_eq!((idp.count(), crm.count()), (1, 1));
     // An assertion is good once: another caller's token is had with another.

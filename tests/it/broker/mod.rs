@@ -2,6 +2,7 @@
 
 mod assertion;
 mod attacks;
+mod settings;
 
 use std::{
     collections::BTreeMap,
