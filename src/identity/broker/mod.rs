@@ -132,6 +132,17 @@ impl Broker {
 }
 
 impl Wanted {
+    /// The gateway's own token for the same server, from whoever gives tokens for it: what goes with requests that are
+    /// made for nobody, like the one for a server's list.
+    pub fn own(&self) -> Self {
+        let Purpose { resource, scopes } = self.purpose();
+        Self::ClientCredentials {
+            at: self.at().clone(),
+            resource: resource.to_owned(),
+            scopes: scopes.to_vec(),
+        }
+    }
+
     /// Whose token is exchanged; nobody's where the gateway comes as itself.
     fn on_behalf_of<'a>(
         &self,

@@ -313,3 +313,25 @@ async fn who_has_no_token_or_none_any_more_is_told_to_sign_in() {
     assert!(late.to_string().contains("sign in again"), "{late}");
     assert_eq!(server.count(), 0);
 }
+
+#[tokio::test]
+async fn what_is_asked_for_nobody_goes_with_the_gateways_own_token() {
+    let (idp, crm) = (
+        Server::saying(vec![(500, json!({}))]).await,
+        Server::saying(vec![(200, exchanged("own"))]).await,
+    );
+    let wanted = Wanted::IdJag {
+        idp: Box::new(idp.client("gateway")),
+        at: crm.client("gateway-at-crm"),
+        audience: "https://login.crm.example".to_owned(),
+        resource: RESOURCE.to_owned(),
+        scopes: Vec::new(),
+    };
+    assert_eq!(get(&broker(), &wanted.own(), None).await.unwrap(), "own");
+    let form = &crm.forms()[0];
+    assert_eq!(
+        (&*form["grant_type"], &*form["resource"]),
+        ("client_credentials", RESOURCE)
+    );
+    assert_eq!(idp.count(), 0);
+}
