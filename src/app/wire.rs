@@ -1,9 +1,10 @@
 //! From a configuration as written to its wired rooms, or to everything that is wrong with it.
 
+mod credentials;
 mod imports;
 mod tools;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use tokio_rustls::TlsAcceptor;
 
@@ -13,7 +14,9 @@ use crate::{
     catalog::{Auth, Card, Catalog, resolve, shipped},
     config::{File, secrets},
     federation::Spec,
-    http, mcp,
+    http,
+    identity::Wanted,
+    mcp,
     problem::Problem,
     route::{Router, Rules},
     secret::Secret,
@@ -32,6 +35,8 @@ pub struct Wired {
     pub tools: Vec<Tool>,
     /// Other MCP servers.
     pub servers: Vec<Spec>,
+    /// The tokens that requests to them carry, by their names, where they want some.
+    pub credentials: BTreeMap<Arc<str>, Wanted>,
     /// The prompts and resources.
     pub library: mcp::Library,
     /// How MCP is served.
@@ -63,6 +68,7 @@ pub fn wire(
     let rules = wiring.under("rules", Rules::new(&file.rules, names));
     let catalog = &*catalog;
     let tools = wiring.tools(tools::Ground { file, catalog });
+    let credentials = wiring.credentials(file);
     let problems = file.mcp.problems();
     wiring
         .problems
@@ -81,6 +87,7 @@ pub fn wire(
                 access,
                 tools,
                 servers: Vec::new(),
+                credentials,
                 library,
                 mcp: file.mcp.clone(),
                 server: file.server.clone(),

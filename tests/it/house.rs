@@ -179,6 +179,7 @@ fn only_one_room_knows_each_outside_thing() {
             "relay",
             "intake",
             "upstream",
+            "identity",
             "tools",
             "http",
             "mcp",

@@ -13,6 +13,7 @@ mod vectors;
 mod vectors_over_http;
 
 mod access;
+mod broker;
 mod chat;
 mod docs;
 mod drain;

@@ -1,0 +1,88 @@
+"""Calls of servers on a user's behalf: with a token that is made for that server and that user, and with no other."""
+
+import json
+
+import pytest
+
+from conftest import MACHINE
+from processes import get
+
+
+def bearers(seen) -> set[str]:
+    return {headers.get("authorization", "").removeprefix("Bearer ") for headers in seen}
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_a_server_sees_its_own_tokens_of_each_user(stage, call, token, seen, offered, mode):
+    users = {sub: token(sub, mode=mode) for sub in ("alice", "bob")}
+    offered(users["alice"], "mail__whoami")
+    for _ in range(2):
+        for sub, bearer in users.items():
+            said = call(bearer, "mail__whoami", mode=mode)
+            assert not said.is_error, said.content
+            expected = {"sub": sub, "aud": stage.mail, "iss": stage.idp, "scope": "mail:read", "act": "gateway"}
+            assert said.structured_content == expected
+    assert not bearers(seen("mail")) & set(users.values())
+
+
+def test_an_exchange_is_made_once_for_each_token(stage, call, token, offered):
+    alice = token("alice")
+    offered(alice, "mail__whoami")
+    before = stage.provider.asked("/token")
+    for _ in range(5):
+        assert not call(alice, "mail__whoami").is_error
+    assert stage.provider.asked("/token") - before == 1
+
+
+def test_a_server_elsewhere_is_called_on_the_identity_providers_word(stage, call, token, seen, offered):
+    for sub in ("alice", "bob"):
+        bearer = token(sub)
+        offered(bearer, "crm__whoami")
+        said = call(bearer, "crm__whoami")
+        assert not said.is_error, said.content
+        expected = {"sub": sub, "aud": stage.crm, "iss": stage.crm_idp, "scope": "crm:read", "act": ""}
+        assert said.structured_content == expected
+        assert bearer not in bearers(seen("crm"))
+
+
+def test_what_an_authorization_server_refuses_is_told_by_its_code(stage, call, token, seen, offered):
+    offered(token(), "mail__whoami")
+    before = len(seen("mail"))
+    # Good here, by `audiences`; but the authorization server exchanges only what was made for the gateway's resource.
+    other = token("mallory", aud=stage.opaque)
+    said = call(other, "mail__whoami")
+    assert said.is_error and "invalid_target" in said.content[0].text
+    assert len(seen("mail")) == before
+
+
+def test_a_key_cannot_be_exchanged(call, token, seen, offered):
+    offered(token(), "mail__whoami")
+    before = len(seen("mail"))
+    said = call(MACHINE, "mail__whoami")
+    assert said.is_error and "sign-in" in said.content[0].text
+    assert len(seen("mail")) == before
+
+
+def test_a_callers_token_is_nowhere_but_where_it_was_sent(stage, call, token, seen, offered):
+    """Whatever was captured: requests of servers, every log, every record, every metric."""
+    users = [token("alice", canary="1"), token("bob", canary="2")]
+    for bearer in users:
+        offered(bearer, "mail__whoami")
+        offered(bearer, "crm__whoami")
+        for tool in ("mail__whoami", "crm__whoami", "echo", "secret", "none"):
+            try:
+                call(bearer, tool, {"text": "hi"} if tool in ("echo", "secret") else {})
+            except Exception as refused:  # noqa: BLE001 (only what it says matters)
+                assert bearer not in str(refused)
+    issued = {each for name in ("mail", "crm") for each in bearers(seen(name))}
+    captured = {log.name: log.read_text(errors="replace") for log in stage.folder.glob("*.log")}
+    assert "waypost.log" in captured and "mail.log" in captured
+    captured |= {name: json.dumps(seen(name)) for name in ("mail", "crm")}
+    captured["at the second provider"] = stage.crm_provider.test("asked")
+    captured["metrics"] = get(f"{stage.gateway.admin}/metrics")
+    captured["records"] = get(f"{stage.gateway.admin}/admin/requests")
+    for place, text in captured.items():
+        for bearer in users:
+            assert bearer not in text and bearer.rsplit(".", 1)[1] not in text, place
+        if place not in ("mail", "crm"):
+            assert not [each for each in issued if each and each in text], place
