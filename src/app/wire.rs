@@ -1,6 +1,8 @@
 //! From a configuration as written to its wired rooms, or to everything that is wrong with it.
 
 mod imports;
+mod program;
+mod servers;
 mod tools;
 
 use std::{net::IpAddr, sync::Arc};
@@ -17,7 +19,7 @@ use crate::{
     problem::Problem,
     route::{Router, Rules},
     secret::Secret,
-    tools::Tool,
+    tools::{Common, Tool},
 };
 
 /// The rooms of one configuration that need no memory.
@@ -30,8 +32,8 @@ pub struct Wired {
     pub access: Access,
     /// The tools.
     pub tools: Vec<Tool>,
-    /// Other MCP servers.
-    pub servers: Vec<Spec>,
+    /// Other MCP servers, each with what its entry says of all its tools.
+    pub servers: Vec<(Spec, Common)>,
     /// The prompts and resources.
     pub library: mcp::Library,
     /// How MCP is served.
@@ -63,6 +65,7 @@ pub fn wire(
     let rules = wiring.under("rules", Rules::new(&file.rules, names));
     let catalog = &*catalog;
     let tools = wiring.tools(tools::Ground { file, catalog });
+    let servers = wiring.servers(file);
     let problems = file.mcp.problems();
     wiring
         .problems
@@ -80,7 +83,7 @@ pub fn wire(
                 rules,
                 access,
                 tools,
-                servers: Vec::new(),
+                servers,
                 library,
                 mcp: file.mcp.clone(),
                 server: file.server.clone(),

@@ -57,13 +57,18 @@ impl Limits {
 impl Program {
     /// A program that has no environment yet. Fails where the gateway's own file is not found.
     pub fn new(program: PathBuf, folder: PathBuf, limits: Limits) -> io::Result<Self> {
-        Ok(Self {
-            wrapper: wrapper()?,
+        Ok(Self::by(wrapper()?, program, folder, limits))
+    }
+
+    /// The same, started by another file of the gateway's than the one that runs.
+    pub fn by(wrapper: PathBuf, program: PathBuf, folder: PathBuf, limits: Limits) -> Self {
+        Self {
+            wrapper,
             program,
             folder,
             environment: Vec::new(),
             limits,
-        })
+        }
     }
 
     /// The command that starts it with these arguments. Without `reads` there is nothing on its standard input.

@@ -180,6 +180,12 @@ table! {
     tool_pages: IntCounterVec = "waypost_tool_pages_total" ["tool"];
     /// The state of each tool's circuit: 0 closed, 1 warming up, 2 half open, 3 open. Read when metrics are asked for.
     tool_circuit: IntGaugeVec = "waypost_tool_circuit" ["tool"];
+    /// Replicas and processes of other MCP servers, by where they are.
+    upstream_mcp_connections: IntGaugeVec = "waypost_upstream_mcp_connections" ["server", "state"];
+    /// Connections to other MCP servers that were made anew.
+    upstream_mcp_reconnects: IntCounterVec = "waypost_upstream_mcp_reconnects_total" ["server"];
+    /// Requests to other MCP servers by how they ended.
+    upstream_mcp_calls: IntCounterVec = "waypost_upstream_mcp_calls_total" ["server", "outcome"];
     /// Handlers that panicked.
     panics: IntCounter = "waypost_panics_total";
 }
@@ -331,6 +337,15 @@ impl Metrics {
         }
         for how in ["joined", "replayed"] {
             self.tool_shared.with_label_values(&[tool, how]);
+        }
+    }
+
+    /// Takes out what shows where the replicas of a server are that is gone.
+    pub fn forget_server(&self, server: &str) {
+        for state in ["connecting", "ready", "failing"] {
+            let gauge = &self.upstream_mcp_connections;
+            // Of a server that never connected there is none.
+            let _ = gauge.remove_label_values(&[server, state]);
         }
     }
 

@@ -105,10 +105,7 @@ impl Answer {
     /// The type of the body, like `application/json`, in small letters and without parameters; empty when none is
     /// told.
     pub fn media_type(&self) -> String {
-        let told = self.headers.get(header::CONTENT_TYPE);
-        let told = told.and_then(|value| value.to_str().ok()).unwrap_or("");
-        let essence = told.split(';').next().unwrap_or("");
-        essence.trim().to_ascii_lowercase()
+        read::media_type(&self.headers)
     }
 }
 

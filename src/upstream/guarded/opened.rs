@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream::BoxStream};
 use http::{HeaderMap, StatusCode};
 
-use super::{Answer, Refused, read::is_packed};
+use super::{Answer, Refused, read};
 
 /// An answer that has begun, whatever its status. Dropping it closes its connection, or gives it back when the body was
 /// read to its end.
@@ -21,7 +21,7 @@ pub struct Opened {
 
 impl Opened {
     pub(super) fn of(mut response: reqwest::Response) -> Result<Self, Refused> {
-        if is_packed(response.headers()) {
+        if read::is_packed(response.headers()) {
             return Err(Refused::Encoded);
         }
         let headers = std::mem::take(response.headers_mut());
@@ -33,6 +33,11 @@ impl Opened {
             headers,
             body,
         })
+    }
+
+    /// The type of the body, as [`Answer::media_type`] tells it.
+    pub fn media_type(&self) -> String {
+        read::media_type(&self.headers)
     }
 
     /// Reads it to its end, at most `max` bytes of body.

@@ -35,3 +35,11 @@ pub(super) fn is_packed(headers: &HeaderMap) -> bool {
     let encoding = headers.get(header::CONTENT_ENCODING);
     encoding.is_some_and(|encoding| encoding != "identity")
 }
+
+/// The type of a body, in small letters and without parameters; empty when none is told.
+pub(super) fn media_type(headers: &HeaderMap) -> String {
+    let told = headers.get(header::CONTENT_TYPE);
+    let told = told.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = told.split(';').next().unwrap_or("");
+    essence.trim().to_ascii_lowercase()
+}
