@@ -55,7 +55,6 @@ fn shell(more: &str) -> (Fleet, std::sync::Arc<Server>, TempDir) {
     } else {
         format!("  s: {entry}, {more}}}\n")
     };
-    let all = all.replace("}, \"kind\"", "}, \"kind\"");
     fleet.settle(specs(&all).unwrap());
     let server = fleet.server("s").unwrap();
     (fleet, server, folder)
