@@ -39,6 +39,7 @@ pub mod route;
 
 // Hands.
 pub mod intake;
+pub mod process;
 pub mod store;
 pub mod upstream;
 

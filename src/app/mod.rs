@@ -105,7 +105,8 @@ impl Memory {
             self.schemas.clone(),
         );
         let desk = Arc::new(desk);
-        self.fleet.settle(wired.servers);
+        let specs = wired.servers.into_iter().map(|(spec, _)| spec);
+        self.fleet.settle(specs.collect());
         let access = Arc::new(wired.access.with_mint(self.mint.clone()));
         let limits = Arc::new(PerCaller::new(limits));
         let toolbox = Arc::new(Toolbox::new(

@@ -2,6 +2,8 @@
 
 mod credentials;
 mod imports;
+mod program;
+mod servers;
 mod tools;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
@@ -20,7 +22,7 @@ use crate::{
     problem::Problem,
     route::{Router, Rules},
     secret::Secret,
-    tools::Tool,
+    tools::{Common, Tool},
 };
 
 /// The rooms of one configuration that need no memory.
@@ -33,8 +35,8 @@ pub struct Wired {
     pub access: Access,
     /// The tools.
     pub tools: Vec<Tool>,
-    /// Other MCP servers.
-    pub servers: Vec<Spec>,
+    /// Other MCP servers, each with what its entry says of all its tools.
+    pub servers: Vec<(Spec, Common)>,
     /// The tokens that requests to them carry, by their names, where they want some.
     pub credentials: BTreeMap<Arc<str>, Wanted>,
     /// The prompts and resources.
@@ -68,6 +70,7 @@ pub fn wire(
     let rules = wiring.under("rules", Rules::new(&file.rules, names));
     let catalog = &*catalog;
     let tools = wiring.tools(tools::Ground { file, catalog });
+    let servers = wiring.servers(file);
     let credentials = wiring.credentials(file);
     let problems = file.mcp.problems();
     wiring
@@ -86,7 +89,7 @@ pub fn wire(
                 rules,
                 access,
                 tools,
-                servers: Vec::new(),
+                servers,
                 credentials,
                 library,
                 mcp: file.mcp.clone(),

@@ -11,14 +11,14 @@ use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::say;
-use crate::tools::kinds::command::{Limits, NOT_EXECUTED};
+use crate::{process::Limits, tools::kinds::command::NOT_EXECUTED};
 
 /// Options of `limit-and-run`.
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Processor time, in seconds.
     #[arg(long)]
-    cpu: u64,
+    cpu: Option<u64>,
     /// Memory, in bytes.
     #[arg(long)]
     memory: u64,
@@ -113,7 +113,9 @@ fn become_it(command: &mut Command, _: u32, limits: Limits) -> ExitCode {
 
 fn limit(limits: Limits) -> io::Result<()> {
     // The first limit is a signal that says why, the second is death.
-    set(Resource::Cpu, limits.cpu, limits.cpu.saturating_add(1))?;
+    if let Some(cpu) = limits.cpu {
+        set(Resource::Cpu, cpu, cpu.saturating_add(1))?;
+    }
     // What a process may write to and has to itself. Its address space is no measure: runtimes reserve far more than
     // they use.
     set(Resource::Data, limits.memory, limits.memory)?;

@@ -24,7 +24,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::tools::kinds::command::GRACE;
+use crate::process::GRACE;
 
 /// How often children are killed that are still there: those of one generation end at once, and leave the next.
 const ROUND: Duration = Duration::from_millis(5);

@@ -2,69 +2,129 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::watch;
 
-use super::{Pins, Server, Spec};
+use super::{Extra, OwnTokens, Pins, Server, Spec, hooks::Nothing};
 use crate::{telemetry::Ledger, upstream::guarded::Guarded};
 
 /// All servers.
 #[derive(Debug)]
 pub struct Fleet {
     servers: Mutex<BTreeMap<Arc<str>, Arc<Server>>>,
-    pins: Arc<Pins>,
+    ground: Arc<Ground>,
+}
+
+/// What all servers stand on.
+#[derive(Clone, Debug)]
+pub(super) struct Ground {
+    pub(super) pins: Arc<Pins>,
     /// Connections to those that speak HTTP.
-    web: Arc<Guarded>,
-    ledger: Arc<Ledger>,
-    changed: watch::Sender<u64>,
+    pub(super) web: Arc<Guarded>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) extra: Arc<dyn Extra>,
+    pub(super) tokens: Arc<dyn OwnTokens>,
+    /// The gateway's file, where it is not the one that runs.
+    pub(super) starter: Option<PathBuf>,
+    pub(super) changed: watch::Sender<u64>,
 }
 
 impl Fleet {
     /// No server yet.
     pub fn new(pins: Arc<Pins>, web: Arc<Guarded>, ledger: Arc<Ledger>) -> Self {
-        Self {
-            servers: Mutex::default(),
+        let ground = Ground {
             pins,
             web,
             ledger,
+            extra: Arc::new(Nothing),
+            tokens: Arc::new(Nothing),
+            starter: None,
             changed: watch::Sender::new(0),
+        };
+        Self {
+            servers: Mutex::default(),
+            ground: Arc::new(ground),
         }
     }
 
-    /// Puts these in place of those there were. What is the same is kept, with its connections.
+    /// The same, with more for the environment of processes. For a fleet that has no server yet.
+    pub fn with_extra(mut self, extra: Arc<dyn Extra>) -> Self {
+        Arc::make_mut(&mut self.ground).extra = extra;
+        self
+    }
+
+    /// The same, with tokens of the gateway's own. For a fleet that has no server yet.
+    pub fn with_tokens(mut self, tokens: Arc<dyn OwnTokens>) -> Self {
+        Arc::make_mut(&mut self.ground).tokens = tokens;
+        self
+    }
+
+    /// The same, in a program that is not the gateway itself: programs are started by this file, which is. For a fleet
+    /// that has no server yet.
+    pub fn started_by(mut self, gateway: PathBuf) -> Self {
+        Arc::make_mut(&mut self.ground).starter = Some(gateway);
+        self
+    }
+
+    /// Puts these in place of those there were. What is the same is kept, with its connections. Waits for nobody:
+    /// connections are made from here on, and those of servers that are gone end with their last call.
     pub fn settle(&self, specs: Vec<Spec>) {
-        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        let settled = specs.into_iter().map(|spec| {
-            let name = spec.name.clone();
-            let kept = servers.get(&name).filter(|server| *server.spec() == spec);
-            let server = kept.cloned();
-            (name, server.unwrap_or_else(|| Arc::new(Server::new(spec))))
+        let mut servers = self.lock();
+        let were: Vec<Arc<str>> = servers.keys().cloned().collect();
+        let settled: BTreeMap<Arc<str>, Arc<Server>> = specs
+            .into_iter()
+            .map(|spec| {
+                let name = spec.name.clone();
+                let kept = servers.get(&name).filter(|server| *server.spec() == spec);
+                let new = || Arc::new(Server::new(spec, self.ground.clone()));
+                (name, kept.cloned().unwrap_or_else(new))
+            })
+            .collect();
+        for gone in were.iter().filter(|name| !settled.contains_key(*name)) {
+            self.ground.ledger.metrics().forget_server(gone);
+        }
+        let is_less = were.iter().any(|name| {
+            let still = settled.get(name).zip(servers.get(name));
+            still.is_none_or(|(new, old)| !Arc::ptr_eq(new, old))
         });
-        *servers = settled.collect();
-        let _ = (&self.web, &self.ledger);
+        *servers = settled;
+        drop(servers);
+        if is_less {
+            self.ground.changed.send_modify(|changes| *changes += 1);
+        }
     }
 
     /// All of them, by name.
     pub fn servers(&self) -> Vec<Arc<Server>> {
-        let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        servers.values().cloned().collect()
+        self.lock().values().cloned().collect()
     }
 
     /// The server of this name.
     pub fn server(&self, name: &str) -> Option<Arc<Server>> {
-        let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        servers.get(name).cloned()
+        self.lock().get(name).cloned()
+    }
+
+    /// Judges anew what a server lists, after approvals changed.
+    pub fn recheck(&self, server: &str) {
+        if let Some(server) = self.server(server) {
+            server.recheck();
+        }
     }
 
     /// The approvals.
     pub fn pins(&self) -> &Arc<Pins> {
-        &self.pins
+        &self.ground.pins
     }
 
     /// Told whenever something else is offered.
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+        self.ground.changed.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Server>>> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

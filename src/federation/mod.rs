@@ -8,17 +8,31 @@
 //! What a server says of itself is data. Its name here is the operator's, its annotations widen no rights, and a tool
 //! is offered to nobody before its whole description was [approved](Pins).
 
+mod answering;
+mod asking;
 mod call;
 mod catalogue;
+mod connecting;
+mod connection;
+mod events;
 mod fleet;
+mod hooks;
+mod keeping;
+mod listing;
 mod pins;
+mod reading;
+mod replica;
 mod server;
 mod settings;
 mod standing;
+mod stdio;
+mod watched;
+mod web;
 
-pub use call::{Answer, Failed, Outgoing, Question, Relay};
+pub use call::{Answer, Failed, Outgoing, Question, Relay, Serving};
 pub use catalogue::{Catalogue, Offered};
 pub use fleet::Fleet;
+pub use hooks::{Extra, OwnTokens};
 pub use pins::{Change, Pins};
 pub use server::Server;
 pub use settings::{

@@ -1,50 +1,345 @@
 //! One server, with all its replicas.
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Answer, Catalogue, Failed, Outgoing, Spec, Standing};
+use super::{
+    Answer, Catalogue, Failed, Held, Outgoing, Spec, Standing, Where,
+    connection::Connection,
+    fleet::Ground,
+    keeping,
+    replica::{Place, Replica, State},
+};
+use crate::health::{Change, Passage};
 
-/// One server.
+/// How often a request may be sent: a replica that went away under it, its successor, and one more.
+const TRIES: usize = 3;
+
+/// How many requests a replica serves at once. More would be queued there as well as here.
+const ROOM: usize = 256;
+
+/// One server. What it runs ends when it is dropped.
 #[derive(Debug)]
 pub struct Server {
-    spec: Spec,
+    inner: Arc<Inner>,
+    _stop: DropGuard,
+}
+
+/// What is shared with the tasks that keep its connections.
+pub(super) struct Inner {
+    pub(super) spec: Spec,
+    pub(super) ground: Arc<Ground>,
+    pub(super) replicas: Vec<Arc<Replica>>,
     offered: ArcSwap<Catalogue>,
+    held: Mutex<Vec<Held>>,
+    /// Counted up whenever a replica moves or has a place again.
+    moved: watch::Sender<u64>,
+    /// Whose turn it is among equals.
+    turn: AtomicUsize,
+    pub(super) stop: CancellationToken,
+}
+
+/// A replica that is to be asked.
+struct Chosen<'a> {
+    replica: &'a Replica,
+    connection: Arc<Connection>,
+    passage: Passage,
+    _place: Place<'a>,
 }
 
 impl Server {
-    /// A server that is not connected yet.
-    pub(super) fn new(spec: Spec) -> Self {
-        Self {
+    /// A server whose replicas are connected from now on; where there is no runtime, never.
+    pub(super) fn new(spec: Spec, ground: Arc<Ground>) -> Self {
+        let moved = watch::Sender::new(0);
+        let replicas = replicas(&spec, &moved);
+        let stop = CancellationToken::new();
+        let inner = Arc::new(Inner {
             spec,
+            ground,
+            replicas,
             offered: ArcSwap::default(),
+            held: Mutex::default(),
+            moved,
+            turn: AtomicUsize::new(0),
+            stop: stop.clone(),
+        });
+        keeping::start(&inner);
+        Self {
+            inner,
+            _stop: stop.drop_guard(),
         }
     }
 
     /// As it is run.
     pub fn spec(&self) -> &Spec {
-        &self.spec
+        &self.inner.spec
     }
 
     /// What of it may be offered now.
     pub fn offered(&self) -> Arc<Catalogue> {
-        self.offered.load_full()
+        self.inner.offered.load_full()
     }
 
     /// How it stands with it.
     pub fn standing(&self) -> Standing {
+        let offered = self.offered();
+        let held = self
+            .inner
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         Standing {
-            name: self.spec.name.to_string(),
-            ..Standing::default()
+            name: self.inner.spec.name.to_string(),
+            replicas: self.inner.replicas.iter().map(|it| it.standing()).collect(),
+            offered: offered
+                .tools
+                .iter()
+                .map(|offered| offered.tool.name.to_string())
+                .collect(),
+            held: held.clone(),
         }
     }
 
+    /// Judges anew what it lists, by the approvals there are now.
+    pub(super) fn recheck(&self) {
+        self.inner.judge();
+    }
+
     /// Asks it something. Dropping the future calls it off.
-    pub async fn ask(&self, _outgoing: Outgoing<'_>) -> Result<Answer, Failed> {
-        Err(Failed::Away {
+    pub async fn ask(&self, outgoing: Outgoing<'_>) -> Result<Answer, Failed> {
+        let asked = self.inner.ask(&outgoing).await;
+        let metrics = self.inner.ground.ledger.metrics();
+        let outcome = asked.as_ref().map_or_else(Failed::label, |_| "answered");
+        metrics
+            .upstream_mcp_calls
+            .with_label_values(&[&*self.inner.spec.name, outcome])
+            .inc();
+        asked
+    }
+}
+
+impl Inner {
+    async fn ask(&self, outgoing: &Outgoing<'_>) -> Result<Answer, Failed> {
+        let mut tried: Vec<Arc<Connection>> = Vec::new();
+        let mut failed = None;
+        while tried.len() < TRIES {
+            let chosen = match self.choose(&tried, outgoing.deadline).await {
+                Ok(chosen) => chosen,
+                // What was told of the request itself is more than that nobody else is there.
+                Err(nobody) => return Err(failed.unwrap_or(nobody)),
+            };
+            let serving = outgoing.serving.map(|serve| serve(chosen.replica.number));
+            let begun = Instant::now();
+            let asked = chosen.connection.ask(outgoing).await;
+            drop(serving);
+            let connection = chosen.connection.clone();
+            self.learn(chosen, begun, &asked);
+            match asked {
+                Err(broken @ Failed::Broken { unsent, .. }) if unsent || outgoing.repeatable => {
+                    failed = Some(broken);
+                    tried.push(connection);
+                }
+                asked => return asked,
+            }
+        }
+        Err(failed.unwrap_or_else(|| self.away(None)))
+    }
+
+    /// Takes note of how a replica did.
+    fn learn(&self, chosen: Chosen<'_>, begun: Instant, asked: &Result<Answer, Failed>) {
+        let now = Instant::now();
+        let changed = match asked {
+            Ok(_) | Err(Failed::Error { .. } | Failed::Unauthorized { .. }) => {
+                chosen.replica.answers();
+                chosen.passage.succeeded(now)
+            }
+            // One that answers others meanwhile does not hang: this request was too much for its time.
+            Err(Failed::Late { .. }) if chosen.replica.answered_since(begun) => None,
+            Err(_) => chosen.passage.failed(now),
+        };
+        let Some(change) = changed else { return };
+        let place = &chosen.replica.place;
+        let server = &*self.spec.name;
+        tracing::warn!(server, "the circuit of {place} has {}", change.label());
+        // What hangs is put in order by starting anew, and costs nothing else.
+        if matches!(change, Change::Opened { .. }) {
+            chosen.connection.signs.gone.cancel();
+        }
+    }
+
+    /// The least busy replica that can be asked and was not; waits for one that is about to be there.
+    async fn choose(
+        &self,
+        tried: &[Arc<Connection>],
+        deadline: Instant,
+    ) -> Result<Chosen<'_>, Failed> {
+        let mut moves = self.moved.subscribe();
+        loop {
+            moves.mark_unchanged();
+            let soonest = match self.look(tried) {
+                Look::Found(chosen) => return Ok(chosen),
+                Look::Wait => None,
+                Look::Nobody(soonest) => Some(soonest),
+            };
+            if let Some(soonest) = soonest {
+                return Err(self.away(soonest));
+            }
+            let moved = timeout_at(deadline, moves.changed()).await;
+            if !matches!(moved, Ok(Ok(()))) {
+                return Err(self.away(None));
+            }
+        }
+    }
+
+    fn look(&self, tried: &[Arc<Connection>]) -> Look<'_> {
+        let now = Instant::now();
+        let mut waits = false;
+        let mut soonest: Option<Duration> = None;
+        let mut sooner = |wait: Duration| soonest = Some(soonest.map_or(wait, |so| so.min(wait)));
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let count = self.replicas.len().max(1);
+        let mut all: Vec<&Replica> = self.replicas.iter().map(|replica| &**replica).collect();
+        all.rotate_left(turn % count);
+        all.sort_by_key(|replica| replica.running());
+        for replica in all {
+            let connection = match replica.state() {
+                State::Ready(connection) if !connection.is_gone() => connection,
+                // One that broke is about to be made anew.
+                State::Ready(_) | State::Connecting => {
+                    waits = true;
+                    continue;
+                }
+                State::Failing { until, .. } => {
+                    sooner(until.saturating_duration_since(now));
+                    continue;
+                }
+                State::Stopped => continue,
+            };
+            if tried.iter().any(|other| Arc::ptr_eq(other, &connection)) {
+                continue;
+            }
+            let Some(place) = replica.take() else {
+                waits = true;
+                continue;
+            };
+            match replica.circuit.admit(rand::random(), now) {
+                Ok(passage) => {
+                    return Look::Found(Chosen {
+                        replica,
+                        connection,
+                        passage,
+                        _place: place,
+                    });
+                }
+                Err(wait) => sooner(wait),
+            }
+        }
+        if waits {
+            Look::Wait
+        } else {
+            Look::Nobody(soonest)
+        }
+    }
+
+    fn away(&self, retry_after: Option<Duration>) -> Failed {
+        Failed::Away {
             server: self.spec.name.to_string(),
-            retry_after: None,
-        })
+            retry_after,
+        }
+    }
+
+    /// Judges what the first replica that is there lists, and offers what may be.
+    pub(super) fn judge(&self) {
+        let ready = self.replicas.iter().filter(|it| it.connection().is_some());
+        let listing = ready.into_iter().find_map(|replica| replica.listing());
+        let last = || self.replicas.iter().find_map(|replica| replica.listing());
+        let Some(listing) = listing.or_else(last) else {
+            return;
+        };
+        let settings = &self.spec.settings;
+        let only = settings.only.as_deref();
+        let tools = listing.tools.iter();
+        let tools = tools.filter(|tool| is_wanted(only, &tool.name)).cloned();
+        let pins = &self.ground.pins;
+        let (tools, held) = pins.judge(&self.spec.name, settings.approve, tools.collect());
+        let catalogue = Catalogue {
+            tools,
+            prompts: listing.prompts.clone(),
+            resources: listing.resources.clone(),
+            templates: listing.templates.clone(),
+        };
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+        if **self.offered.load() != catalogue {
+            self.offered.store(Arc::new(catalogue));
+            self.ground.changed.send_modify(|changes| *changes += 1);
+        }
+    }
+}
+
+/// What was found in one look at all replicas.
+enum Look<'a> {
+    Found(Chosen<'a>),
+    /// One is about to be there.
+    Wait,
+    /// None is, for so long at least.
+    Nobody(Option<Duration>),
+}
+
+/// Whether a tool is among those that are wanted: the name itself, or its beginning and `*`.
+fn is_wanted(only: Option<&[String]>, name: &str) -> bool {
+    let fits = |pattern: &String| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => pattern == name,
+    };
+    only.is_none_or(|only| only.iter().any(fits))
+}
+
+fn replicas(spec: &Spec, moved: &watch::Sender<u64>) -> Vec<Arc<Replica>> {
+    let replica = |number, place, room| Arc::new(Replica::new(number, place, room, moved.clone()));
+    match &spec.place {
+        Where::Http { urls, .. } => urls
+            .iter()
+            .enumerate()
+            .map(|(number, url)| replica(number, place(url), ROOM))
+            .collect(),
+        Where::Stdio { command, .. } => {
+            // Its key for completions is the process's: with two calls at once nobody knew whose it serves.
+            let room = if spec.settings.model.is_some() {
+                1
+            } else {
+                ROOM
+            };
+            let program = command.first().map(String::as_str).unwrap_or_default();
+            (0..spec.settings.processes)
+                .map(|number| replica(number, format!("{program} #{number}"), room))
+                .collect()
+        }
+    }
+}
+
+/// A URL as operators see it: what stands behind `?` may be a key.
+fn place(url: &url::Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.to_string()
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("Inner");
+        shown.field("name", &self.spec.name).finish_non_exhaustive()
     }
 }

@@ -34,7 +34,7 @@ pub struct Settings {
     pub files: u64,
     /// Which revision of the protocol to speak.
     pub revision: Revision,
-    /// Headers of every request, by name: values, `env:NAME` or `file:PATH`.
+    /// Headers of every request, by name: values, `env:NAME` or `file:PATH`, these also behind a word: `Bearer env:NAME`.
     pub headers: BTreeMap<String, String>,
     /// Names, addresses and networks inside that its URLs may mean.
     pub allow_private: Vec<String>,

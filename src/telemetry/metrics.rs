@@ -190,6 +190,12 @@ table! {
     token_checks: IntCounterVec = "waypost_token_checks_total" ["outcome"];
     /// Fetches of issuers' keys by how they ended.
     key_fetches: IntCounterVec = "waypost_key_fetches_total" ["issuer", "outcome"];
+    /// Replicas and processes of other MCP servers, by where they are.
+    upstream_mcp_connections: IntGaugeVec = "waypost_upstream_mcp_connections" ["server", "state"];
+    /// Connections to other MCP servers that were made anew.
+    upstream_mcp_reconnects: IntCounterVec = "waypost_upstream_mcp_reconnects_total" ["server"];
+    /// Requests to other MCP servers by how they ended.
+    upstream_mcp_calls: IntCounterVec = "waypost_upstream_mcp_calls_total" ["server", "outcome"];
     /// Handlers that panicked.
     panics: IntCounter = "waypost_panics_total";
 }
@@ -342,6 +348,15 @@ impl Metrics {
         }
         for how in ["joined", "replayed"] {
             self.tool_shared.with_label_values(&[tool, how]);
+        }
+    }
+
+    /// Takes out what shows where the replicas of a server are that is gone.
+    pub fn forget_server(&self, server: &str) {
+        for state in ["connecting", "ready", "failing"] {
+            let gauge = &self.upstream_mcp_connections;
+            // Of a server that never connected there is none.
+            let _ = gauge.remove_label_values(&[server, state]);
         }
     }
 

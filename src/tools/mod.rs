@@ -63,7 +63,7 @@ pub use kind::{About, Kind, KindSettings, Materials, ReadPages, Run};
 pub use line::{Abilities, Answers, Level, Line, Listing, Nobody, Question, Unanswered};
 pub use memory::{Conversation, Memory};
 pub use model::Wanted;
-pub use name::wire_name;
+pub use name::{problem as name_problem, wire_name};
 pub use output::{Completion, Content, Notes, Output};
 pub use places::Concurrency;
 pub use retry::Retry;

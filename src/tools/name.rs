@@ -14,7 +14,7 @@ pub fn wire_name(id: &str) -> String {
 }
 
 /// What is wrong with a tool's name. Models' APIs take letters, digits, `_` and `-`.
-pub(super) fn problem(id: &str) -> Option<Problem> {
+pub fn problem(id: &str) -> Option<Problem> {
     let sane = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
     let message = if id.is_empty() || !id.chars().all(sane) {
         format!("`{id}` is no name for a tool")

@@ -105,6 +105,24 @@ impl Common {
         self.max_result.unwrap_or(usual)
     }
 
+    /// What is wrong with them as those of a server's entry, whose tools bring descriptions of their own.
+    pub fn problems_of_server(&self) -> Vec<Problem> {
+        let mut problems = self.problems();
+        let is_described = !self.description.trim().is_empty();
+        problems.retain(|problem| is_described || problem.path != ["description"]);
+        for (key, is_there) in [
+            ("input_schema", self.input_schema.is_some()),
+            ("output_schema", self.output_schema.is_some()),
+            ("paging", self.paging),
+        ] {
+            if is_there {
+                let message = "each tool of a server has its own";
+                problems.push(Problem::new([key], message));
+            }
+        }
+        problems
+    }
+
     /// What is wrong with them; paths start at the tool's keys.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = hygiene::problems(self);

@@ -17,7 +17,7 @@ const HEIGHTS: &[(&str, &[&str])] = &[
     ),
     ("languages and ledger", &["dialect", "telemetry"]),
     ("judgement", &["access", "health", "limit", "route"]),
-    ("hands", &["intake", "store", "upstream"]),
+    ("hands", &["intake", "process", "store", "upstream"]),
     ("will", &["federation", "identity", "relay"]),
     ("tools", &["tools"]),
     ("face", &["http", "mcp"]),
@@ -164,11 +164,11 @@ fn only_one_room_knows_each_outside_thing() {
         }
     };
     rule("axum::", &["http", "mcp"]);
-    rule("rmcp::", &["mcp"]);
+    rule("rmcp::", &["federation", "mcp", "tools"]);
     rule("tokio_postgres::", &["tools"]);
     rule("rusqlite::", &["store"]);
     rule("reqwest::", &["upstream", "cli"]);
-    rule("Command::new(", &["tools", "cli"]);
+    rule("Command::new(", &["process", "tools", "cli"]);
     rule("std::fs", &["config", "app", "cli"]);
     rule("std::env::var", &["app", "cli"]);
     rule(
@@ -180,6 +180,7 @@ fn only_one_room_knows_each_outside_thing() {
             "intake",
             "upstream",
             "identity",
+            "federation",
             "tools",
             "http",
             "mcp",

@@ -19,6 +19,7 @@ mod docs;
 mod drain;
 mod embeddings;
 mod faults;
+mod federation;
 mod guards;
 mod hostile;
 mod limits;

@@ -29,6 +29,11 @@ impl Bound {
         })
     }
 
+    /// The header's name.
+    pub fn name(&self) -> &HeaderName {
+        &self.name
+    }
+
     /// The header, for a request to its origin.
     pub(super) fn at(&self, url: &Url) -> Option<(HeaderName, HeaderValue)> {
         (url.origin() == self.origin).then(|| (self.name.clone(), self.value.clone()))

@@ -13,6 +13,7 @@ mod address;
 mod allow;
 mod bound;
 mod names;
+mod opened;
 mod place;
 mod read;
 mod refused;
@@ -21,6 +22,7 @@ pub use address::{Standing, standing};
 pub use allow::Allow;
 pub use bound::Bound;
 pub use names::{Names, SystemNames};
+pub use opened::Opened;
 pub use place::judge;
 pub use refused::Refused;
 
@@ -103,10 +105,7 @@ impl Answer {
     /// The type of the body, like `application/json`, in small letters and without parameters; empty when none is
     /// told.
     pub fn media_type(&self) -> String {
-        let told = self.headers.get(header::CONTENT_TYPE);
-        let told = told.and_then(|value| value.to_str().ok()).unwrap_or("");
-        let essence = told.split(';').next().unwrap_or("");
-        essence.trim().to_ascii_lowercase()
+        read::media_type(&self.headers)
     }
 }
 
@@ -130,6 +129,17 @@ impl Guarded {
         let deadline = request.deadline;
         let answered = timeout_at(deadline, self.follow(request)).await;
         answered.unwrap_or(Err(Refused::Timeout))
+    }
+
+    /// Sends a request and gives its answer as soon as it begins, to be read as it comes. Redirects are answers like
+    /// others: they are not followed. The deadline is the beginning's, and `max_bytes` is the reader's matter.
+    pub async fn open(&self, request: Request<'_>) -> Result<Opened, Refused> {
+        let client = self.client(request.allow)?;
+        let url = &request.url;
+        judge(url, request.allow).map_err(|why| refuse(url, why))?;
+        let sent = timeout_at(request.deadline, client.execute(request.to(url, false))).await;
+        let sent = sent.map_err(|_| Refused::Timeout)?;
+        Opened::of(sent.map_err(|error| refused::of(url, &error))?)
     }
 
     async fn follow(&self, request: Request<'_>) -> Result<Answer, Refused> {

@@ -1,15 +1,14 @@
 //! Reading an answer to its end, or to the end of what is allowed.
 
 use bytes::BytesMut;
-use http::header;
+use http::{HeaderMap, header};
 
 use super::{Answer, Refused};
 
 /// Reads the answer, at most `max` bytes of body. Compressed ones are refused: nobody asked for one, and unpacking is
 /// how small answers become large.
 pub(super) async fn whole(mut response: reqwest::Response, max: usize) -> Result<Answer, Refused> {
-    let encoding = response.headers().get(header::CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| encoding != "identity") {
+    if is_packed(response.headers()) {
         return Err(Refused::Encoded);
     }
     // A length is a promise; the count below is what holds.
@@ -29,4 +28,18 @@ pub(super) async fn whole(mut response: reqwest::Response, max: usize) -> Result
         headers: std::mem::take(response.headers_mut()),
         body: body.freeze(),
     })
+}
+
+/// Whether a body is compressed.
+pub(super) fn is_packed(headers: &HeaderMap) -> bool {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    encoding.is_some_and(|encoding| encoding != "identity")
+}
+
+/// The type of a body, in small letters and without parameters; empty when none is told.
+pub(super) fn media_type(headers: &HeaderMap) -> String {
+    let told = headers.get(header::CONTENT_TYPE);
+    let told = told.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = told.split(';').next().unwrap_or("");
+    essence.trim().to_ascii_lowercase()
 }

@@ -31,6 +31,13 @@ pub enum Refused {
     Redirect,
 }
 
+impl Refused {
+    /// Whether it is sure that nothing was sent.
+    pub fn is_unsent(self) -> bool {
+        matches!(self, Self::Address(_) | Self::Unreachable)
+    }
+}
+
 /// What an error of the client means.
 pub(super) fn of(url: &Url, error: &reqwest::Error) -> Refused {
     if causes(error).any(|cause| cause.is::<NotPublic>()) {

@@ -8,8 +8,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::running::{Pipes, Running};
-use crate::tools::{Line, redact::Redactor};
+use crate::{
+    process::{Pipes, Running},
+    tools::{Line, redact::Redactor},
+};
 
 /// How much is read at once, in bytes: a quarter of what a pipe of Linux holds.
 const CHUNK: usize = 16 * 1024;

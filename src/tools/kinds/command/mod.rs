@@ -1,7 +1,7 @@
 //! A program of this machine. There is no shell: each argument stays one argument, whatever it says.
 //!
 //! A call makes the arguments ([`arguments`]) and starts the program through a wrapper that sets its limits and stays
-//! with it as its supervisor ([`launch`], [`running`]): when the call ends, for whatever reason, so does everything the
+//! with it as its supervisor ([`crate::process`]): when the call ends, for whatever reason, so does everything the
 //! program started. What it writes is told line by line while it runs ([`listen`]) and
 //! becomes the result at its end ([`result`]).
 //!
@@ -12,7 +12,6 @@ mod arguments;
 mod launch;
 mod listen;
 mod result;
-mod running;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -20,15 +19,14 @@ mod tests;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
-pub use launch::Limits;
 pub use result::NOT_EXECUTED;
-pub use running::GRACE;
 pub use settings::{Argument, Each, Format, Settings};
 
-use self::{arguments::Arguments, launch::Launch, listen::listen, running::Running};
+use self::{arguments::Arguments, launch::Launch, listen::listen};
 use crate::{
     expr::{EvalError, Template},
     problem::Problem,
+    process::Running,
     tools::{Fault, FaultClass, Input, Kind, Materials, Output, Run, Stop},
 };
 
@@ -51,9 +49,9 @@ pub(crate) fn build(
     let stdin = settings.stdin.as_deref();
     let stdin = stdin.and_then(|text| template(text, &["stdin"], &mut problems));
     let launch = Launch::build(settings, materials, &mut problems);
-    if !problems.is_empty() {
+    let Some(launch) = launch.filter(|_| problems.is_empty()) else {
         return Err(problems);
-    }
+    };
     Ok(Box::new(Command {
         launch,
         arguments,
@@ -175,14 +173,14 @@ impl Kind for Command {
             let stdin = stdin.map_err(|why| why.fault("standard input"))?;
             let stdin = stdin.map(input);
             let tool = &*run.tool.id;
-            let command = self.launch.command(&arguments, stdin.is_some());
+            let command = self.launch.program.command(&arguments, stdin.is_some());
             let (running, pipes) =
                 Running::start(command).map_err(|error| result::not_started(&error, tool))?;
             let input = stdin.unwrap_or_default();
-            let redactor = self.launch.redactor();
+            let redactor = &self.launch.redactor;
             let heard = listen(running, pipes, input, self.max_output, run.line, redactor).await;
             let heard = heard.map_err(|why| result::unheard(why, self.max_output, tool))?;
-            let limits = self.launch.limits();
+            let limits = self.launch.program.limits;
             Ok(result::read(heard, self.format, limits, redactor, tool)?)
         })
     }

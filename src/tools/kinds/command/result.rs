@@ -6,10 +6,11 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{
-    Format, Limits,
+    Format,
     listen::{COMPLAINT, Heard, Unheard},
 };
 use crate::{
+    process::Limits,
     schema::shown_text,
     tools::{Fault, FaultClass, Output, redact::Redactor},
 };
@@ -132,7 +133,8 @@ fn ended(status: ExitStatus, limits: Limits) -> String {
         return format!("failed with exit code {}", status.code().unwrap_or(-1));
     };
     if signal == Signal::XCPU.as_raw() {
-        format!("used up its {} s of processor time", limits.cpu)
+        let seconds = limits.cpu.unwrap_or_default();
+        format!("used up its {seconds} s of processor time")
     } else if signal == Signal::XFSZ.as_raw() {
         format!("wrote a file of more than {} bytes", limits.file_size)
     } else if signal == Signal::KILL.as_raw() {

@@ -10,9 +10,11 @@ use super::{
     Argument,
     arguments::Arguments,
     listen::{Heard, Unheard, listen},
-    running::Running,
 };
-use crate::tools::{Input, Line, Nobody, ear::Ear, redact::Redactor};
+use crate::{
+    process::Running,
+    tools::{Input, Line, Nobody, ear::Ear, redact::Redactor},
+};
 
 /// How long anything a test waits for may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);

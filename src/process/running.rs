@@ -22,19 +22,22 @@ const IS_SUPERVISED: bool = cfg!(target_os = "linux");
 /// A program that runs, with everything it started: one process group, led by its supervisor. Ended when dropped, first
 /// asked (SIGTERM), then without asking (SIGKILL).
 #[derive(Debug)]
-pub(super) struct Running(Option<Group>);
+pub struct Running(Option<Group>);
 
 /// Its ends that are with us.
 #[derive(Debug)]
-pub(super) struct Pipes {
-    pub(super) stdin: Option<ChildStdin>,
-    pub(super) stdout: Option<ChildStdout>,
-    pub(super) stderr: Option<ChildStderr>,
+pub struct Pipes {
+    /// What it reads.
+    pub stdin: Option<ChildStdin>,
+    /// What it says.
+    pub stdout: Option<ChildStdout>,
+    /// What it complains of.
+    pub stderr: Option<ChildStderr>,
 }
 
 impl Running {
     /// Starts it in a process group of its own.
-    pub(super) fn start(mut command: Command) -> io::Result<(Self, Pipes)> {
+    pub fn start(mut command: Command) -> io::Result<(Self, Pipes)> {
         let spawned = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -53,7 +56,7 @@ impl Running {
 
     /// Waits until the program has ended and its supervisor has ended whatever it left running. Its group is killed
     /// besides, for a supervisor may have been killed itself.
-    pub(super) async fn ended(&mut self) -> io::Result<std::process::ExitStatus> {
+    pub async fn ended(&mut self) -> io::Result<std::process::ExitStatus> {
         let Some(group) = &mut self.0 else {
             return Err(io::ErrorKind::NotFound.into());
         };

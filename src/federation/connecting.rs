@@ -1,0 +1,155 @@
+//! Making connections: which way, in which revision, and within which time.
+
+use std::{sync::Arc, time::Duration};
+
+use rmcp::{
+    model::ProtocolVersion,
+    service::{ClientInitializeError, ClientLifecycleMode},
+    transport::{
+        StreamableHttpClientTransport, common::client_side_sse::ExponentialBackoff,
+        streamable_http_client::StreamableHttpClientTransportConfig,
+    },
+};
+use tokio::time::timeout;
+
+use super::{
+    Revision, Spec, Where,
+    asking::Running,
+    connection::{Connection, Ends},
+    fleet::Ground,
+    reading,
+    stdio::{self, Start},
+    watched::{Signs, Watched},
+    web::{self, Web},
+};
+
+/// How many requests are on their way to one replica at once before they have begun to be answered.
+const POSTS: usize = 256;
+
+/// How often a stream that broke is taken up again, and at first after how long.
+const TAKEN_UP: (usize, Duration) = (3, Duration::from_millis(500));
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) struct Unconnected {
+    /// In words for operators.
+    pub(super) why: String,
+    /// Whether the server was there and broke off.
+    pub(super) broke_off: bool,
+}
+
+impl Unconnected {
+    fn new(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            broke_off: false,
+        }
+    }
+
+    fn of(error: &ClientInitializeError) -> Self {
+        let broke_off = matches!(error, ClientInitializeError::ConnectionClosed(_));
+        Self {
+            why: reading::words(&error.to_string()),
+            broke_off,
+        }
+    }
+}
+
+/// Makes a connection to a replica, or says why there is none. An `old` server is not asked again whether it is new.
+pub(super) async fn connect(
+    spec: &Spec,
+    number: usize,
+    ground: &Ground,
+    old: bool,
+) -> Result<Connection, Unconnected> {
+    let running: Arc<Running> = Arc::default();
+    let signs: Arc<Signs> = Arc::default();
+    let patience = spec.settings.connect_timeout.get();
+    let mode = mode(spec.settings.revision, old);
+    let mut ends = Ends {
+        server: spec.name.clone(),
+        running: running.clone(),
+        signs: signs.clone(),
+        process: None,
+    };
+    let connecting = async {
+        match &spec.place {
+            Where::Http {
+                urls,
+                headers,
+                allow,
+            } => {
+                let (Some(url), Some(headers)) = (urls.get(number), headers.get(number)) else {
+                    return Err(Unconnected::new("there is no such replica"));
+                };
+                let web = Web {
+                    guarded: ground.web.clone(),
+                    server: spec.name.clone(),
+                    url: url.clone(),
+                    headers: Arc::new(headers.clone()),
+                    allow: Arc::new(allow.clone()),
+                    tokens: ground.tokens.clone(),
+                    max_message: spec.settings.max_message,
+                    signs: signs.clone(),
+                };
+                let transport = StreamableHttpClientTransport::with_client(web, config(url));
+                let watched = Watched::new(transport, web::cut, running, signs, spec.name.clone());
+                let opened = Connection::open(watched, mode, ends).await;
+                opened.map_err(|error| Unconnected::of(&error))
+            }
+            Where::Stdio {
+                command,
+                environment,
+                folder,
+            } => {
+                let mut environment = environment.clone();
+                environment.extend(ground.extra.environment(&spec.name, number));
+                let start = Start {
+                    server: &spec.name,
+                    command,
+                    folder: folder.clone(),
+                    environment,
+                    limits: (spec.settings.memory, spec.settings.files),
+                    max_message: spec.settings.max_message,
+                    starter: ground.starter.clone(),
+                };
+                let started = start.start();
+                let (pipe, process) = started.map_err(|error| {
+                    Unconnected::new(format!("its program cannot be started: {error}"))
+                })?;
+                ends.process = Some(process);
+                let watched = Watched::new(pipe, stdio::cut, running, signs, spec.name.clone());
+                let opened = Connection::open(watched, mode, ends).await;
+                opened.map_err(|error| Unconnected::of(&error))
+            }
+        }
+    };
+    let connected = timeout(patience, Box::pin(connecting)).await;
+    let late = || Unconnected::new(format!("it was not ready within {patience:?}"));
+    connected.unwrap_or_else(|_| Err(late()))
+}
+
+fn mode(revision: Revision, old: bool) -> ClientLifecycleMode {
+    let preferred_versions = vec![ProtocolVersion::V_2026_07_28];
+    match revision {
+        Revision::Auto if !old => ClientLifecycleMode::Auto {
+            preferred_versions,
+            legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
+        },
+        Revision::Auto | Revision::Sessions => ClientLifecycleMode::Initialize,
+        Revision::Stateless => ClientLifecycleMode::Discover { preferred_versions },
+    }
+}
+
+fn config(url: &url::Url) -> StreamableHttpClientTransportConfig {
+    // A session that is over is a connection that is: whoever is asked next may speak another revision by now.
+    let mut config = StreamableHttpClientTransportConfig::with_uri(url.as_str())
+        .reinit_on_expired_session(false)
+        .max_concurrent_requests(POSTS);
+    let (times, first) = TAKEN_UP;
+    let mut again = ExponentialBackoff::default();
+    again.max_times = Some(times);
+    again.base_duration = first;
+    config.retry_config = Arc::new(again);
+    config
+}

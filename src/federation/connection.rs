@@ -1,0 +1,314 @@
+//! One connection to one replica: requests and their answers.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use rmcp::{
+    RoleClient,
+    model::{
+        CancelledNotification, CancelledNotificationParam, ClientRequest, GetExtensions, RequestId,
+        ServerCapabilities, ServerResult,
+    },
+    service::{
+        ClientInitializeError, ClientLifecycleMode, ClientServiceExt, Peer, PeerRequestOptions,
+        RunningService, ServiceError,
+    },
+    transport::Transport,
+};
+use serde_json::{Map, Value};
+use tokio::{
+    sync::mpsc,
+    task::AbortHandle,
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::{
+    Answer, Failed, Outgoing, Relay,
+    answering::Answering,
+    asking::{Asking, Running, Said},
+    reading,
+    watched::{Cut, Signs, Watched},
+};
+use crate::process;
+
+/// How many questions of a server may be open at once in one request: a form and a completion are two.
+const QUESTIONS: usize = 8;
+
+/// How long a server may take to hear that a request is called off.
+const CALLED_OFF: Duration = Duration::from_secs(5);
+
+/// One connection. Ended when dropped, and with it its process.
+#[derive(Debug)]
+pub(super) struct Connection {
+    peer: Peer<RoleClient>,
+    server: Arc<str>,
+    running: Arc<Running>,
+    /// What it shows of itself.
+    pub(super) signs: Arc<Signs>,
+    /// Ends the connection when dropped.
+    _service: RunningService<RoleClient, Answering>,
+    _process: Option<Housed>,
+}
+
+/// The process at the other end.
+#[derive(Debug)]
+pub(super) struct Housed {
+    pub(super) _running: process::Running,
+    /// Reads what it complains of.
+    pub(super) complaints: AbortHandle,
+}
+
+impl Drop for Housed {
+    fn drop(&mut self) {
+        self.complaints.abort();
+    }
+}
+
+/// What a connection is made of.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) server: Arc<str>,
+    pub(super) running: Arc<Running>,
+    pub(super) signs: Arc<Signs>,
+    pub(super) process: Option<Housed>,
+}
+
+impl Connection {
+    /// Makes a connection, its handshake included.
+    pub(super) async fn open<T: Transport<RoleClient> + 'static>(
+        transport: Watched<T>,
+        mode: ClientLifecycleMode,
+        ends: Ends,
+    ) -> Result<Self, ClientInitializeError> {
+        let running = ends.running.clone();
+        let service = Answering { running }.serve_with_lifecycle(transport, mode);
+        let service = Box::pin(service).await?;
+        Ok(Self {
+            peer: service.peer().clone(),
+            server: ends.server,
+            running: ends.running,
+            signs: ends.signs,
+            _service: service,
+            _process: ends.process,
+        })
+    }
+
+    /// The server's name.
+    pub(super) fn name(&self) -> &str {
+        &self.server
+    }
+
+    /// The revision that is spoken.
+    pub(super) fn revision(&self) -> Option<String> {
+        let info = self.peer.peer_info()?;
+        Some(info.protocol_version.to_string())
+    }
+
+    /// Whether there are no sessions: each request stands by itself.
+    pub(super) fn is_stateless(&self) -> bool {
+        let info = self.peer.peer_info();
+        info.is_some_and(|info| !info.protocol_version.has_initialize())
+    }
+
+    /// What the server calls itself.
+    pub(super) fn calls_itself(&self) -> Option<String> {
+        let info = self.peer.peer_info()?;
+        let me = info.server_info.as_ref()?;
+        Some(reading::words(&format!("{} {}", me.name, me.version)))
+    }
+
+    /// What the server says it can do.
+    pub(super) fn capabilities(&self) -> ServerCapabilities {
+        let info = self.peer.peer_info();
+        info.map(|info| info.capabilities.clone())
+            .unwrap_or_default()
+    }
+
+    /// rmcp's end of it.
+    pub(super) fn peer(&self) -> &Peer<RoleClient> {
+        &self.peer
+    }
+
+    /// Whether it is over or of no more use.
+    pub(super) fn is_gone(&self) -> bool {
+        self.signs.gone.is_cancelled()
+    }
+
+    /// Asks something on behalf of a caller.
+    pub(super) async fn ask(&self, outgoing: &Outgoing<'_>) -> Result<Answer, Failed> {
+        let token = outgoing.token.cloned();
+        let (asking, heard) = Asking::new(token, outgoing.deadline, true);
+        let (request, own) = reading::request(&outgoing.question);
+        let mut meta = own;
+        meta.extend(outgoing.meta.clone());
+        let exchange = Exchange {
+            request,
+            meta,
+            asking: asking.clone(),
+            heard,
+        };
+        let exchange = self.exchange(exchange, Some(outgoing.relay));
+        match timeout_at(outgoing.deadline, exchange).await {
+            Err(_) => Err(Failed::Late {
+                server: self.server.to_string(),
+            }),
+            Ok(Err(error)) => Err(self.failed(error, &asking)),
+            Ok(Ok(result)) => {
+                reading::answer(&outgoing.question, result).ok_or_else(|| Failed::Unfit {
+                    server: self.server.to_string(),
+                    why: "it is the answer to another question".to_owned(),
+                })
+            }
+        }
+    }
+
+    /// Asks something of the gateway's own.
+    pub(super) async fn inquire(
+        &self,
+        request: ClientRequest,
+        deadline: Instant,
+    ) -> Result<ServerResult, Failed> {
+        let (asking, heard) = Asking::new(None, deadline, false);
+        let exchange = Exchange {
+            request,
+            meta: Map::new(),
+            asking: asking.clone(),
+            heard,
+        };
+        match timeout_at(deadline, self.exchange(exchange, None)).await {
+            Err(_) => Err(Failed::Late {
+                server: self.server.to_string(),
+            }),
+            Ok(answered) => answered.map_err(|error| self.failed(error, &asking)),
+        }
+    }
+
+    /// Sends a request, and passes on what is said and asked until its answer is there. Calls it off when dropped.
+    async fn exchange(
+        &self,
+        exchange: Exchange,
+        relay: Option<&dyn Relay>,
+    ) -> Result<ServerResult, ServiceError> {
+        let Exchange {
+            mut request,
+            meta,
+            asking,
+            mut heard,
+        } = exchange;
+        request.extensions_mut().insert(asking);
+        let options = PeerRequestOptions::no_options().with_meta(meta.into());
+        let sending = self.peer.send_request_with_option(request, options);
+        let mut handle = sending.await?;
+        let mut underway = Underway {
+            peer: &self.peer,
+            running: &self.running,
+            id: handle.id.clone(),
+            is_over: false,
+        };
+        let mut questions = FuturesUnordered::new();
+        let answer = loop {
+            tokio::select! {
+                biased;
+                Some(said) = heard.recv() => {
+                    let Some(relay) = relay else { continue };
+                    match said {
+                        Said::Question { method, params, answer } if questions.len() < QUESTIONS => {
+                            questions.push(async move {
+                                let _ = answer.send(relay.ask(method, params).await);
+                            });
+                        }
+                        other => tell(relay, other).await,
+                    }
+                }
+                Some(()) = questions.next() => {}
+                answer = &mut handle.rx => break answer,
+            }
+        };
+        // What was said before the answer is told before it.
+        while let (Some(relay), Ok(said)) = (relay, heard.try_recv()) {
+            tell(relay, said).await;
+        }
+        underway.is_over = true;
+        answer.map_err(|_| ServiceError::TransportClosed)?
+    }
+
+    /// Why there is no answer.
+    fn failed(&self, error: ServiceError, asking: &Asking) -> Failed {
+        let server = self.server.to_string();
+        if let Some(why) = asking.spoiled() {
+            return Failed::Unfit { server, why };
+        }
+        let broken = Failed::Broken {
+            server: server.clone(),
+            unsent: !asking.may_be_sent(),
+        };
+        match error {
+            ServiceError::McpError(error) => Failed::Error {
+                code: error.code.0,
+                message: reading::words(&error.message),
+            },
+            ServiceError::TransportSend(error) => match error.error.downcast_ref::<Cut>() {
+                Some(cut) => reading::failed(server, cut).unwrap_or(broken),
+                None => broken,
+            },
+            ServiceError::UnexpectedResponse => Failed::Unfit {
+                server,
+                why: "it is no answer of the protocol".to_owned(),
+            },
+            _ => broken,
+        }
+    }
+}
+
+/// A request that goes out.
+struct Exchange {
+    request: ClientRequest,
+    meta: Map<String, Value>,
+    asking: Arc<Asking>,
+    heard: mpsc::Receiver<Said>,
+}
+
+async fn tell(relay: &dyn Relay, said: Said) {
+    match said {
+        Said::Progress {
+            progress,
+            total,
+            message,
+        } => {
+            relay.progress(progress, total, message.as_deref()).await;
+        }
+        Said::Log { level, data } => relay.log(&level, data).await,
+        Said::Question { answer, .. } => {
+            let why = "Too many questions are open in this request";
+            let _ = answer.send(Err(why.to_owned()));
+        }
+    }
+}
+
+/// A request that is under way: called off when dropped before it is over.
+struct Underway<'a> {
+    peer: &'a Peer<RoleClient>,
+    running: &'a Running,
+    id: RequestId,
+    is_over: bool,
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        self.running.end(&self.id);
+        if self.is_over {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let peer = self.peer.clone();
+        let reason = "nobody waits for the answer any more".to_owned();
+        let params = CancelledNotificationParam::new(Some(self.id.clone()), Some(reason));
+        // Nobody waits for this task: it ends by itself.
+        runtime.spawn(async move {
+            let calling_off = peer.send_notification(CancelledNotification::new(params).into());
+            let _ = timeout(CALLED_OFF, calling_off).await;
+        });
+    }
+}

@@ -1,0 +1,100 @@
+//! From questions to rmcp's requests, and from its results to answers.
+
+use rmcp::model::{
+    CallToolRequest, CallToolResponse, CallToolResult, ClientRequest, CompleteRequest,
+    GetPromptRequest, ReadResourceRequest, RequestMetaObject, ServerResult,
+};
+use serde_json::{Map, Value};
+
+use super::{Answer, Failed, Question, watched::Cut};
+use crate::upstream::guarded::Refused;
+
+/// The most of a server's words that is told on, in characters.
+const TOLD: usize = 1000;
+
+/// A server's words: without what does not print, and cut.
+pub(super) fn words(said: &str) -> String {
+    let printing = said.chars().filter(|letter| !letter.is_control());
+    let mut words: String = printing.clone().take(TOLD).collect();
+    if printing.count() > TOLD {
+        words.push('…');
+    }
+    words
+}
+
+/// A question as a request, and the members of its own `_meta`, which rmcp keeps apart.
+pub(super) fn request(question: &Question) -> (ClientRequest, Map<String, Value>) {
+    let own = |meta: &mut Option<RequestMetaObject>| {
+        let meta = meta.take().map(serde_json::to_value);
+        match meta {
+            Some(Ok(Value::Object(members))) => members,
+            _ => Map::new(),
+        }
+    };
+    match question.clone() {
+        Question::Call(mut params) => {
+            let meta = own(&mut params.meta);
+            (CallToolRequest::new(params).into(), meta)
+        }
+        Question::Prompt(mut params) => {
+            let meta = own(&mut params.meta);
+            (GetPromptRequest::new(params).into(), meta)
+        }
+        Question::Read(mut params) => {
+            let meta = own(&mut params.meta);
+            (ReadResourceRequest::new(params).into(), meta)
+        }
+        Question::Complete(mut params) => {
+            let meta = own(&mut params.meta);
+            (CompleteRequest::new(params).into(), meta)
+        }
+    }
+}
+
+/// A result as the answer to this question; none where it is another's.
+pub(super) fn answer(question: &Question, result: ServerResult) -> Option<Answer> {
+    use ServerResult as Is;
+    Some(match (question, result) {
+        (Question::Call(_), Is::CallToolResult(result)) => {
+            Answer::Call(CallToolResponse::Complete(result))
+        }
+        (Question::Call(_), Is::InputRequiredResult(result)) => {
+            Answer::Call(CallToolResponse::InputRequired(result))
+        }
+        (Question::Call(_), Is::CreateTaskResult(task)) => {
+            Answer::Call(CallToolResponse::Task(task))
+        }
+        // A result without content says no more than that the call is over.
+        (Question::Call(_), Is::EmptyResult(_) | Is::TaskAckResult(_)) => {
+            Answer::Call(CallToolResponse::Complete(CallToolResult::default()))
+        }
+        (Question::Prompt(_), Is::GetPromptResult(result)) => Answer::Prompt(result),
+        (Question::Read(_), Is::ReadResourceResult(result)) => Answer::Read(result),
+        (Question::Complete(_), Is::CompleteResult(result)) => Answer::Complete(result),
+        _ => return None,
+    })
+}
+
+/// What it means that a request did not get through; none where the connection broke.
+pub(super) fn failed(server: String, cut: &Cut) -> Option<Failed> {
+    Some(match cut {
+        Cut::Unauthorized(challenge) => Failed::Unauthorized {
+            server,
+            challenge: challenge.as_deref().map(words),
+        },
+        Cut::Busy { retry_after, .. } => Failed::Away {
+            server,
+            retry_after: *retry_after,
+        },
+        Cut::Refused(Refused::Timeout) => Failed::Late { server },
+        Cut::Refused(refused @ (Refused::TooLarge(_) | Refused::Encoded)) => Failed::Unfit {
+            server,
+            why: refused.to_string(),
+        },
+        Cut::Unfit(why) => Failed::Unfit {
+            server,
+            why: words(why),
+        },
+        Cut::Refused(_) | Cut::Expired | Cut::Closed => return None,
+    })
+}

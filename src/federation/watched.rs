@@ -1,0 +1,305 @@
+//! A transport with a watch on it: what a server says in the middle goes to whom it concerns, and a flood goes nowhere.
+//!
+//! rmcp would start a task for every notification, which loses their order and gives a server that floods as many tasks
+//! as it likes. So progress and logs are taken out here, in order and without waiting for anybody.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use rmcp::{
+    RoleClient,
+    model::{GetExtensions, GetMeta, JsonRpcMessage, ServerNotification},
+    service::{RxJsonRpcMessage, TxJsonRpcMessage},
+    transport::Transport,
+};
+use tokio::{sync::Notify, time::Instant};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::asking::{Asking, Running, Said};
+use crate::upstream::guarded::Refused;
+
+/// How many messages in the middle of requests are heard in a second. One who shows progress to a person needs ten.
+const HEARD: u32 = 500;
+
+/// How many there may be at all before the connection is given up: that is no server that means well.
+const BORNE: u32 = 50_000;
+
+/// Why a message did not reach a server, or was not taken.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum Cut {
+    /// The session is over.
+    #[error("its session is over")]
+    Expired,
+    /// It wants other credentials.
+    #[error("it wants a sign-in")]
+    Unauthorized(Option<String>),
+    /// There was no answer of HTTP.
+    #[error("{0}")]
+    Refused(Refused),
+    /// It takes nothing now.
+    #[error("it answered with status {status}")]
+    Busy {
+        status: u16,
+        retry_after: Option<Duration>,
+    },
+    /// It answered with something else than the protocol has.
+    #[error("{0}")]
+    Unfit(String),
+    /// What it reads is closed.
+    #[error("it does not read any more")]
+    Closed,
+}
+
+impl Cut {
+    /// Whether it is sure that nothing came of the message.
+    pub(super) fn is_unsent(&self) -> bool {
+        match self {
+            // A line without its end, or a session that is none, is nothing to a server.
+            Self::Expired | Self::Unauthorized(_) | Self::Closed => true,
+            Self::Refused(refused) => refused.is_unsent(),
+            Self::Busy { status, .. } => *status == 429,
+            Self::Unfit(_) => false,
+        }
+    }
+
+    /// Whether there is no use in sending more on this connection.
+    pub(super) fn is_the_end(&self) -> bool {
+        match self {
+            Self::Expired | Self::Closed => true,
+            Self::Refused(refused) => refused.is_unsent() || *refused == Refused::Broken,
+            Self::Unauthorized(_) | Self::Busy { .. } | Self::Unfit(_) => false,
+        }
+    }
+}
+
+/// What a connection shows of itself.
+#[derive(Debug, Default)]
+pub(super) struct Signs {
+    /// Another list is there.
+    pub(super) changed: Notify,
+    /// The connection is over, or of no more use.
+    pub(super) gone: CancellationToken,
+}
+
+/// The transport of one connection.
+pub(super) struct Watched<T: Transport<RoleClient>> {
+    inner: T,
+    read: fn(T::Error) -> Cut,
+    running: Arc<Running>,
+    signs: Arc<Signs>,
+    flood: Flood,
+    server: Arc<str>,
+    _gone: DropGuard,
+}
+
+/// How much was said in this second.
+#[derive(Debug)]
+struct Flood {
+    since: Instant,
+    count: u32,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Heard,
+    LeftOut,
+    Unbearable,
+}
+
+impl Flood {
+    fn count(&mut self, now: Instant) -> Fate {
+        if now.duration_since(self.since) >= Duration::from_secs(1) {
+            *self = Self {
+                since: now,
+                count: 0,
+            };
+        }
+        self.count = self.count.saturating_add(1);
+        if self.count > BORNE {
+            Fate::Unbearable
+        } else if self.count > HEARD {
+            Fate::LeftOut
+        } else {
+            Fate::Heard
+        }
+    }
+}
+
+impl<T: Transport<RoleClient>> Watched<T> {
+    /// Watches a transport, whose errors are told by `read`.
+    pub(super) fn new(
+        inner: T,
+        read: fn(T::Error) -> Cut,
+        running: Arc<Running>,
+        signs: Arc<Signs>,
+        server: Arc<str>,
+    ) -> Self {
+        Self {
+            inner,
+            read,
+            running,
+            server,
+            _gone: signs.gone.clone().drop_guard(),
+            signs,
+            flood: Flood {
+                since: Instant::now(),
+                count: 0,
+            },
+        }
+    }
+
+    /// Gives a notification to whom it concerns; back, where that is rmcp.
+    fn notified(&self, notification: ServerNotification) -> Option<ServerNotification> {
+        use ServerNotification as Is;
+        // One of a subscription is its subscription's.
+        if notification.get_meta().subscription_id().is_some() {
+            return Some(notification);
+        }
+        match notification {
+            Is::ProgressNotification(progress) => {
+                let params = progress.params;
+                let asking = self.running.by_token(&params.progress_token);
+                asking.map(|asking| {
+                    asking.hear(Said::Progress {
+                        progress: params.progress,
+                        total: params.total,
+                        message: params.message,
+                    })
+                });
+                None
+            }
+            Is::LoggingMessageNotification(log) => {
+                let asking = self.running.only();
+                asking.map(|asking| asking.hear(log_of(log.params)));
+                None
+            }
+            Is::ToolListChangedNotification(_)
+            | Is::PromptListChangedNotification(_)
+            | Is::ResourceListChangedNotification(_) => {
+                self.signs.changed.notify_one();
+                None
+            }
+            Is::CancelledNotification(_) | Is::SubscriptionsAcknowledgedNotification(_) => {
+                Some(notification)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A log message as it is told.
+#[expect(
+    deprecated,
+    reason = "servers of both revisions log, though the newer one advises against it"
+)]
+pub(super) fn log_of(params: rmcp::model::LoggingMessageNotificationParam) -> Said {
+    // The protocol's own words for levels are those of its JSON.
+    let level = serde_json::to_value(params.level).ok();
+    let level = level.and_then(|level| level.as_str().map(str::to_owned));
+    Said::Log {
+        level: level.unwrap_or_else(|| "info".to_owned()),
+        data: params.data,
+    }
+}
+
+impl<T: Transport<RoleClient>> Transport<RoleClient> for Watched<T> {
+    type Error = Cut;
+
+    fn send(
+        &mut self,
+        item: TxJsonRpcMessage<RoleClient>,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        let mut asking = None;
+        if let JsonRpcMessage::Request(request) = &item {
+            asking = request.request.extensions().get::<Arc<Asking>>().cloned();
+            if let Some(asking) = &asking {
+                let token = request.request.get_meta().get_progress_token();
+                self.running
+                    .begin(request.id.clone(), token, asking.clone());
+                asking.sent(true);
+            }
+        }
+        let sending = self.inner.send(item);
+        let (read, signs) = (self.read, self.signs.clone());
+        async move {
+            let Err(error) = sending.await else {
+                return Ok(());
+            };
+            let cut = read(error);
+            if let Some(asking) = asking
+                && cut.is_unsent()
+            {
+                asking.sent(false);
+            }
+            if cut.is_the_end() {
+                signs.gone.cancel();
+            }
+            Err(cut)
+        }
+    }
+
+    async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleClient>> {
+        loop {
+            let Some(message) = self.inner.receive().await else {
+                self.signs.gone.cancel();
+                return None;
+            };
+            let message = match message {
+                JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => return Some(message),
+                other => other,
+            };
+            match self.flood.count(Instant::now()) {
+                Fate::Heard => {}
+                Fate::LeftOut => continue,
+                Fate::Unbearable => {
+                    tracing::warn!(server = %self.server, "the connection is given up: the server floods it");
+                    self.signs.gone.cancel();
+                    return None;
+                }
+            }
+            match message {
+                JsonRpcMessage::Notification(mut notification) => {
+                    if let Some(rest) = self.notified(notification.notification) {
+                        notification.notification = rest;
+                        return Some(JsonRpcMessage::Notification(notification));
+                    }
+                }
+                other => return Some(other),
+            }
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), Self::Error> {
+        self.inner.close().await.map_err(self.read)
+    }
+}
+
+impl<T: Transport<RoleClient>> fmt::Debug for Watched<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Watched").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_has_room_for_so_much_and_the_next_one_again() {
+        let start = Instant::now();
+        let mut flood = Flood {
+            since: start,
+            count: 0,
+        };
+        let fates: Vec<Fate> = (0..=HEARD).map(|_| flood.count(start)).collect();
+        assert_eq!(fates.last(), Some(&Fate::LeftOut));
+        assert_eq!(
+            fates.iter().filter(|fate| **fate == Fate::Heard).count(),
+            HEARD as usize
+        );
+        let later = start + Duration::from_secs(1);
+        assert_eq!(flood.count(later), Fate::Heard);
+        flood.count = BORNE;
+        assert_eq!(flood.count(later), Fate::Unbearable);
+    }
+}

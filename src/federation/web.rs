@@ -1,0 +1,335 @@
+//! Streamable HTTP on the guarded client: one replica's address, as rmcp's transport wants it.
+//!
+//! Nothing of a caller's own request comes here. A request carries the headers of the configuration, bound to the
+//! replica's origin, and the token of the call where it has one of its own, which rides in the message's extensions
+//! and never in the connection.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
+
+use futures_util::stream::BoxStream;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use rmcp::{
+    model::{
+        ClientJsonRpcMessage, ClientRequest, ErrorData, GetExtensions, JsonRpcMessage,
+        ServerJsonRpcMessage,
+    },
+    transport::streamable_http_client::{
+        AuthRequiredError, HttpStatusError, InsufficientScopeError, SseError, StreamableHttpClient,
+        StreamableHttpError, StreamableHttpPostResponse,
+    },
+};
+use sse_stream::Sse;
+use tokio::time::Instant;
+use url::Url;
+
+use super::{asking::Asking, events, watched::Cut, watched::Signs};
+use crate::{
+    federation::OwnTokens,
+    secret::Secret,
+    upstream::guarded::{Allow, Answer, Bound, Guarded, Opened, Refused, Request},
+};
+
+/// How long an answer to what no caller waits for may take to begin: handshakes and lists have deadlines of their own,
+/// which are shorter mostly.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How much is read of an answer that only says that there is none, in bytes.
+const COMPLAINT: usize = 16 * 1024;
+
+const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
+const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The way to one replica.
+#[derive(Clone)]
+pub(super) struct Web {
+    pub(super) guarded: Arc<Guarded>,
+    pub(super) server: Arc<str>,
+    pub(super) url: Url,
+    pub(super) headers: Arc<Vec<Bound>>,
+    pub(super) allow: Arc<Allow>,
+    pub(super) tokens: Arc<dyn OwnTokens>,
+    /// The largest message, in bytes.
+    pub(super) max_message: usize,
+    pub(super) signs: Arc<Signs>,
+}
+
+type Failure = StreamableHttpError<Refused>;
+
+impl Web {
+    async fn open(
+        &self,
+        (method, mut headers): (Method, HeaderMap),
+        body: Option<Vec<u8>>,
+        own: HashMap<HeaderName, HeaderValue>,
+        session: Option<&str>,
+        asking: Option<&Asking>,
+    ) -> Result<Opened, Failure> {
+        headers.extend(own);
+        if let Some(session) = session {
+            let session = HeaderValue::from_str(session)
+                .map_err(|_| unfit("its session's id cannot stand in a header"))?;
+            headers.insert(SESSION, session);
+        }
+        let token = match asking.and_then(|asking| asking.token.clone()) {
+            Some(token) => Some(token),
+            None => self.tokens.token(&self.server).await,
+        };
+        let secrets = self.secrets(token.as_ref())?;
+        let patience = Instant::now() + PATIENCE;
+        let request = Request {
+            method,
+            url: self.url.clone(),
+            headers,
+            secrets: &secrets,
+            body: body.map(Into::into),
+            max_bytes: self.max_message,
+            deadline: asking.map_or(patience, |asking| asking.deadline),
+            allow: &self.allow,
+        };
+        let opened = self.guarded.open(request).await;
+        opened.map_err(StreamableHttpError::Client)
+    }
+
+    /// What a request proves itself with. A token of its own takes the place of the configured one.
+    fn secrets(&self, token: Option<&Secret>) -> Result<Vec<Bound>, Failure> {
+        let Some(token) = token else {
+            return Ok(self.headers.to_vec());
+        };
+        let bound = Bound::new(&self.url, header::AUTHORIZATION, "Bearer ", token);
+        let bound = bound.ok_or_else(|| unfit("the token for it cannot stand in a header"))?;
+        let others = self.headers.iter();
+        let others = others.filter(|other| *other.name() != header::AUTHORIZATION);
+        Ok(others.cloned().chain([bound]).collect())
+    }
+
+    /// The events of an answer. Those in the middle of a request go to it at once.
+    fn events(
+        &self,
+        opened: Opened,
+        asking: Option<Arc<Asking>>,
+    ) -> BoxStream<'static, Result<Sse, SseError>> {
+        let unread = Arc::new(AtomicUsize::new(0));
+        events::of(opened.body, self.max_message, unread, asking)
+    }
+}
+
+impl StreamableHttpClient for Web {
+    type Error = Refused;
+
+    async fn post_message(
+        &self,
+        _uri: Arc<str>,
+        message: ClientJsonRpcMessage,
+        session: Option<Arc<str>>,
+        _auth: Option<String>,
+        own: HashMap<HeaderName, HeaderValue>,
+    ) -> Result<StreamableHttpPostResponse, Failure> {
+        let asking = asking_of(&message);
+        let body = serde_json::to_vec(&message)?;
+        let headers = [(header::ACCEPT, BOTH), (header::CONTENT_TYPE, JSON)];
+        let headers = (Method::POST, headers.into_iter().collect());
+        let session = session.as_deref();
+        let opened = self.open(headers, Some(body), own, session, asking.as_deref());
+        let opened = opened.await?;
+        let status = opened.status;
+        if let Some(refusal) = refusal(&opened) {
+            return Err(refusal);
+        }
+        if matches!(status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) {
+            return Ok(StreamableHttpPostResponse::Accepted);
+        }
+        if status == StatusCode::NOT_FOUND && session.is_some() {
+            return Err(StreamableHttpError::SessionExpired);
+        }
+        let named = opened.headers.get(SESSION);
+        let named = named.and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let kind = opened.media_type();
+        if status.is_success() && kind == "text/event-stream" {
+            let events = self.events(opened, asking);
+            return Ok(StreamableHttpPostResponse::Sse(events, named));
+        }
+        let most = if kind == "application/json" {
+            self.max_message
+        } else {
+            COMPLAINT
+        };
+        let answer = opened.whole(most).await;
+        let answer = answer.map_err(StreamableHttpError::Client)?;
+        said(&message, session.is_some(), &kind, &answer, named)
+    }
+
+    async fn delete_session(
+        &self,
+        _uri: Arc<str>,
+        session: Arc<str>,
+        _auth: Option<String>,
+        own: HashMap<HeaderName, HeaderValue>,
+    ) -> Result<(), Failure> {
+        let headers = (Method::DELETE, HeaderMap::new());
+        // Whatever it answers: the session is not used any more.
+        self.open(headers, None, own, Some(&session), None).await?;
+        Ok(())
+    }
+
+    async fn get_stream(
+        &self,
+        _uri: Arc<str>,
+        session: Option<Arc<str>>,
+        last_event: Option<String>,
+        _auth: Option<String>,
+        own: HashMap<HeaderName, HeaderValue>,
+    ) -> Result<BoxStream<'static, Result<Sse, SseError>>, Failure> {
+        let mut headers: HeaderMap = [(header::ACCEPT, BOTH)].into_iter().collect();
+        if let Some(last) = last_event {
+            let last = HeaderValue::from_str(&last);
+            let last = last.map_err(|_| unfit("its event's id cannot stand in a header"))?;
+            headers.insert(LAST_EVENT, last);
+        }
+        let session = session.as_deref();
+        let opened = self.open((Method::GET, headers), None, own, session, None);
+        let opened = opened.await?;
+        if let Some(refusal) = refusal(&opened) {
+            return Err(refusal);
+        }
+        match opened.status {
+            StatusCode::METHOD_NOT_ALLOWED => Err(StreamableHttpError::ServerDoesNotSupportSse),
+            StatusCode::NOT_FOUND if session.is_some() => {
+                // Nobody asked anything; who asks next finds another session.
+                self.signs.gone.cancel();
+                Err(StreamableHttpError::SessionExpired)
+            }
+            status if status.is_success() && opened.media_type() == "text/event-stream" => {
+                Ok(self.events(opened, None))
+            }
+            status => Err(unfit(&format!("it answered with status {status}"))),
+        }
+    }
+}
+
+/// The request a message is, where it is known who waits for it.
+fn asking_of(message: &ClientJsonRpcMessage) -> Option<Arc<Asking>> {
+    match message {
+        JsonRpcMessage::Request(request) => {
+            request.request.extensions().get::<Arc<Asking>>().cloned()
+        }
+        _ => None,
+    }
+}
+
+/// What an answer without a message in it says.
+fn refusal(opened: &Opened) -> Option<Failure> {
+    let told = |name: HeaderName| {
+        let value = opened.headers.get(name)?.to_str().ok()?;
+        Some(value.to_owned())
+    };
+    let challenge = told(header::WWW_AUTHENTICATE);
+    match opened.status {
+        StatusCode::UNAUTHORIZED => {
+            let error = AuthRequiredError::new(challenge.unwrap_or_default());
+            Some(StreamableHttpError::AuthRequired(error))
+        }
+        StatusCode::FORBIDDEN => {
+            let error = InsufficientScopeError::new(challenge.unwrap_or_default(), None);
+            Some(StreamableHttpError::InsufficientScope(error))
+        }
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            let retry_after = told(header::RETRY_AFTER);
+            let error = HttpStatusError::new(opened.status.as_u16(), retry_after);
+            Some(StreamableHttpError::HttpStatus(error))
+        }
+        _ => None,
+    }
+}
+
+/// A whole answer: the message in it, or that there is none.
+fn said(
+    message: &ClientJsonRpcMessage,
+    in_session: bool,
+    kind: &str,
+    answer: &Answer,
+    named: Option<String>,
+) -> Result<StreamableHttpPostResponse, Failure> {
+    let waits = matches!(message, JsonRpcMessage::Request(_));
+    if !waits && answer.status.is_success() {
+        return Ok(StreamableHttpPostResponse::Accepted);
+    }
+    let parsed = (kind == "application/json").then(|| serde_json::from_slice(&answer.body));
+    let parsed: Option<ServerJsonRpcMessage> = parsed.and_then(Result::ok);
+    let old = !in_session && answer.status.is_client_error();
+    if old && let Some(id) = probed(message) {
+        // Servers without `server/discover` refuse it in their own ways, not always with its id.
+        let error = match parsed {
+            Some(JsonRpcMessage::Error(error)) => error.error,
+            _ => ErrorData::invalid_request("it knows no server/discover", None),
+        };
+        let error = ServerJsonRpcMessage::error(error, Some(id));
+        return Ok(StreamableHttpPostResponse::Json(error, None));
+    }
+    match parsed {
+        Some(error @ JsonRpcMessage::Error(_)) => {
+            Ok(StreamableHttpPostResponse::Json(error, named))
+        }
+        Some(message) if answer.status.is_success() => {
+            Ok(StreamableHttpPostResponse::Json(message, named))
+        }
+        _ if answer.status.is_success() => Err(unfit("its answer is no message of the protocol")),
+        _ => Err(unfit(&format!("it answered with status {}", answer.status))),
+    }
+}
+
+/// The id of a message that asks which revisions a server knows.
+fn probed(message: &ClientJsonRpcMessage) -> Option<rmcp::model::RequestId> {
+    match message {
+        JsonRpcMessage::Request(request) => {
+            let probes = matches!(request.request, ClientRequest::DiscoverRequest(_));
+            probes.then(|| request.id.clone())
+        }
+        _ => None,
+    }
+}
+
+fn unfit(why: &str) -> Failure {
+    StreamableHttpError::UnexpectedServerResponse(why.to_owned().into())
+}
+
+/// What an error of rmcp's transport means.
+pub(super) fn cut(error: Failure) -> Cut {
+    use StreamableHttpError as Is;
+    match error {
+        Is::SessionExpired => Cut::Expired,
+        Is::AuthRequired(error) => Cut::Unauthorized(challenge(error.www_authenticate_header)),
+        Is::InsufficientScope(error) => Cut::Unauthorized(challenge(error.www_authenticate_header)),
+        Is::Client(refused) => Cut::Refused(refused),
+        Is::HttpStatus(error) => Cut::Busy {
+            status: error.status,
+            // A date is left out: whoever sends one means minutes, and ours are tried sooner.
+            retry_after: error
+                .retry_after
+                .and_then(|seconds| seconds.trim().parse().ok())
+                .map(Duration::from_secs),
+        },
+        Is::TransportChannelClosed | Is::TokioJoinError(_) => Cut::Closed,
+        Is::Sse(_) | Is::UnexpectedEndOfStream => Cut::Refused(Refused::Broken),
+        other => Cut::Unfit(other.to_string()),
+    }
+}
+
+fn challenge(told: String) -> Option<String> {
+    (!told.is_empty()).then_some(told)
+}
+
+impl fmt::Debug for Web {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("Web");
+        shown
+            .field("url", &self.url.as_str())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,362 @@
+//! A scripted server on loopback: it speaks either revision, writes down what it gets, and misbehaves when told.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, mpsc, oneshot},
+    task::JoinHandle,
+};
+
+/// Which revisions it knows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Era {
+    Old,
+    New,
+    Both,
+}
+
+/// One request as it came.
+#[derive(Clone, Debug)]
+pub(super) struct Got {
+    pub(super) method: String,
+    pub(super) tool: String,
+    pub(super) headers: HeaderMap,
+}
+
+/// What the server knows and remembers.
+pub(super) struct Book {
+    era: Era,
+    pub(super) got: Mutex<Vec<Got>>,
+    sessions: Mutex<Vec<String>>,
+    made: AtomicUsize,
+    /// Pages of prompts; endless where there are none.
+    pub(super) prompts: Mutex<Vec<String>>,
+    pub(super) endless: AtomicBool,
+    /// Open `GET` streams.
+    streams: Mutex<Vec<mpsc::UnboundedSender<Value>>>,
+    /// Calls of `hang` that were dropped.
+    pub(super) dropped: AtomicUsize,
+    pub(super) cancelled: AtomicUsize,
+    pub(super) let_go: Notify,
+    asked: Mutex<HashMap<String, oneshot::Sender<Value>>>,
+}
+
+/// The server. Stopped when dropped.
+pub(super) struct Fake {
+    pub(super) book: Arc<Book>,
+    pub(super) url: String,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Fake {
+    pub(super) async fn start(era: Era) -> Self {
+        Self::at("127.0.0.1:0", era).await
+    }
+
+    pub(super) async fn at(address: &str, era: Era) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let book = Arc::new(Book {
+            era,
+            got: Mutex::default(),
+            sessions: Mutex::default(),
+            made: AtomicUsize::new(0),
+            prompts: Mutex::new(vec!["hello".to_owned()]),
+            endless: AtomicBool::new(false),
+            streams: Mutex::default(),
+            dropped: AtomicUsize::new(0),
+            cancelled: AtomicUsize::new(0),
+            let_go: Notify::new(),
+            asked: Mutex::default(),
+        });
+        let app = Router::new()
+            .route("/mcp", any(serve))
+            .with_state(book.clone());
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, app).await.unwrap();
+        });
+        Self { book, url, serving }
+    }
+
+    /// Forgets all sessions, as a server does that was started anew.
+    pub(super) fn forget(&self) {
+        self.book.sessions.lock().unwrap().clear();
+    }
+
+    /// Says something on every open stream of a session.
+    pub(super) fn say(&self, method: &str) {
+        let said = json!({ "jsonrpc": "2.0", "method": method });
+        let mut streams = self.book.streams.lock().unwrap();
+        streams.retain(|stream| stream.send(said.clone()).is_ok());
+    }
+
+    pub(super) fn count(&self, method: &str) -> usize {
+        let got = self.book.got.lock().unwrap();
+        got.iter().filter(|got| got.method == method).count()
+    }
+
+    pub(super) fn calls(&self) -> Vec<Got> {
+        let got = self.book.got.lock().unwrap();
+        let calls = got.iter().filter(|got| got.method == "tools/call");
+        calls.cloned().collect()
+    }
+}
+
+/// Counts a stream whose reader left.
+struct Leaves(Arc<Book>);
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        self.0.dropped.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+async fn serve(
+    State(book): State<Arc<Book>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let told = |name: &str| {
+        let value = headers.get(name)?;
+        Some(value.to_str().unwrap().to_owned())
+    };
+    let session = told("mcp-session-id");
+    let known = |id: &String| book.sessions.lock().unwrap().contains(id);
+    if session.as_ref().is_some_and(|id| !known(id)) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    match method {
+        Method::POST => {}
+        Method::GET if session.is_some() => {
+            let (say, said) = mpsc::unbounded_channel();
+            book.streams.lock().unwrap().push(say);
+            return events(said, None);
+        }
+        Method::DELETE => return StatusCode::NO_CONTENT.into_response(),
+        _ => return StatusCode::METHOD_NOT_ALLOWED.into_response(),
+    }
+    let message: Value = serde_json::from_slice(&body).unwrap();
+    let method = message["method"].as_str().unwrap_or("answer").to_owned();
+    book.got.lock().unwrap().push(Got {
+        method: method.clone(),
+        tool: message["params"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        headers: headers.clone(),
+    });
+    if method == "answer" {
+        let id = message["id"].to_string();
+        let asked = book.asked.lock().unwrap().remove(&id);
+        if let Some(asked) = asked {
+            let _ = asked.send(message);
+        }
+        return StatusCode::ACCEPTED.into_response();
+    }
+    let id = message["id"].clone();
+    if id.is_null() {
+        if method == "notifications/cancelled" {
+            book.cancelled.fetch_add(1, Ordering::SeqCst);
+        }
+        return StatusCode::ACCEPTED.into_response();
+    }
+    let capabilities = json!({
+        "tools": { "listChanged": true }, "prompts": { "listChanged": true }, "logging": {},
+    });
+    let me = json!({ "name": "fake", "version": "1" });
+    let answered = |result: Value| json!({ "jsonrpc": "2.0", "id": id, "result": result });
+    let refused = |code: i32, message: &str| {
+        let error = json!({ "code": code, "message": message });
+        json!({ "jsonrpc": "2.0", "id": id, "error": error })
+    };
+    match method.as_str() {
+        "server/discover" if book.era == Era::Old => {
+            // As servers of that time do: they want a session first, and say so in plain words.
+            (StatusCode::BAD_REQUEST, "Bad Request: no valid session").into_response()
+        }
+        "server/discover" => plain(&answered(json!({
+            "resultType": "complete", "supportedVersions": ["2026-07-28"],
+            "capabilities": capabilities, "ttlMs": 0, "cacheScope": "private",
+            "_meta": { "io.modelcontextprotocol/serverInfo": me },
+        }))),
+        "initialize" if book.era == Era::New => plain(&refused(-32601, "Method not found")),
+        "initialize" => {
+            let made = book.made.fetch_add(1, Ordering::SeqCst);
+            let session = format!("session-{made}");
+            book.sessions.lock().unwrap().push(session.clone());
+            let result = json!({
+                "protocolVersion": "2025-11-25", "capabilities": capabilities, "serverInfo": me,
+            });
+            let mut response = plain(&answered(result));
+            let headers = response.headers_mut();
+            headers.insert("mcp-session-id", session.parse().unwrap());
+            response
+        }
+        "tools/list" => {
+            let schema = json!({ "type": "object" });
+            let tool = json!({ "name": "echo", "inputSchema": schema });
+            plain(&answered(
+                json!({ "resultType": "complete", "tools": [tool] }),
+            ))
+        }
+        "prompts/list" => {
+            let prompts = book.prompts.lock().unwrap().clone();
+            let prompts: Vec<Value> = prompts.iter().map(|name| json!({ "name": name })).collect();
+            let mut result = json!({ "resultType": "complete", "prompts": prompts });
+            if book.endless.load(Ordering::SeqCst) {
+                let at = book.got.lock().unwrap().len();
+                result["nextCursor"] = json!(at.to_string());
+            }
+            plain(&answered(result))
+        }
+        "tools/call" => call(&book, &message, told("authorization")).await,
+        _ => plain(&refused(-32601, "Method not found")),
+    }
+}
+
+fn plain(answer: &Value) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (kind, answer.to_string()).into_response()
+}
+
+fn events(said: mpsc::UnboundedReceiver<Value>, leaves: Option<Leaves>) -> Response {
+    let kept = (said, leaves);
+    let events = futures_util::stream::unfold(kept, async |(mut said, leaves)| {
+        let next = said.recv().await?;
+        let event = format!("data: {next}\n\n");
+        Some((Ok::<_, Infallible>(Bytes::from(event)), (said, leaves)))
+    });
+    let kind = [(header::CONTENT_TYPE, "text/event-stream")];
+    (kind, Body::from_stream(events.boxed())).into_response()
+}
+
+async fn call(book: &Arc<Book>, message: &Value, authorization: Option<String>) -> Response {
+    let id = message["id"].clone();
+    let params = message["params"].clone();
+    let text = |text: &str| {
+        let content = json!([{ "type": "text", "text": text }]);
+        let result = json!({ "resultType": "complete", "content": content });
+        json!({ "jsonrpc": "2.0", "id": id, "result": result })
+    };
+    let (say, said) = mpsc::unbounded_channel();
+    let note = |method: &str, params: Value| {
+        let note = json!({ "jsonrpc": "2.0", "method": method, "params": params });
+        let _ = say.send(note);
+    };
+    let token = params["_meta"]["progressToken"].clone();
+    match params["name"].as_str().unwrap() {
+        "who" => plain(&text(&authorization.unwrap_or_default())),
+        "slow" => {
+            book.let_go.notified().await;
+            plain(&text("at last"))
+        }
+        "hang" => {
+            let leaves = Leaves(book.clone());
+            note(
+                "notifications/progress",
+                json!({ "progressToken": token, "progress": 0 }),
+            );
+            // Never ends by itself.
+            book.streams.lock().unwrap().push(say);
+            events(said, Some(leaves))
+        }
+        "steps" => {
+            for step in 1..=3 {
+                let params = json!({ "progressToken": token, "progress": step, "message": "step" });
+                note("notifications/progress", params);
+                note(
+                    "notifications/message",
+                    json!({ "level": "info", "data": step }),
+                );
+            }
+            let _ = say.send(text("done"));
+            events(said, None)
+        }
+        "flood" => {
+            for step in 0..20_000 {
+                let params = json!({ "progressToken": token, "progress": step });
+                note("notifications/progress", params);
+            }
+            let _ = say.send(text("done"));
+            events(said, None)
+        }
+        "giant" => plain(&text(&"x".repeat(100_000))),
+        "giant_event" => {
+            let _ = say.send(text(&"x".repeat(100_000)));
+            events(said, None)
+        }
+        "die" => {
+            // A stream that ends without an answer.
+            drop(say);
+            events(said, None)
+        }
+        "ask" => {
+            let question = json!({
+                "jsonrpc": "2.0", "id": format!("q-{id}"), "method": "elicitation/create",
+                "params": {
+                    "mode": "form", "message": "Who?",
+                    "requestedSchema": { "type": "object", "properties": { "name": { "type": "string" } } },
+                },
+            });
+            let (answer, answered) = oneshot::channel();
+            let key = question["id"].to_string();
+            book.asked.lock().unwrap().insert(key, answer);
+            let _ = say.send(question);
+            let text = text("");
+            tokio::spawn(async move {
+                let answer = answered.await.unwrap();
+                let mut result = text;
+                result["result"]["content"][0]["text"] = answer.to_string().into();
+                let _ = say.send(result);
+            });
+            events(said, None)
+        }
+        "sign_in" => {
+            let challenge = [(header::WWW_AUTHENTICATE, "Bearer scope=\"read\"")];
+            (StatusCode::UNAUTHORIZED, challenge).into_response()
+        }
+        "busy" => {
+            let later = [(header::RETRY_AFTER, "7")];
+            (StatusCode::SERVICE_UNAVAILABLE, later).into_response()
+        }
+        "input" => {
+            let request = json!({
+                "method": "elicitation/create",
+                "params": { "mode": "form", "message": "Who?", "requestedSchema": { "type": "object", "properties": {} } },
+            });
+            let result = json!({
+                "resultType": "input_required", "inputRequests": { "who": request }, "requestState": "kept",
+            });
+            plain(&json!({ "jsonrpc": "2.0", "id": id, "result": result }))
+        }
+        other => {
+            let error = json!({ "code": -32602, "message": format!("Unknown tool: {other}") });
+            plain(&json!({ "jsonrpc": "2.0", "id": id, "error": error }))
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Other people's servers: how they are reached, and what they cannot do by hanging, flooding, breaking or lying.
+
+mod fake;
+mod http;
+mod servers;
+mod stdio;
+mod wiring;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use rmcp::model::{CallToolRequestParams, CallToolResponse};
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout};
+use waypost::{
+    app::wire,
+    config::{File, parse},
+    federation::{Answer, Failed, Fleet, Outgoing, Pins, Question, Relay, Server, Spec},
+    secret::Secret,
+    telemetry::Ledger,
+    upstream::guarded::Guarded,
+};
+
+use crate::support::gateway::PATIENCE;
+
+/// The servers of a configuration's tools, or what is wrong with them.
+fn specs(tools: &str) -> Result<Vec<Spec>, String> {
+    let yaml = format!("tools:\n{tools}");
+    let file = match parse::<File>("waypost.yaml", &yaml) {
+        Ok(loaded) => loaded.value,
+        Err(malformed) => return Err(format!("{:#?}", malformed.diagnostics)),
+    };
+    let environment = |name: &str| match name {
+        "PATH" => Some("/usr/bin:/bin".to_owned()),
+        "TOKEN" => Some("token-of-the-configuration".to_owned()),
+        _ => None,
+    };
+    match wire(&file, &environment) {
+        Ok(wired) => Ok(wired.servers.into_iter().map(|(spec, _)| spec).collect()),
+        Err(problems) => Err(format!("{problems:#?}")),
+    }
+}
+
+/// A fleet with one server, `s`, of these settings.
+fn fleet(settings: &str) -> (Fleet, Arc<Server>) {
+    let fleet = empty();
+    fleet.settle(specs(&format!("  s: {{ kind: mcp, {settings} }}\n")).unwrap());
+    let server = fleet.server("s").unwrap();
+    (fleet, server)
+}
+
+fn empty() -> Fleet {
+    let (pins, web) = (Pins::open(None), Arc::new(Guarded::default()));
+    let fleet = Fleet::new(pins, web, Ledger::start(None));
+    fleet.started_by(env!("CARGO_BIN_EXE_waypost").into())
+}
+
+/// A caller who writes down what it is told, and answers what it is asked.
+#[derive(Default)]
+struct Caller {
+    told: Mutex<Vec<String>>,
+}
+
+impl Caller {
+    fn tell(&self, what: String) {
+        self.told.lock().unwrap().push(what);
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.told.lock().unwrap().clone()
+    }
+}
+
+impl Relay for Caller {
+    fn progress<'a>(
+        &'a self,
+        progress: f64,
+        _total: Option<f64>,
+        message: Option<&'a str>,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.tell(format!("{progress} {}", message.unwrap_or_default())) })
+    }
+
+    fn log<'a>(&'a self, level: &'a str, data: Value) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.tell(format!("{level} {data}")) })
+    }
+
+    fn ask<'a>(&'a self, method: &'a str, _: Value) -> BoxFuture<'a, Result<Value, String>> {
+        Box::pin(async move {
+            self.tell(method.to_owned());
+            match method {
+                "elicitation/create" => {
+                    Ok(json!({ "action": "accept", "content": { "name": "Ada" } }))
+                }
+                _ => Err("Nobody can be asked that".to_owned()),
+            }
+        })
+    }
+}
+
+/// One call.
+struct Ask<'a> {
+    server: &'a Server,
+    caller: &'a Caller,
+    token: Option<&'a str>,
+    repeatable: bool,
+    within: Duration,
+}
+
+impl<'a> Ask<'a> {
+    fn new(server: &'a Server, caller: &'a Caller) -> Self {
+        Self {
+            server,
+            caller,
+            token: None,
+            repeatable: false,
+            within: PATIENCE,
+        }
+    }
+
+    async fn call(&self, tool: &str, arguments: Value) -> Result<CallToolResponse, Failed> {
+        let params = CallToolRequestParams::new(tool.to_owned());
+        let params = params.with_arguments(arguments.as_object().cloned().unwrap_or_default());
+        let token = self.token.map(Secret::new);
+        let asking = self.server.ask(Outgoing {
+            question: Question::Call(params),
+            relay: self.caller,
+            token: token.as_ref(),
+            meta: Map::new(),
+            deadline: Instant::now() + self.within,
+            repeatable: self.repeatable,
+            serving: None,
+        });
+        let asked = timeout(PATIENCE * 2, asking).await.expect("it hangs");
+        asked.map(|answer| match answer {
+            Answer::Call(response) => response,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    /// The text of its result.
+    async fn text(&self, tool: &str, arguments: Value) -> Result<String, Failed> {
+        let response = self.call(tool, arguments).await?;
+        let CallToolResponse::Complete(result) = response else {
+            panic!("{response:?}");
+        };
+        let content = serde_json::to_value(&result.content).unwrap();
+        Ok(content[0]["text"].as_str().unwrap().to_owned())
+    }
+}
+
+/// Waits until it is so, looking whenever the fleet moves and every few milliseconds.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let looking = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let looked = timeout(PATIENCE, looking).await;
+    assert!(looked.is_ok(), "not so: {what}");
+}
