@@ -1,11 +1,11 @@
 //! People and programs that come with a token of somebody else's, and who says who they are.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 
 use super::Denied;
-use crate::secret::Secret;
+use crate::{secret::Secret, telemetry};
 
 /// Who a token speaks for, as its issuer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,26 @@ impl Identity {
     /// What logs, limits and sessions know its holder by.
     pub fn name(&self) -> String {
         format!("{}/{}", self.issuer, self.subject)
+    }
+
+    /// How long the token is good still; nothing when it is over.
+    pub fn left(&self) -> Duration {
+        let left = self.expires.duration_since(jiff::Timestamp::now());
+        left.try_into().unwrap_or_default()
+    }
+
+    /// Whether the token is over.
+    pub fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// Whose token it is, as records tell.
+    pub fn told(&self) -> telemetry::Identity {
+        telemetry::Identity {
+            issuer: self.issuer.clone(),
+            subject: self.subject.clone(),
+            client: self.client.clone(),
+        }
     }
 }
 

@@ -68,9 +68,14 @@ impl Mint {
         }
     }
 
+    /// Whether a text is a key that was made here, good still or not.
+    pub(super) fn makes(key: &str) -> bool {
+        key.starts_with(PREFIX)
+    }
+
     /// Whom a made key belongs to.
     pub(super) fn find(&self, key: &str) -> Option<Arc<Caller>> {
-        let made = key.starts_with(PREFIX).then(|| digest(key))?;
+        let made = Self::makes(key).then(|| digest(key))?;
         self.keys().get(&made).cloned()
     }
 

@@ -4,10 +4,12 @@
 //! constant time, so neither memory nor timing gives a key away. Keys are random and long (checked at load),
 //! which is why a fast hash is right here and a password hash would be wrong.
 
+mod grants;
 mod identity;
 mod mint;
 mod oauth;
 mod presented;
+mod resource;
 mod rights;
 mod settings;
 
@@ -15,12 +17,14 @@ pub use identity::{Identity, Tokens};
 pub use mint::{Left, Made, Mint, Serving};
 pub use oauth::{Algorithm, Grant, Introspection, Issuer, OAuth, TokenType};
 pub use presented::presented;
+pub use resource::WELL_KNOWN;
 pub use settings::{KeySettings, Keys, Open, Settings};
 
 use std::{collections::HashMap, sync::Arc};
 
 use subtle::ConstantTimeEq;
 
+use self::grants::Holders;
 use crate::{problem::Problem, secret::Secret};
 
 /// The name of callers where no keys are configured.
@@ -76,6 +80,8 @@ pub struct Access {
     keys: Option<HashMap<Digest, Arc<Caller>>>,
     anonymous: Arc<Caller>,
     mint: Arc<Mint>,
+    /// Tokens that are good beside the keys.
+    holders: Option<Holders>,
 }
 
 /// Why a call is refused at the door.
@@ -98,6 +104,23 @@ pub enum Denied {
     /// Whether a token is good cannot be told at present: its authorization server does not answer.
     #[error("Whether the access token is good cannot be told at present. Try again.")]
     NoTell,
+    /// A token is good, and none of its scopes allows anything here.
+    #[error("The access token has none of the scopes that allow something here")]
+    NoScope,
+}
+
+impl Denied {
+    /// The label in logs and metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NoKey => "no_key",
+            Self::WrongKey => "wrong_key",
+            Self::BadToken(_) => "bad_token",
+            Self::Expired => "expired_token",
+            Self::NoScope => "no_scope",
+            Self::NoTell => "no_tell",
+        }
+    }
 }
 
 impl Access {
@@ -120,6 +143,7 @@ impl Access {
             keys: None,
             anonymous: Arc::new(caller),
             mint: Arc::default(),
+            holders: None,
         }
     }
 
@@ -169,10 +193,36 @@ impl Access {
         Self { mint, ..self }
     }
 
-    /// Everyone there is.
+    /// The same, with tokens that are good too.
+    pub fn with_tokens(self, tokens: Arc<dyn Tokens>, settings: OAuth) -> Self {
+        Self {
+            holders: Some(Holders::new(tokens, settings)),
+            ..self
+        }
+    }
+
+    /// Whose tokens are good, if any are.
+    pub fn oauth(&self) -> Option<&OAuth> {
+        self.holders.as_ref().map(|holders| &holders.settings)
+    }
+
+    /// Everyone who is known by name.
     pub fn callers(&self) -> impl Iterator<Item = &Arc<Caller>> {
         let keyed = self.keys.iter().flat_map(HashMap::values);
         keyed.chain([&self.anonymous])
+    }
+
+    /// Who presents this key or token. Only what is no key of ours is shown to those who judge tokens.
+    ///
+    /// # Errors
+    /// It is no good, allows nothing, or nobody can tell at present.
+    pub async fn admit(&self, presented: Option<&str>) -> Result<Arc<Caller>, Denied> {
+        match (self.identify(presented), &self.holders, presented) {
+            (Err(Denied::WrongKey), Some(holders), Some(text)) if !Mint::makes(text.trim()) => {
+                holders.admit(text.trim()).await
+            }
+            (known, ..) => known,
+        }
     }
 
     /// Who presents this key.
@@ -196,8 +246,45 @@ impl Access {
         }
     }
 
-    /// The holder of the same key in this configuration, with what it may use now; `None` if the key is gone.
+    /// The holder of the same key or token in this configuration, with what it may use now; `None` if the key is gone,
+    /// the token is over, or its issuer's are not good any more.
     pub fn renew(&self, caller: &Caller) -> Option<Arc<Caller>> {
+        match (&caller.identity, &self.holders) {
+            (Some(identity), Some(holders)) => holders.caller(identity).ok().map(Arc::new),
+            (Some(_), None) => None,
+            (None, _) => self.renew_key(caller),
+        }
+    }
+
+    /// The same, and for the holder of a token also after its end: for comparing what they may use now with what they
+    /// might before. It lets nobody in.
+    pub fn compared(&self, caller: &Caller) -> Option<Arc<Caller>> {
+        match (&caller.identity, &self.holders) {
+            (Some(identity), Some(holders)) => holders.with_rights(identity).ok().map(Arc::new),
+            _ => self.renew(caller),
+        }
+    }
+
+    /// Why a caller that was let in is not let in any more.
+    pub fn gone(&self, caller: &Caller) -> Denied {
+        match (&caller.identity, &self.holders) {
+            (Some(identity), Some(holders)) => {
+                let why = holders.caller(identity).err();
+                why.unwrap_or(Denied::WrongKey)
+            }
+            (Some(_), None) => Denied::BadToken("tokens are not taken any more"),
+            (None, _) => Denied::WrongKey,
+        }
+    }
+
+    /// All the scopes a call of a tool with scopes of its `own` needs, where the caller's token lacks some of them.
+    pub fn lacking(&self, caller: &Caller, tool: &str, own: &[String]) -> Option<String> {
+        let identity = caller.identity.as_ref().filter(|_| caller.lacks(own))?;
+        let needed = |holders: &Holders| holders.needed(identity, tool, own);
+        Some(self.holders.as_ref().map_or_else(|| own.join(" "), needed))
+    }
+
+    fn renew_key(&self, caller: &Caller) -> Option<Arc<Caller>> {
         let Some(keys) = &self.keys else {
             return Some(self.anonymous.clone());
         };

@@ -1,6 +1,6 @@
 //! Tokens of authorization servers, as written: whose are good here, and what their scopes allow.
 
-mod issuers;
+mod problems;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,6 +84,17 @@ impl Default for Issuer {
             keys_for: Span::secs(5 * 60),
             allow_private: Vec::new(),
         }
+    }
+}
+
+impl Issuer {
+    /// What logs call it, and what stands before the slash in the names of its people: [`Issuer::name`], else its host.
+    pub fn called(&self) -> String {
+        let host = || {
+            let url = url::Url::parse(&self.issuer).ok()?;
+            url.host_str().map(str::to_owned)
+        };
+        self.name.clone().or_else(host).unwrap_or_default()
     }
 }
 
@@ -173,7 +184,7 @@ pub struct Grant {
     pub resources: Vec<String>,
     /// The routes.
     pub routes: Vec<String>,
-    /// The targets, as `provider/model` or `provider/*`.
+    /// The targets it may name itself, as `provider/model` or `provider/*`. Those of its routes come with the routes.
     pub models: Vec<String>,
     /// Scopes that are narrower: who has this one has them.
     pub implies: Vec<String>,

@@ -1,6 +1,7 @@
 //! What a caller may use.
 
 use super::Caller;
+use crate::telemetry;
 
 impl Caller {
     /// Whether this route may be named.
@@ -15,15 +16,14 @@ impl Caller {
     pub fn may_name_target(&self, target: &str) -> bool {
         match (&self.routes, &self.models) {
             (Some(_), None) => false,
-            _ => self.may_use_target(target),
+            (_, models) => allows(models.as_deref(), target),
         }
     }
 
-    /// Whether this target may answer on a route.
+    /// Whether this target may answer on a route. A key's list narrows its routes; scopes only ever add, so what one of
+    /// them lets be named takes nothing from another's routes.
     pub fn may_use_target(&self, target: &str) -> bool {
-        self.models
-            .as_ref()
-            .is_none_or(|models| models.iter().any(|pattern| matches(pattern, target)))
+        self.identity.is_some() || allows(self.models.as_deref(), target)
     }
 
     /// Whether this tool may be seen and called, by its name in the configuration.
@@ -40,6 +40,17 @@ impl Caller {
     pub fn may_read_resource(&self, resource: &str) -> bool {
         allows(self.resources.as_deref(), resource)
     }
+
+    /// Whose token they came with, as records tell.
+    pub fn told(&self) -> Option<telemetry::Identity> {
+        self.identity.as_ref().map(|identity| identity.told())
+    }
+
+    /// Whether some of these scopes are missing. Holders of keys need none.
+    pub fn lacks(&self, scopes: &[String]) -> bool {
+        let identity = self.identity.as_ref();
+        identity.is_some_and(|identity| scopes.iter().any(|it| !identity.scopes.contains(it)))
+    }
 }
 
 /// Whether a list has the name; without a list everything is allowed.
@@ -48,7 +59,7 @@ fn allows(list: Option<&[String]>, name: &str) -> bool {
 }
 
 /// The name itself, or its beginning and `*`: `provider/model`, `provider/*`, `docs.*`, `*`.
-fn matches(pattern: &str, target: &str) -> bool {
+pub(super) fn matches(pattern: &str, target: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(prefix) => target.starts_with(prefix),
         None => pattern == target,

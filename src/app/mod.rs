@@ -17,9 +17,14 @@ pub use load::{Good, load};
 pub use papers::Failed;
 pub use run::{Options, Started, run};
 pub use stdio::stdio;
-pub use wire::{Wired, wire};
+pub use wire::{Issuers, Wired, wire};
 
-use std::{collections::HashMap, io::Write, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    io::Write,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -29,6 +34,7 @@ use crate::{
     federation::{Fleet, Pins},
     health::Health,
     http::Face,
+    identity::Verifier,
     limit::{self, PerCaller},
     mcp::Offer,
     relay::Desk,
@@ -51,6 +57,9 @@ pub struct Memory {
     pub ledger: Arc<Ledger>,
     upstream: Arc<Upstream>,
     limits: limit::Registry,
+    holders: Arc<limit::Holders>,
+    /// What judges tokens by these settings. It knows issuers' keys and tokens it has judged.
+    verifier: Mutex<Option<(Issuers, Arc<Verifier>)>>,
     health: Arc<Health>,
     schemas: Arc<Schemas>,
     tools: Arc<tools::Memory>,
@@ -78,6 +87,8 @@ impl Memory {
             ledger,
             upstream: Arc::new(Upstream::new(file.upstream.clone())),
             limits: limit::Registry::default(),
+            holders: Arc::default(),
+            verifier: Mutex::default(),
             health: Arc::new(Health::new()),
             schemas: Arc::default(),
         }
@@ -89,7 +100,6 @@ impl Memory {
         let limits: HashMap<_, _> = wired
             .access
             .callers()
-            .filter(|caller| caller.rpm.is_some() || caller.tpm.is_some())
             .map(|caller| {
                 let limits = self
                     .limits
@@ -107,8 +117,14 @@ impl Memory {
         let desk = Arc::new(desk);
         let specs = wired.servers.into_iter().map(|(spec, _)| spec);
         self.fleet.settle(specs.collect());
-        let access = Arc::new(wired.access.with_mint(self.mint.clone()));
-        let limits = Arc::new(PerCaller::new(limits));
+        let mut access = wired.access.with_mint(self.mint.clone());
+        let mut limits = PerCaller::new(limits);
+        if let Some(issuers) = wired.issuers {
+            let settings = issuers.settings.clone();
+            limits = limits.with_holders(self.holders.clone(), (settings.rpm, settings.tpm));
+            access = access.with_tokens(self.verifier(issuers), settings);
+        }
+        let (access, limits) = (Arc::new(access), Arc::new(limits));
         let toolbox = Arc::new(Toolbox::new(
             wired.tools,
             desk.clone(),
@@ -134,9 +150,23 @@ impl Memory {
         (face, offer)
     }
 
+    /// What judges tokens by these settings: the same as before while they stay.
+    fn verifier(&self, issuers: Issuers) -> Arc<Verifier> {
+        let mut kept = self.verifier.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some((known, verifier)) if *known == issuers => verifier.clone(),
+            _ => {
+                let verifier = Arc::new(issuers.verifier(self.web.clone(), self.ledger.clone()));
+                *kept = Some((issuers, verifier.clone()));
+                verifier
+            }
+        }
+    }
+
     /// Forgets what no configuration uses any more.
     pub fn forget_unused(&self) {
         self.limits.forget_unused();
+        self.holders.forget_unused(Instant::now());
         self.health.forget_idle(Instant::now(), FORGOTTEN);
     }
 }

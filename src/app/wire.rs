@@ -2,9 +2,12 @@
 
 mod credentials;
 mod imports;
+mod oauth;
 mod program;
 mod servers;
 mod tools;
+
+pub use oauth::Issuers;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
@@ -31,8 +34,10 @@ pub struct Wired {
     pub router: Router,
     /// The rules that choose among the routes.
     pub rules: Rules,
-    /// Who may call.
+    /// Who may call with a key.
     pub access: Access,
+    /// Whose tokens are good too.
+    pub issuers: Option<Issuers>,
     /// The tools.
     pub tools: Vec<Tool>,
     /// Other MCP servers, each with what its entry says of all its tools.
@@ -78,6 +83,10 @@ pub fn wire(
         .extend(problems.into_iter().map(|problem| problem.under(["mcp"])));
     let library = wiring.under("mcp", mcp::Library::build(&file.mcp, &material::read));
     let access = wiring.access(file);
+    let issuers = match &file.access {
+        Some(access::Settings::Keys(keys)) => wiring.oauth(file, keys),
+        None | Some(access::Settings::Open(_)) => None,
+    };
     let admin_key =
         wiring.optional_secret(file.server.admin_key.as_deref(), &["server", "admin_key"]);
     let tls = wiring.tls(file);
@@ -88,6 +97,7 @@ pub fn wire(
                 router,
                 rules,
                 access,
+                issuers,
                 tools,
                 servers,
                 credentials,
@@ -178,17 +188,18 @@ impl Wiring<'_> {
     fn access(&mut self, file: &File) -> Option<Access> {
         let keys = match &file.access {
             None | Some(access::Settings::Open(_)) => return Some(Access::open()),
-            Some(access::Settings::Keys(keys)) => &keys.keys,
+            Some(access::Settings::Keys(keys)) => keys,
         };
-        if keys.is_empty() {
+        if keys.keys.is_empty() && keys.oauth.is_none() {
             let problem = Problem::new(
                 ["access", "keys"],
                 "there are no keys, so nobody could call",
             );
             self.problems
-                .push(problem.expected("at least one key, or `access: open`"));
+                .push(problem.expected("at least one key, `oauth`, or `access: open`"));
             return None;
         }
+        let keys = &keys.keys;
         let mut found = Vec::with_capacity(keys.len());
         for (at, key) in keys.iter().enumerate() {
             self.known_routes(file, key, at);

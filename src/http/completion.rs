@@ -34,7 +34,7 @@ pub(super) async fn serve(
 ) -> Response {
     let arrived = Instant::now();
     let (head, body) = request.into_parts();
-    let entry = match door::enter(&hall, &head.headers) {
+    let entry = match door::enter(&hall, &head.headers).await {
         Ok(entry) => entry,
         Err(refusal) => return refusal.respond(dialect),
     };
@@ -85,6 +85,7 @@ fn errand(
         id: entry.id.clone(),
         surface,
         caller: entry.caller.name.clone(),
+        identity: entry.caller.told(),
         model: ask.outline.model.clone(),
         stream: ask.outline.stream,
         at: jiff::Timestamp::now(),

@@ -42,7 +42,7 @@ impl Refusal {
 }
 
 /// Lets a caller in.
-pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> {
+pub(super) async fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> {
     let face = hall.face();
     let id = request_id(headers);
     let refuse = |id: String, reason, failure| {
@@ -59,23 +59,22 @@ pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> 
             ));
         }
     };
-    match face.access.identify(presented) {
+    match face.access.admit(presented).await {
         Ok(caller) => Ok(Entry { id, caller, face }),
-        Err(denied) => {
-            let reason = match denied {
-                Denied::NoKey => "no_key",
-                Denied::WrongKey => "wrong_key",
-                Denied::BadToken(_) => "bad_token",
-                Denied::Expired => "expired_token",
-                Denied::NoTell => "no_tell",
-            };
-            Err(refuse(
-                id,
-                reason,
-                Failure::new(ErrorClass::Auth, denied.to_string()),
-            ))
-        }
+        Err(denied) => Err(refuse(id, denied.label(), failure(denied))),
     }
+}
+
+/// Why somebody is not let in, as the error they get.
+fn failure(denied: Denied) -> Failure {
+    let class = match denied {
+        Denied::NoKey | Denied::WrongKey | Denied::BadToken(_) | Denied::Expired => {
+            ErrorClass::Auth
+        }
+        Denied::NoScope => ErrorClass::Permission,
+        Denied::NoTell => ErrorClass::Unreachable,
+    };
+    Failure::new(class, denied.to_string())
 }
 
 /// Counts a request that has no record, because it was refused before it could be read.

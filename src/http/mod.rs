@@ -16,6 +16,7 @@ mod health;
 mod hints;
 mod listen;
 mod messages;
+mod metadata;
 mod models;
 mod name;
 mod paths;

@@ -21,7 +21,7 @@ use crate::{json::Object, relay};
 
 /// Lists what the caller may name as `model`.
 pub(super) async fn list(State(hall): State<Arc<Hall>>, headers: HeaderMap) -> Response {
-    let entry = match door::enter(&hall, &headers) {
+    let entry = match door::enter(&hall, &headers).await {
         Ok(entry) => entry,
         Err(refusal) => return refusal.openai(),
     };
@@ -39,7 +39,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let entry = match door::enter(&hall, &headers) {
+    let entry = match door::enter(&hall, &headers).await {
         Ok(entry) => entry,
         Err(refusal) => return refusal.openai(),
     };

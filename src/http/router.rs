@@ -12,9 +12,10 @@ use axum::{
 use super::{
     Hall, admin, chat, door, embeddings,
     error::Reply,
-    health, messages, models,
+    health, messages, metadata, models,
     paths::{Annex, CHAT, EMBEDDINGS, MESSAGES, Paths},
 };
+use crate::access::WELL_KNOWN;
 
 /// The public listener, with what another face serves on it. Completions stand here for their other methods' sake:
 /// [`Paths`] finds them before.
@@ -25,6 +26,8 @@ pub fn public_router(hall: Arc<Hall>, annex: Option<Annex>) -> Paths {
         .route(EMBEDDINGS, post(embeddings::embed))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::show))
+        .route(WELL_KNOWN, get(metadata::show))
+        .route(&format!("{WELL_KNOWN}/{{*path}}"), get(metadata::show))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(unknown)
@@ -55,7 +58,7 @@ async fn unknown(State(hall): State<Arc<Hall>>, request: axum::extract::Request)
         request.method(),
         request.uri().path()
     );
-    match door::enter(&hall, request.headers()) {
+    match door::enter(&hall, request.headers()).await {
         Ok(entry) => {
             Reply::openai(404, "invalid_request_error", "unknown_url", &message).respond(&entry.id)
         }
@@ -69,7 +72,7 @@ async fn wrong_method(State(hall): State<Arc<Hall>>, request: axum::extract::Req
         request.uri().path(),
         request.method()
     );
-    match door::enter(&hall, request.headers()) {
+    match door::enter(&hall, request.headers()).await {
         Ok(entry) => Reply::openai(405, "invalid_request_error", "method_not_allowed", &message)
             .respond(&entry.id),
         Err(refusal) => refusal.openai(),

@@ -5,9 +5,11 @@
 //! request costs nothing. Limiters live in memory by caller and quota, so a reload with an unchanged quota
 //! keeps what was used.
 
+mod holders;
 mod per_caller;
 pub mod tokens;
 
+pub use holders::{Allowance, Holders};
 pub use per_caller::PerCaller;
 
 use std::{

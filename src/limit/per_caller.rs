@@ -4,28 +4,44 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::Limits;
+use super::{Allowance, Holders, Limits};
 
 /// How much each caller may use, by name.
 #[derive(Debug)]
 pub struct PerCaller {
-    /// Those who have limits.
-    limited: HashMap<Arc<str>, Arc<Limits>>,
+    /// Those whose names are known.
+    known: HashMap<Arc<str>, Arc<Limits>>,
+    /// Everybody else: holders of tokens, where there are any.
+    holders: Option<(Arc<Holders>, Allowance)>,
     unlimited: Arc<Limits>,
 }
 
 impl PerCaller {
     /// Limits of these callers, and none for everybody else.
-    pub fn new(limited: HashMap<Arc<str>, Arc<Limits>>) -> Self {
+    pub fn new(known: HashMap<Arc<str>, Arc<Limits>>) -> Self {
         Self {
-            limited,
+            known,
+            holders: None,
             unlimited: Arc::new(Limits::new(None, None, Instant::now())),
+        }
+    }
+
+    /// The same, with limits for everybody else, too.
+    pub fn with_holders(self, holders: Arc<Holders>, allowance: Allowance) -> Self {
+        let limited = allowance != (None, None);
+        Self {
+            holders: limited.then_some((holders, allowance)),
+            ..self
         }
     }
 
     /// The limits of the caller of this name.
     pub fn of(&self, caller: &str) -> Arc<Limits> {
-        self.limited.get(caller).unwrap_or(&self.unlimited).clone()
+        match (self.known.get(caller), &self.holders) {
+            (Some(known), _) => known.clone(),
+            (None, Some((holders, allowance))) => holders.of(caller, *allowance, Instant::now()),
+            (None, None) => self.unlimited.clone(),
+        }
     }
 }
 

@@ -31,6 +31,11 @@ impl Attention {
         Some(Self { listening, telling })
     }
 
+    /// Tells a caller who came back with another token.
+    pub(super) fn go_on_for(&self, caller: &Arc<Caller>) {
+        self.listening.go_on_for(caller);
+    }
+
     /// Tells of one resource more.
     pub(super) fn subscribe(&self, uri: String, most: usize) -> Result<(), ErrorData> {
         if self.listening.add(uri, most) {
@@ -96,7 +101,8 @@ pub(super) fn accepted(requested: &SubscriptionFilter, most: usize) -> Subscript
     accepted
 }
 
-/// One `subscriptions/listen`, to its end: the client leaves, the server drains, or the key is no longer valid.
+/// One `subscriptions/listen`, to its end: the client leaves, the server drains, or the key or token is no longer
+/// valid.
 pub(super) async fn listen(
     gate: &Gate,
     caller: Arc<Caller>,
@@ -115,14 +121,11 @@ pub(super) async fn listen(
         let message = "Too many subscriptions are open: end one, or come back later";
         ErrorData::invalid_request(message, None)
     })?;
-    // A reload before it listened told it nothing.
-    if gate.offer().access.renew(&caller).is_none() {
-        return Err(gone());
-    }
     loop {
         tokio::select! {
             () = context.cancelled() => return Ok(()),
             () = gate.draining.cancelled() => return Ok(()),
+            () = gate.until_gone(&caller) => return Err(gone()),
             news = listening.news() => {
                 if news.gone {
                     return Err(gone());

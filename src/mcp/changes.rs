@@ -129,7 +129,7 @@ impl Listeners {
         for ear in self.ears() {
             ear.tell(|state| {
                 let was = state.caller.clone();
-                let Some(is) = now.access.renew(&was) else {
+                let Some(is) = now.access.compared(&was) else {
                     state.news.gone = true;
                     return;
                 };
@@ -188,6 +188,14 @@ impl Listening {
             uris.insert(uri);
         }
         room
+    }
+
+    /// Listens on for a caller who came back with another token.
+    pub(super) fn go_on_for(&self, caller: &Arc<Caller>) {
+        let mut state = locked(&self.ear.state);
+        if caller.identity.is_some() && caller.name == state.caller.name {
+            state.caller = caller.clone();
+        }
     }
 
     /// Listens to a resource no longer.

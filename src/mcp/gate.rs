@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -111,13 +114,27 @@ impl Gate {
         self.listeners.changed(listing);
     }
 
-    /// Waits until this caller's key is in no configuration any more.
+    /// Waits until this caller's key is in no configuration any more, or their token is over.
     pub(super) async fn until_gone(&self, caller: &Caller) {
         let mut reloads = self.reloads();
         while self.offer().access.renew(caller).is_some() {
-            if reloads.changed().await.is_err() {
+            if !until_news(&mut reloads, caller).await {
                 return std::future::pending().await;
             }
         }
+    }
+}
+
+/// The longest a token's end is waited for at once: clocks on the wall are set, and machines sleep.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Waits until somebody should look again whether this caller is still let in. False where nothing will change.
+pub(super) async fn until_news(reloads: &mut watch::Receiver<()>, caller: &Caller) -> bool {
+    let Some(identity) = &caller.identity else {
+        return reloads.changed().await.is_ok();
+    };
+    tokio::select! {
+        changed = reloads.changed() => changed.is_ok(),
+        () = sleep(identity.left().min(LONGEST_WAIT)) => true,
     }
 }

@@ -18,7 +18,7 @@ static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Who is calling, once let in: over HTTP for each request anew, on other transports for the connection.
 #[derive(Clone, Debug)]
 pub struct Guest {
-    /// The key's holder.
+    /// The holder of the key or token.
     pub caller: Arc<Caller>,
     /// The id of this request.
     pub request: String,
@@ -41,7 +41,7 @@ pub enum Unwelcome {
     /// Whether the request should run once cannot be told.
     #[error("Idempotency-Key must be sent once, as printable ASCII")]
     Unclear,
-    /// There is no key, or no such key.
+    /// There is no key and no token, or none that is good.
     #[error(transparent)]
     Denied(#[from] Denied),
 }
@@ -58,9 +58,13 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Unwelcome> {
 
 impl Guest {
     /// Lets in whoever sends this head, with a request of this id.
-    pub fn of(offer: &Offer, headers: &HeaderMap, request: String) -> Result<Self, Unwelcome> {
+    pub async fn of(
+        offer: &Offer,
+        headers: &HeaderMap,
+        request: String,
+    ) -> Result<Self, Unwelcome> {
         let presented = access::presented(headers).map_err(Unwelcome::Ambiguous)?;
-        let caller = offer.access.identify(presented)?;
+        let caller = offer.access.admit(presented).await?;
         Ok(Self {
             caller,
             request,

@@ -72,6 +72,18 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The tool it calls, where it calls one.
+    pub(super) fn names_tool(&self) -> Option<String> {
+        let Self::Request { method, params, .. } = self else {
+            return None;
+        };
+        if method != "tools/call" {
+            return None;
+        }
+        let params = Object::of(params.as_deref()?).ok()?;
+        serde_json::from_str(params.get("name")?.get()).ok()
+    }
+
     /// Whether it is a request of this method.
     pub(super) fn asks_for(&self, wanted: &str) -> bool {
         matches!(self, Self::Request { method, .. } if method == wanted)

@@ -111,6 +111,9 @@ impl Server {
     fn guest_of(&self, extensions: &Extensions) -> Result<Guest, ErrorData> {
         let parts = extensions.get::<http::request::Parts>();
         if let Some(brought) = parts.and_then(|parts| parts.extensions.get::<Guest>()) {
+            if let Some(attention) = self.attention.get() {
+                attention.go_on_for(&brought.caller);
+            }
             return Ok(brought.clone());
         }
         let guest = self.guest.as_ref();

@@ -8,7 +8,7 @@ use std::{io::Write, time::Duration};
 
 use jiff::fmt::temporal::DateTimePrinter;
 
-use super::{Cost, End, Record, ToolRecord};
+use super::{Cost, End, Identity, Record, ToolRecord};
 use crate::chat::Usage;
 
 /// Appends the line of one record. The keys and their order are part of the log's contract.
@@ -23,6 +23,7 @@ pub(super) fn line(record: &Record, out: &mut Vec<u8>) {
     let mut line = begin(record.at, "request", out);
     line.text("request_id", Some(&record.id));
     line.text("caller", Some(&record.caller));
+    line.identity(record.identity.as_ref());
     line.word("surface", Some(record.surface.label()));
     line.text("model", Some(&record.model));
     line.flag("stream", record.stream);
@@ -48,6 +49,7 @@ pub(super) fn tool_line(record: &ToolRecord, out: &mut Vec<u8>) {
     let mut line = begin(record.at, "tool_call", out);
     line.text("request_id", Some(&record.id));
     line.text("caller", Some(&record.caller));
+    line.identity(record.identity.as_ref());
     line.word("surface", Some(record.surface));
     line.text("tool", Some(&record.tool));
     line.word("kind", Some(record.kind));
@@ -104,6 +106,15 @@ impl Line<'_> {
         self.or_null(key, text, |out, text| {
             drop(serde_json::to_writer(out, text))
         });
+    }
+
+    /// Whose token it was; nothing for a key.
+    fn identity(&mut self, identity: Option<&Identity>) {
+        if identity.is_some() {
+            self.or_null("identity", identity, |out, identity| {
+                drop(serde_json::to_writer(out, identity));
+            });
+        }
     }
 
     /// A word of ours, or digits: nothing in it needs an escape.
@@ -178,6 +189,7 @@ mod tests {
             at: "2026-01-02T03:04:05.5Z".parse().unwrap(),
             surface: Surface::Chat,
             caller: "ci".into(),
+            identity: None,
             model: "a \"quoted\"\nname".into(),
             stream: true,
             route: Some("chat".into()),
@@ -249,6 +261,24 @@ mod tests {
     }
 
     #[test]
+    fn a_line_tells_whose_token_it_was() {
+        let mut out = Vec::new();
+        let record = Record {
+            caller: "corp/u\"1".into(),
+            identity: Some(Identity {
+                issuer: "corp".into(),
+                subject: "u\"1".into(),
+                client: None,
+            }),
+            ..record()
+        };
+        line(&record, &mut out);
+        let told = r#""caller":"corp/u\"1","identity":{"issuer":"corp","subject":"u\"1"},"surface":"chat""#;
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains(told), "{text}");
+    }
+
+    #[test]
     fn a_call_of_a_tool_has_a_line_of_its_own() {
         let record = ToolRecord {
             id: "req_1".into(),
@@ -256,6 +286,7 @@ mod tests {
             tool: "docs.search".into(),
             kind: "embed",
             caller: "ci".into(),
+            identity: None,
             surface: "http",
             outcome: "timeout",
             runs: 2,

@@ -16,7 +16,7 @@ mod tool;
 pub use ledger::Ledger;
 pub use metrics::Metrics;
 pub use receipt::{Beginning, Opening, Receipt};
-pub use record::{Attempt, Cost, End, Record, Surface};
+pub use record::{Attempt, Cost, End, Identity, Record, Surface};
 pub use request_id::{REQUEST_ID, request_id};
 pub use settings::{AccessLog, Level, Settings};
 pub use tool::ToolRecord;

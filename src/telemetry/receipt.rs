@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Attempt, Cost, End, Ledger, Record, Surface, record::Candidate};
+use super::{Attempt, Cost, End, Identity, Ledger, Record, Surface, record::Candidate};
 use crate::{
     catalog::Target,
     chat::Usage,
@@ -31,6 +31,8 @@ pub struct Opening {
     pub surface: Surface,
     /// The key's name.
     pub caller: Arc<str>,
+    /// Whose token it came with.
+    pub identity: Option<Identity>,
     /// The model the caller named.
     pub model: String,
     /// Whether a stream was asked for.
@@ -65,6 +67,7 @@ impl Receipt {
             at: opening.at,
             surface: opening.surface,
             caller: opening.caller,
+            identity: opening.identity,
             model: opening.model,
             stream: opening.stream,
             route: None,

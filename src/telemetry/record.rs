@@ -20,8 +20,11 @@ pub struct Record {
     pub at: jiff::Timestamp,
     /// Where it came in.
     pub surface: Surface,
-    /// The key's name.
+    /// The key's name; of the holder of a token, its issuer's name and whom it names.
     pub caller: Arc<str>,
+    /// Whose token it came with, instead of a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// The model the caller named.
     pub model: String,
     /// Whether a stream was asked for.
@@ -59,6 +62,18 @@ pub struct Record {
     /// From arrival to the end.
     #[serde(rename = "total_ms", serialize_with = "as_millis")]
     pub total: Option<Duration>,
+}
+
+/// Whose token a request came with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    /// The issuer, by the configuration's name for it.
+    pub issuer: Arc<str>,
+    /// Whom it names.
+    pub subject: Arc<str>,
+    /// The program it was given to, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<Arc<str>>,
 }
 
 /// One candidate of the plan.

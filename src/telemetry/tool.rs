@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Cost, record::as_millis};
+use super::{Cost, Identity, record::as_millis};
 
 /// Everything known of one call of a tool.
 #[derive(Clone, Debug, Serialize)]
@@ -17,8 +17,11 @@ pub struct ToolRecord {
     pub tool: String,
     /// The name of its kind.
     pub kind: &'static str,
-    /// The key's name.
+    /// The key's name; of the holder of a token, its issuer's name and whom it names.
     pub caller: String,
+    /// Whose token it came with, instead of a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// Where it came in: `http`, `session`, `websocket`, `stdio` or `inside`.
     pub surface: &'static str,
     /// How it ended: `done`, `tool_error` (the tool ran and says that it failed), `asks`, or the class of its fault.

@@ -127,6 +127,7 @@ pub async fn call(
 
 /// The outcome of a call somebody may make.
 async fn answered(job: &Arc<Job>) -> Result<Outcome, Refusal> {
+    in_scope(job)?;
     arguments::check(&job.tool.input, &job.arguments)?;
     let input = Input {
         arguments: &job.arguments,
@@ -145,6 +146,17 @@ async fn answered(job: &Arc<Job>) -> Result<Outcome, Refusal> {
         output.meta.insert(CACHE.to_owned(), had.into());
     }
     Ok(Outcome::Done(output))
+}
+
+/// Refuses a call for which the caller's token lacks scopes, on whatever way it came.
+fn in_scope(job: &Job) -> Result<(), Fault> {
+    let scopes = &job.tool.common.scopes;
+    if !job.call.caller.lacks(scopes) {
+        return Ok(());
+    }
+    let needed = scopes.join(" ");
+    let message = format!("This tool needs a token with the scopes `{needed}`");
+    Err(Fault::new(FaultClass::Forbidden, message))
 }
 
 /// Takes the call from what its caller may use, and from what the tool has for all.

@@ -9,7 +9,7 @@ use super::{Question, Unanswered, output::Output};
 pub enum FaultClass {
     /// The arguments do not fit: the model is guessing.
     InvalidArguments,
-    /// The operator's conditions do not allow these arguments.
+    /// The operator's conditions do not allow these arguments, or the caller's token lacks scopes.
     Forbidden,
     /// The caller, or the tool for all callers, has used up a rate limit.
     RateLimited,

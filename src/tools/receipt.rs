@@ -62,6 +62,7 @@ impl Receipt {
             tool: tool.id.clone(),
             kind: tool.kind_name,
             caller: call.caller.name.to_string(),
+            identity: call.caller.told(),
             surface: call.surface.label(),
             outcome,
             runs: seen.runs.load(Ordering::Relaxed),

@@ -186,6 +186,16 @@ fn the_configurations_of_the_mcp_page_pass_the_check() {
 }
 
 #[test]
+fn the_configurations_of_the_oauth_page_pass_the_check_below_its_first_example() {
+    let blocks = examples("docs/oauth.md");
+    let (frame, more) = blocks.split_first().unwrap();
+    passes("docs/oauth.md", frame);
+    for block in more {
+        passes("docs/oauth.md", &format!("{frame}{block}"));
+    }
+}
+
+#[test]
 fn defences_of_the_mcp_page_name_files_with_tests() {
     let page = text("docs/mcp.md");
     let table = page.split("## Defences and their tests").nth(1).unwrap();

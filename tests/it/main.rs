@@ -26,6 +26,7 @@ mod limits;
 mod listener;
 mod mcp;
 mod messages;
+mod oauth;
 mod pool;
 mod program;
 mod reload;

@@ -61,6 +61,7 @@ fn record(attempts: Vec<Attempt>) -> Record {
         at: jiff::Timestamp::UNIX_EPOCH,
         surface: Surface::Chat,
         caller: "anyone".into(),
+        identity: None,
         model: "chat".into(),
         stream: true,
         route: Some("chat".into()),

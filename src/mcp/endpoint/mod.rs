@@ -9,6 +9,7 @@
 //! streams of 2026-07-28 resumable, and then a disconnect would no longer cancel, which that revision demands.
 
 mod body;
+mod challenge;
 mod guard;
 mod plain;
 mod post;
@@ -42,7 +43,7 @@ use super::{
     websocket,
 };
 use crate::{
-    access::{self, Denied},
+    access::{self, Access},
     secret::Secret,
     store::Store,
     telemetry::request_id,
@@ -119,7 +120,7 @@ impl Endpoint {
 
     async fn serve(&self, request: Request, id: &str) -> Result<Response, Refused> {
         let (head, body) = request.into_parts();
-        let entered = self.enter(head, id)?;
+        let entered = self.enter(head, id).await?;
         let caller = entered.guest.caller.name.clone();
         let served = self.serve_guest(entered, body).await;
         served.map_err(|refused| refused.of_caller(caller))
@@ -144,18 +145,19 @@ impl Endpoint {
     }
 
     /// Judges the head. Keys stay here: no tool needs them.
-    fn enter(&self, mut head: Parts, id: &str) -> Result<Entered, Refused> {
+    async fn enter(&self, mut head: Parts, id: &str) -> Result<Entered, Refused> {
         let offer = self.gate.offer();
         guard(&offer, &head.headers, &head.uri)?;
         if has_key(&head.uri) {
             let message = "Keys in the URL are refused: send `Authorization: Bearer KEY`";
             return Err(Refused::ambiguous(message));
         }
-        let guest = Guest::of(&offer, &head.headers, id.to_owned()).map_err(unwelcome)?;
+        let guest = Guest::of(&offer, &head.headers, id.to_owned()).await;
+        let guest = guest.map_err(|why| unwelcome(why, &offer.access))?;
         let key = access::presented(&head.headers).ok().flatten();
         let pass = Pass {
             key: key.map(Secret::new),
-            caller: guest.caller.name.clone(),
+            caller: guest.caller.clone(),
         };
         let era = Era::of(&head.headers)?;
         head.headers.remove(header::AUTHORIZATION);
@@ -267,23 +269,12 @@ fn with(mut head: Parts, guest: Guest, bytes: Bytes) -> http::Request<Full<Bytes
     http::Request::from_parts(head, Full::new(bytes))
 }
 
-fn unwelcome(unwelcome: Unwelcome) -> Refused {
+fn unwelcome(unwelcome: Unwelcome, access: &Access) -> Refused {
     match unwelcome {
         Unwelcome::Ambiguous(message) => Refused::ambiguous(message),
         unclear @ Unwelcome::Unclear => Refused::invalid(unclear.to_string()),
-        Unwelcome::Denied(why) => denied(why),
+        Unwelcome::Denied(why) => challenge::denied(why, access),
     }
-}
-
-fn denied(denied: Denied) -> Refused {
-    let reason = match denied {
-        Denied::NoKey => "no_key",
-        Denied::WrongKey => "wrong_key",
-        Denied::BadToken(_) => "bad_token",
-        Denied::Expired => "expired_token",
-        Denied::NoTell => "no_tell",
-    };
-    Refused::unauthorized(denied.to_string(), reason)
 }
 
 fn missing_session() -> Refused {

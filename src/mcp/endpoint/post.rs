@@ -5,16 +5,13 @@ use bytes::Bytes;
 use rmcp::model::RequestId;
 
 use super::{
-    Endpoint, Entered, Refused, body, denied, is_json, plain, services::Era, session_id, with,
+    Endpoint, Entered, Refused, body, challenge, is_json, plain, services::Era, session_id, with,
 };
-use crate::{
-    access::Denied,
-    mcp::{
-        Guest,
-        message::Message,
-        plain::Plain,
-        sessions::{LARGEST_HANDSHAKE, Opening, Visit},
-    },
+use crate::mcp::{
+    Guest,
+    message::Message,
+    plain::Plain,
+    sessions::{LARGEST_HANDSHAKE, Opening, Visit},
 };
 
 impl Endpoint {
@@ -31,8 +28,10 @@ impl Endpoint {
         let bytes = body::read(body, most).await?;
         // A body takes its time, and a reload does not wait for it.
         let caller = entered.pass.renewed(&self.gate);
-        entered.guest.caller = caller.ok_or_else(|| denied(Denied::WrongKey))?;
+        let offer = self.gate.offer();
+        entered.guest.caller = caller.map_err(|why| challenge::denied(why, &offer.access))?;
         let message = Message::read(&bytes)?;
+        challenge::scopes(&offer, &entered.guest.caller, &message)?;
         let answered = match entered.era {
             Era::Stateless => self.stateless(entered, &message, bytes.clone()).await,
             Era::Sessions => self.in_session(entered, &message, bytes.clone()).await,

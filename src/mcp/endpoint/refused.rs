@@ -20,7 +20,6 @@ const REFUSED: i32 = -32000;
 /// What MCP's own SDKs answer and expect for a session that is not there.
 const NO_SESSION: i32 = -32001;
 
-static WWW_AUTHENTICATE: HeaderValue = HeaderValue::from_static("Bearer");
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -36,6 +35,8 @@ pub struct Refused {
     retry_after: Option<u32>,
     /// The methods there are.
     allow: Option<&'static str>,
+    /// How to be let in. In a box, because few refusals have one and all are handed from place to place.
+    challenge: Option<Box<HeaderValue>>,
     /// Why, in metrics; requests that could be read are not counted there.
     pub(in crate::mcp) reason: Option<&'static str>,
     /// Whose request it is, for logs.
@@ -51,6 +52,7 @@ impl Refused {
             id: Value::Null,
             retry_after: None,
             allow: None,
+            challenge: None,
             reason: None,
             caller: None,
         }
@@ -82,6 +84,20 @@ impl Refused {
     /// 401: nobody knows who is calling.
     pub(in crate::mcp) fn unauthorized(message: impl Into<String>, reason: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, REFUSED, message).counted(reason)
+    }
+
+    /// 403: not with these scopes.
+    pub(in crate::mcp) fn out_of_scope(message: impl Into<String>, reason: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, REFUSED, message).counted(reason)
+    }
+
+    /// 503: nobody can tell at present who is calling.
+    pub(in crate::mcp) fn untold(
+        message: impl Into<String>,
+        reason: &'static str,
+        retry_after: u32,
+    ) -> Self {
+        Self::full(message, retry_after).counted(reason)
     }
 
     /// 403: not from there.
@@ -166,6 +182,12 @@ impl Refused {
         self
     }
 
+    /// The same, with how to be let in.
+    pub(in crate::mcp) fn with_challenge(mut self, challenge: HeaderValue) -> Self {
+        self.challenge = Some(Box::new(challenge));
+        self
+    }
+
     /// The same, with the methods there are.
     pub(in crate::mcp) fn allowing(mut self, allow: Option<&HeaderValue>) -> Self {
         self.allow = match allow.map(HeaderValue::as_bytes) {
@@ -202,8 +224,8 @@ impl Refused {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, JSON.clone());
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, WWW_AUTHENTICATE.clone());
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, *challenge);
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());

@@ -17,30 +17,45 @@ use http_body_util::combinators::BoxBody;
 use prometheus::IntGauge;
 
 use crate::{
-    access::Caller,
-    mcp::{Gate, sessions::Visit},
+    access::{Caller, Denied},
+    mcp::{Gate, gate::until_news, sessions::Visit},
     secret::Secret,
 };
 
-/// The key a request came with: what it opened ends when the key is no longer good.
+/// The key or token a request came with: what it opened ends when that is no longer good.
 pub(super) struct Pass {
+    /// The key. Of a token the caller says all there is to know: nobody is asked again.
     pub(super) key: Option<Secret>,
-    pub(super) caller: Arc<str>,
+    pub(super) caller: Arc<Caller>,
 }
 
 impl Pass {
-    /// Whom the key belongs to now, if that is still this caller.
-    pub(super) fn renewed(&self, gate: &Gate) -> Option<Arc<Caller>> {
-        let key = self.key.as_ref().map(Secret::reveal);
-        let known = gate.offer().access.identify(key).ok();
-        known.filter(|caller| caller.name == self.caller)
+    /// Whom the key or token belongs to now, if that is still this caller.
+    ///
+    /// # Errors
+    /// It is no longer good.
+    pub(super) fn renewed(&self, gate: &Gate) -> Result<Arc<Caller>, Denied> {
+        let offer = gate.offer();
+        let known = if self.is_token() {
+            offer.access.renew(&self.caller)
+        } else {
+            let key = self.key.as_ref().map(Secret::reveal);
+            offer.access.identify(key).ok()
+        };
+        let known = known.filter(|known| known.name == self.caller.name);
+        known.ok_or_else(|| offer.access.gone(&self.caller))
     }
 
-    /// Comes back when the key is no longer this caller's.
+    /// A key that was made for a call may be of somebody who came with a token.
+    fn is_token(&self) -> bool {
+        self.caller.identity.is_some() && self.caller.serves.is_none()
+    }
+
+    /// Comes back when it is no longer this caller's.
     async fn revoked(self, gate: Arc<Gate>) {
         let mut reloads = gate.reloads();
-        loop {
-            if self.renewed(&gate).is_none() || reloads.changed().await.is_err() {
+        while self.renewed(&gate).is_ok() {
+            if !until_news(&mut reloads, &self.caller).await {
                 return;
             }
         }

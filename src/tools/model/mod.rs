@@ -91,6 +91,7 @@ async fn send(run: &Run<'_>, wanted: &Wanted) -> Result<(Answered, String), Faul
         id: id.clone(),
         surface: wanted.surface(),
         caller: call.caller.name.clone(),
+        identity: call.caller.told(),
         model: ask.outline.model.clone(),
         stream: ask.outline.stream,
         at: jiff::Timestamp::now(),
