@@ -4,6 +4,7 @@
 //! to each configuration.
 
 mod ends;
+mod federate;
 mod load;
 mod material;
 mod pages;
@@ -13,6 +14,7 @@ mod run;
 mod stdio;
 mod wire;
 
+use federate::Federated;
 pub use load::{Good, load};
 pub use papers::Failed;
 pub use run::{Options, Started, run};
@@ -55,6 +57,7 @@ pub struct Memory {
     schemas: Arc<Schemas>,
     tools: Arc<tools::Memory>,
     fleet: Arc<Fleet>,
+    federated: Federated,
     web: Arc<Guarded>,
     mint: Arc<Mint>,
 }
@@ -71,6 +74,7 @@ impl Memory {
         let mint: Arc<Mint> = Arc::default();
         let pins = Pins::open(Some(file.mcp.pins.clone().into()));
         Self {
+            federated: Federated::default(),
             fleet: Arc::new(Fleet::new(pins, web.clone(), ledger.clone())),
             tools: Arc::new(tools::Memory::new(web.clone(), mint.clone())),
             web,
@@ -105,20 +109,22 @@ impl Memory {
             self.schemas.clone(),
         );
         let desk = Arc::new(desk);
-        self.fleet.settle(wired.servers);
+        self.federated.settle(&self.fleet, wired.servers);
+        let servers = self.federated.servers(&self.fleet);
         let access = Arc::new(wired.access.with_mint(self.mint.clone()));
         let limits = Arc::new(PerCaller::new(limits));
-        let toolbox = Arc::new(Toolbox::new(
-            wired.tools,
+        let toolbox = Toolbox::new(
+            wired.tools.into_iter().chain(servers.tools()).collect(),
             desk.clone(),
             self.ledger.clone(),
             self.tools.clone(),
-        ));
+        );
+        let toolbox = Arc::new(toolbox.with_rule(wired.mcp.untrusted));
         let offer = Offer {
             access: access.clone(),
             limits: limits.clone(),
             toolbox: toolbox.clone(),
-            library: Arc::new(wired.library),
+            library: Arc::new(servers.library(&wired.library)),
             settings: wired.mcp,
         };
         let face = Face {

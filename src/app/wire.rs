@@ -17,7 +17,7 @@ use crate::{
     problem::Problem,
     route::{Router, Rules},
     secret::Secret,
-    tools::Tool,
+    tools::{Tool, kinds::mcp::Entry},
 };
 
 /// The rooms of one configuration that need no memory.
@@ -30,8 +30,8 @@ pub struct Wired {
     pub access: Access,
     /// The tools.
     pub tools: Vec<Tool>,
-    /// Other MCP servers.
-    pub servers: Vec<Spec>,
+    /// Other MCP servers, each with what is true of what it offers.
+    pub servers: Vec<(Spec, Entry)>,
     /// The prompts and resources.
     pub library: mcp::Library,
     /// How MCP is served.

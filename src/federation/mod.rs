@@ -10,6 +10,7 @@
 
 mod call;
 mod catalogue;
+mod federated;
 mod fleet;
 mod pins;
 mod server;
@@ -18,6 +19,7 @@ mod standing;
 
 pub use call::{Answer, Failed, Outgoing, Question, Relay};
 pub use catalogue::{Catalogue, Offered};
+pub use federated::Federated;
 pub use fleet::Fleet;
 pub use pins::{Change, Pins};
 pub use server::Server;
