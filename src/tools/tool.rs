@@ -195,9 +195,9 @@ impl Tool {
         self.common.annotations
     }
 
-    /// Whether it neither logs nor asks while it runs.
+    /// Whether it neither logs nor asks while it runs. For one that sends data out the user may be asked.
     pub fn is_silent(&self) -> bool {
-        self.kind.is_silent()
+        self.kind.is_silent() && !self.common.sends_out
     }
 
     /// What it asks before it begins.
