@@ -4,8 +4,10 @@
 //! to each configuration.
 
 mod ends;
+mod federate;
 mod load;
 mod material;
+mod own_tokens;
 mod pages;
 mod papers;
 mod process;
@@ -13,6 +15,7 @@ mod run;
 mod stdio;
 mod wire;
 
+use federate::Federated;
 pub use load::{Good, load};
 pub use papers::Failed;
 pub use run::{Options, Started, run};
@@ -64,6 +67,7 @@ pub struct Memory {
     schemas: Arc<Schemas>,
     tools: Arc<tools::Memory>,
     fleet: Arc<Fleet>,
+    federated: Arc<Federated>,
     web: Arc<Guarded>,
     mint: Arc<Mint>,
 }
@@ -79,9 +83,17 @@ impl Memory {
         let web: Arc<Guarded> = Arc::default();
         let mint: Arc<Mint> = Arc::default();
         let pins = Pins::open(Some(file.mcp.pins.clone().into()));
+        let tools = Arc::new(tools::Memory::new(web.clone(), mint.clone()));
+        let federated: Arc<Federated> = Arc::default();
+        let tokens = Brokered {
+            broker: tools.broker.clone(),
+            servers: federated.clone(),
+        };
+        let fleet = Fleet::new(pins, web.clone(), ledger.clone()).with_tokens(Arc::new(tokens));
         Self {
-            fleet: Arc::new(Fleet::new(pins, web.clone(), ledger.clone())),
-            tools: Arc::new(tools::Memory::new(web.clone(), mint.clone())),
+            federated,
+            fleet: Arc::new(fleet),
+            tools,
             web,
             mint,
             ledger,
@@ -115,8 +127,8 @@ impl Memory {
             self.schemas.clone(),
         );
         let desk = Arc::new(desk);
-        let specs = wired.servers.into_iter().map(|(spec, _)| spec);
-        self.fleet.settle(specs.collect());
+        self.federated.settle(&self.fleet, wired.servers);
+        let servers = self.federated.servers(&self.fleet);
         let mut access = wired.access.with_mint(self.mint.clone());
         let mut limits = PerCaller::new(limits);
         if let Some(issuers) = wired.issuers {
@@ -125,17 +137,18 @@ impl Memory {
             access = access.with_tokens(self.verifier(issuers), settings);
         }
         let (access, limits) = (Arc::new(access), Arc::new(limits));
-        let toolbox = Arc::new(Toolbox::new(
-            wired.tools,
+        let toolbox = Toolbox::new(
+            wired.tools.into_iter().chain(servers.tools()).collect(),
             desk.clone(),
             self.ledger.clone(),
             self.tools.clone(),
-        ));
+        );
+        let toolbox = Arc::new(toolbox.with_rule(wired.mcp.untrusted));
         let offer = Offer {
             access: access.clone(),
             limits: limits.clone(),
             toolbox: toolbox.clone(),
-            library: Arc::new(wired.library),
+            library: Arc::new(servers.library(&wired.library)),
             settings: wired.mcp,
         };
         let face = Face {

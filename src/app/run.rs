@@ -8,12 +8,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Failed, Memory,
     ends::Ends,
+    federate,
     papers::{Papers, reload},
     wire::is_loopback,
 };
 use crate::{
     config::{File, Source, watch},
-    http::{Annex, Hall, Listener, admin_router, public_router, serve},
+    http::{Annex, Face, Hall, Listener, admin_router, public_router, serve},
     mcp::{Endpoint, Gate},
     store::Store,
 };
@@ -136,9 +137,19 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         gate.put(offer);
     };
     let reloads = reload(&papers, &memory, &file, changes, amend, put);
+    let federated = federate::follow(&memory, |servers| {
+        let offer = servers.beside(&gate.offer());
+        let toolbox = offer.toolbox.clone();
+        hall.put(Face {
+            toolbox,
+            ..(*hall.face()).clone()
+        });
+        gate.put(offer);
+    });
     tokio::select! {
         ((), (), ()) = async { tokio::join!(signals, public, drained) } => {}
         never = reloads => match never {},
+        never = federated => match never {},
         never = nothing_to_reload(hangups) => match never {},
     }
     admin_stop.cancel();

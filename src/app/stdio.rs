@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Failed, Memory,
     ends::Ends,
+    federate,
     papers::{Papers, reload},
 };
 use crate::{
@@ -43,12 +44,14 @@ pub async fn stdio(source: Source, key: Option<String>, colour: bool) -> Result<
     };
     let put = |wired, generation| gate.put(memory.faces(wired, generation).1);
     let reloads = reload(&papers, &memory, &file, changes, |_| (), put);
+    let federated = federate::follow(&memory, |servers| gate.put(servers.beside(&gate.offer())));
     let streams = (BufReader::new(tokio::io::stdin()), tokio::io::stdout());
     let serving = serve(gate.clone(), guest, streams, file.server.drain.get());
     let ended = tokio::select! {
         ended = serving => ended,
         never = signals => never,
         never = reloads => match never {},
+        never = federated => match never {},
     };
     memory.ledger.finish(super::LOG_PATIENCE);
     match ended {

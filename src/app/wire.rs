@@ -25,7 +25,7 @@ use crate::{
     problem::Problem,
     route::{Router, Rules},
     secret::Secret,
-    tools::{Common, Tool},
+    tools::{Tool, kinds::mcp::Entry},
 };
 
 /// The rooms of one configuration that need no memory.
@@ -40,10 +40,8 @@ pub struct Wired {
     pub issuers: Option<Issuers>,
     /// The tools.
     pub tools: Vec<Tool>,
-    /// Other MCP servers, each with what its entry says of all its tools.
-    pub servers: Vec<(Spec, Common)>,
-    /// The tokens that requests to them carry, by their names, where they want some.
-    pub credentials: BTreeMap<Arc<str>, Wanted>,
+    /// Other MCP servers, each with what is true of what it offers.
+    pub servers: Vec<(Spec, Entry)>,
     /// The prompts and resources.
     pub library: mcp::Library,
     /// How MCP is served.
@@ -76,7 +74,6 @@ pub fn wire(
     let catalog = &*catalog;
     let tools = wiring.tools(tools::Ground { file, catalog });
     let servers = wiring.servers(file);
-    let credentials = wiring.credentials(file);
     let problems = file.mcp.problems();
     wiring
         .problems
@@ -100,7 +97,6 @@ pub fn wire(
                 issuers,
                 tools,
                 servers,
-                credentials,
                 library,
                 mcp: file.mcp.clone(),
                 server: file.server.clone(),

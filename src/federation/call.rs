@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
-    GetPromptRequestParams, GetPromptResult, ReadResourceRequestParams, ReadResourceResult,
+    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, DetailedTask,
+    GetPromptRequestParams, GetPromptResult, GetTaskParams, ReadResourceRequestParams,
+    ReadResourceResult, UpdateTaskParams,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -45,6 +46,10 @@ pub enum Question {
     Read(ReadResourceRequestParams),
     /// What may be about to be typed.
     Complete(CompleteRequestParams),
+    /// How it stands with a task that a call was answered with, at the replica that began it.
+    Task(GetTaskParams),
+    /// Answers to what a task asks, likewise.
+    Update(UpdateTaskParams),
 }
 
 /// What a server answered.
@@ -58,6 +63,10 @@ pub enum Answer {
     Read(ReadResourceResult),
     /// To a completion.
     Complete(CompleteResult),
+    /// How it stands with a task.
+    Task(Box<DetailedTask>),
+    /// A task has the answers.
+    Updated,
 }
 
 /// The caller's end of one request to a server.

@@ -15,6 +15,7 @@ mod catalogue;
 mod connecting;
 mod connection;
 mod events;
+mod federated;
 mod fleet;
 mod hooks;
 mod keeping;
@@ -31,6 +32,7 @@ mod web;
 
 pub use call::{Answer, Failed, Outgoing, Question, Relay, Serving};
 pub use catalogue::{Catalogue, Offered};
+pub use federated::Federated;
 pub use fleet::Fleet;
 pub use hooks::{Extra, OwnTokens};
 pub use pins::{Change, Pins};

@@ -119,7 +119,7 @@ impl Authority {
         ledger: Arc<Ledger>,
     ) -> Option<Self> {
         let places = Places::read(&settings).ok()?;
-        let name: Arc<str> = settings.known_as().into();
+        let name: Arc<str> = settings.called().into();
         let reader = Arc::new(Reader::new(web, places.allow));
         let discovery = Arc::new(Discovery::new(&settings.issuer, &places.issuer));
         let place = match places.jwks {

@@ -3,8 +3,8 @@
 use rmcp::{
     ErrorData,
     model::{
-        CallToolResult, ContentBlock, MetaObject, ResourceContents, TaskPayload, Tool as WireTool,
-        ToolAnnotations,
+        CallToolResult, ContentBlock, MetaObject, Resource, ResourceContents, TaskPayload,
+        Tool as WireTool, ToolAnnotations,
     },
 };
 use serde::Serialize;
@@ -112,6 +112,28 @@ fn block(content: Content) -> ContentBlock {
                 contents = contents.with_mime_type(mime);
             }
             ContentBlock::resource(contents)
+        }
+        Content::Blob { uri, mime, data } => {
+            let mut contents = ResourceContents::blob(data, uri);
+            if let Some(mime) = mime {
+                contents = contents.with_mime_type(mime);
+            }
+            ContentBlock::resource(contents)
+        }
+        Content::Link {
+            uri,
+            name,
+            title,
+            description,
+            mime,
+            size,
+        } => {
+            let mut link = Resource::new(uri, name);
+            link.title = title;
+            link.description = description;
+            link.mime_type = mime;
+            link.size = size;
+            ContentBlock::resource_link(link)
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// One configuration, wired. A call keeps the one it began with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Offer {
     /// Who may call.
     pub access: Arc<Access>,

@@ -52,9 +52,7 @@ impl Handles {
         let expected = self.code(name, caller);
         let is_ours =
             name.len() <= LONGEST_NAME && bool::from(code.as_bytes().ct_eq(expected.as_bytes()));
-        is_ours.then(|| Conversation {
-            id: name.to_owned(),
-        })
+        is_ours.then(|| Conversation::named(name.to_owned()))
     }
 
     fn code(&self, name: &str, caller: &str) -> String {

@@ -163,6 +163,16 @@ impl Line for ClientLine {
         .boxed()
     }
 
+    fn leave(&self, state: Value, past: &[String]) {
+        if let Some(round) = &self.round {
+            round.leave(state, past);
+        }
+    }
+
+    fn left(&self) -> Option<Value> {
+        self.round.as_ref()?.left()
+    }
+
     fn changed(&self, listing: Listing) {
         self.gate.changed(listing);
     }

@@ -30,6 +30,7 @@ mod stamp;
 mod stdio;
 mod strict;
 pub mod tasks;
+mod visits;
 mod voice;
 mod websocket;
 

@@ -8,11 +8,13 @@ use rmcp::{
 
 use tokio::time::timeout;
 
+use crate::tools::Reader;
+
 use super::{
     Guest,
     asked::Asked,
-    asks,
-    library::Got,
+    asks, handle,
+    library::{Got, Visit},
     line::ClientLine,
     round::{LIFE, Round, Subject},
     server::Server,
@@ -40,7 +42,18 @@ pub(super) async fn get(
     let line = ClientLine::new(gate.clone(), &asked, None, round.clone());
     let arguments = params.arguments.unwrap_or_default();
     let offer = gate.offer();
-    let got = offer.library.prompt(caller, &params.name, arguments, &line);
+    let conversation = handle::conversation(gate, &asked.guest, &asked.meta)?;
+    let visit = Visit {
+        caller,
+        reader: Reader {
+            caller: &caller.name,
+            conversation: &conversation,
+            surface: asked.guest.surface,
+        },
+        memory: &offer.toolbox.memory,
+        line: &line,
+    };
+    let got = offer.library.prompt(&params.name, arguments, visit);
     let got = tokio::select! {
         got = timeout(LIFE, got) => got.map_err(|_| too_late())?,
         () = sessions::over(session.as_deref()) => {

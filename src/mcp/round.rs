@@ -3,10 +3,11 @@
 //! In 2026-07-28 the server does not ask; it answers `input_required` and the client sends the request anew, with
 //! answers and with the `requestState` it was given. That state comes from outside, so it is sealed: it opens only
 //! for the same caller with the same request, unaltered, and not for long. Within it travel the answers of earlier
-//! rounds, so that the work can be run anew from its beginning and finds each question answered that it had asked.
+//! rounds, so that the work can be run anew from its beginning and finds each question answered that it had asked; and
+//! what the work left for itself, so that it may go on from there instead.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -14,6 +15,7 @@ use rmcp::{
     ErrorData,
     model::{InputRequiredResult, InputResponses, RequestStateCodec, SealOptions},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Gate, asks};
@@ -24,6 +26,16 @@ pub(super) const LIFE: Duration = Duration::from_secs(600);
 
 /// The most the answers of one request may take within the state, in bytes: it goes back and forth with each round.
 const LARGEST: usize = 256 * 1024;
+
+/// What a client carries.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Carried {
+    /// What it answered so far.
+    answers: Answers,
+    /// What the run before left.
+    left: Option<Value>,
+}
 
 /// Seals what clients carry. The key is of this process: after a restart a client begins anew.
 #[derive(Debug)]
@@ -59,19 +71,19 @@ impl Sealer {
         Self(RequestStateCodec::new_unchecked(key))
     }
 
-    fn seal(&self, subject: Subject, answers: &Answers) -> Result<String, ErrorData> {
-        let answers = serde_json::to_vec(answers)
+    fn seal(&self, subject: Subject, carried: &Carried) -> Result<String, ErrorData> {
+        let carried = serde_json::to_vec(carried)
             .map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
-        if answers.len() > LARGEST {
+        if carried.len() > LARGEST {
             let message = format!("The answers take more than {LARGEST} bytes in all");
             return Err(ErrorData::invalid_params(message, None));
         }
         let options = SealOptions::new().associated_data(&subject.0).ttl(LIFE);
-        Ok(self.0.seal_with(&answers, &options))
+        Ok(self.0.seal_with(&carried, &options))
     }
 
-    /// The answers within. Why a state does not open is told to nobody: a forger would learn from it.
-    fn open(&self, subject: Subject, sealed: &str) -> Result<Answers, ErrorData> {
+    /// What is within. Why a state does not open is told to nobody: a forger would learn from it.
+    fn open(&self, subject: Subject, sealed: &str) -> Result<Carried, ErrorData> {
         let opened = self.0.open_json_with(sealed, &subject.0);
         opened.map_err(|_| {
             ErrorData::invalid_params(
@@ -87,10 +99,16 @@ impl Sealer {
 #[derive(Debug)]
 pub(super) struct Round {
     subject: Subject,
+    told: Mutex<Told>,
+}
+
+/// What is known of the client's answers.
+#[derive(Debug, Default)]
+struct Told {
     /// What the client says, now or in earlier rounds.
     said: Answers,
-    /// What of it answers a question that was asked.
-    taken: Mutex<Answers>,
+    /// What goes on to the next round: of what it says, what answers a question that was asked.
+    taken: Carried,
 }
 
 impl Round {
@@ -115,15 +133,19 @@ impl Round {
         state: Option<&str>,
         responses: Option<InputResponses>,
     ) -> Result<Self, ErrorData> {
-        let mut said = match state {
+        let Carried { answers, left } = match state {
             Some(sealed) => sealer.open(subject, sealed)?,
-            None => Answers::new(),
+            None => Carried::default(),
         };
+        let mut said = answers;
         said.extend(responses.unwrap_or_default());
+        let taken = Carried {
+            left,
+            ..Carried::default()
+        };
         Ok(Self {
             subject,
-            said,
-            taken: Mutex::default(),
+            told: Mutex::new(Told { said, taken }),
         })
     }
 
@@ -135,17 +157,36 @@ impl Round {
     ) -> (Answers, Vec<(String, Question)>) {
         let mut answers = Answers::new();
         let mut open = Vec::new();
+        let mut told = self.told();
         for (key, question) in questions {
-            match self.said.get(&key) {
+            match told.said.get(&key) {
                 Some(answer) if asks::check(&question, answer).is_ok() => {
                     answers.insert(key, answer.clone());
                 }
                 _ => open.push((key, question)),
             }
         }
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.extend(answers.clone());
+        told.taken.answers.extend(answers.clone());
         (answers, open)
+    }
+
+    /// Leaves something for the next round, and forgets the answers to questions that are past.
+    pub(super) fn leave(&self, state: Value, past: &[String]) {
+        let mut told = self.told();
+        for key in past {
+            told.said.remove(key);
+            told.taken.answers.remove(key);
+        }
+        told.taken.left = Some(state);
+    }
+
+    /// What was left last.
+    pub(super) fn left(&self) -> Option<Value> {
+        self.told().taken.left.clone()
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The answers if all are there; else those questions that have none, for a later request.
@@ -181,8 +222,7 @@ impl Round {
         });
         let requests = requests.collect::<Result<_, String>>();
         let requests = requests.map_err(|why| ErrorData::internal_error(why, None))?;
-        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = sealer.seal(self.subject, &taken)?;
+        let state = sealer.seal(self.subject, &self.told().taken)?;
         Ok(InputRequiredResult::new(Some(requests), Some(state)))
     }
 }
@@ -257,6 +297,28 @@ mod tests {
         let open = [("again".to_owned(), Question::Roots)];
         let back = round.come_back(&sealer, all, &open).unwrap();
         let carried = sealer.open(subject, &back.request_state.unwrap()).unwrap();
-        assert_eq!(carried.keys().collect::<Vec<_>>(), ["roots"]);
+        assert_eq!(carried.answers.keys().collect::<Vec<_>>(), ["roots"]);
+    }
+
+    #[test]
+    fn what_is_left_travels_on_and_what_is_past_does_not() {
+        let sealer = Sealer::new();
+        let subject = subject(&json!({}));
+        let said = || Some(Answers::from([("who".to_owned(), json!({"roots": []}))]));
+        let who = || vec![("who".to_owned(), Question::Roots)];
+        let round = Round::open(&sealer, subject, None, said()).unwrap();
+        assert!(round.ask(who()).is_ok());
+        round.leave(json!("state 1"), &["who".to_owned()]);
+        // The same key is another question now.
+        assert!(round.ask(who()).is_err());
+        let all = Abilities {
+            roots: true,
+            ..Abilities::default()
+        };
+        let back = round.come_back(&sealer, all, &who()).unwrap();
+        let state = back.request_state.as_deref();
+        let next = Round::open(&sealer, subject, state, said()).unwrap();
+        assert_eq!(next.left(), Some(json!("state 1")));
+        assert!(next.ask(who()).is_ok());
     }
 }

@@ -30,7 +30,8 @@ use super::{
     library::page,
     prompts,
     sessions::{LONGEST_URI, MOST_SUBSCRIPTIONS},
-    stamp::{self, stamped},
+    stamp::{self, stamped, stamped_in},
+    visits,
 };
 use crate::{access::Caller, schema::shown_text, tools::TaskSupport};
 
@@ -283,9 +284,9 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let caller = self.guest(&context)?.caller;
-        let read = self.gate.offer().library.read(&caller, &request.uri)?;
-        Ok(stamped(&context, read).into())
+        let asked = Asked::of(self, context)?;
+        let read = visits::read(&self.gate, &asked, &request.uri).await?;
+        Ok(stamped_in(asked.is_modern, read).into())
     }
 
     async fn complete(
@@ -293,9 +294,9 @@ impl ServerHandler for Server {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let caller = self.guest(&context)?.caller;
-        let complete = self.gate.offer().library.complete(&caller, &request)?;
-        Ok(stamped(&context, complete))
+        let asked = Asked::of(self, context)?;
+        let complete = visits::complete(&self.gate, &asked, &request).await?;
+        Ok(stamped_in(asked.is_modern, complete))
     }
 
     /// What rmcp could not read as a request it knows: its method is none, or its parameters are not the method's.

@@ -10,7 +10,7 @@ use super::{
     library::{PromptSettings, ResourceSettings, TemplateSettings},
     sessions, tasks,
 };
-use crate::{problem::Problem, span::Span};
+use crate::{problem::Problem, span::Span, tools::Untrusted};
 
 /// More tools than a model should be given, so that most lists are one page of some ten thousand bytes.
 const PAGE_SIZE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99);
@@ -41,6 +41,8 @@ pub struct Settings {
     pub websocket: WebSocket,
     /// The file with what was approved of other servers' tools, relative to the working directory. Made by the first approval.
     pub pins: String,
+    /// What a conversation may do that has read untrusted data: results of tools marked so, and whatever servers give that are not trusted.
+    pub untrusted: Untrusted,
     /// Messages that users pick by name.
     pub prompts: BTreeMap<String, PromptSettings>,
     /// What clients may read.
@@ -62,6 +64,7 @@ impl Default for Settings {
             listeners: Listeners::default(),
             sessions: sessions::Settings::default(),
             pins: "waypost.pins.json".to_owned(),
+            untrusted: Untrusted::default(),
             websocket: WebSocket::default(),
             prompts: BTreeMap::new(),
             resources: BTreeMap::new(),
@@ -94,6 +97,10 @@ impl Settings {
             (&["sessions", "max"], sessions.max == 0),
             (&["sessions", "per_key"], sessions.per_key == 0),
             (&["sessions", "idle"], sessions.idle.get().is_zero()),
+            (
+                &["untrusted", "lasts"],
+                self.untrusted.lasts.get().is_zero(),
+            ),
             (&["websocket", "ping"], websocket.ping.get().is_zero()),
             (&["websocket", "idle"], websocket.idle.get().is_zero()),
         ] {

@@ -61,6 +61,14 @@ impl Line for Attentive {
         self.line.ask(questions)
     }
 
+    fn leave(&self, state: Value, past: &[String]) {
+        self.line.leave(state, past);
+    }
+
+    fn left(&self) -> Option<Value> {
+        self.line.left()
+    }
+
     fn changed(&self, listing: Listing) {
         self.line.changed(listing);
     }

@@ -10,8 +10,12 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
-    Conversation, Fault, FaultClass, Input, Line, Output, Question, Toolbox, arguments, job::Job,
-    receipt::Receipt, sharing,
+    Conversation, Fault, FaultClass, Input, Line, Output, Question, Stop, Toolbox, approval,
+    arguments,
+    job::Job,
+    receipt::Receipt,
+    sharing,
+    taint::{Reader, UNTRUSTED},
 };
 use crate::{access::Caller, limit::Limits};
 
@@ -134,7 +138,17 @@ async fn answered(job: &Arc<Job>) -> Result<Outcome, Refusal> {
         caller: &job.call.caller.name,
     };
     job.tool.allow.check(&job.tool.id, input)?;
+    match approval::given(job).await {
+        Ok(()) => {}
+        Err(Stop::Asks(questions)) => return Ok(Outcome::Asks(questions)),
+        Err(Stop::Fault(fault)) => return Err(fault.into()),
+    }
     admitted(job)?;
+    let taints = &job.toolbox.memory.taints;
+    if job.tool.common.untrusted {
+        // Before it runs: what it says meanwhile is read even if its result is not.
+        taints.note(Reader::of(&job.call), &job.tool.id);
+    }
     let output = match sharing::outcome(job).await? {
         Outcome::Done(output) => output,
         asks @ Outcome::Asks(_) => return Ok(asks),
@@ -142,6 +156,12 @@ async fn answered(job: &Arc<Job>) -> Result<Outcome, Refusal> {
     let pages = &job.toolbox.memory.pages;
     let (mut output, more) = pages.first(&job.tool, &job.call, output)?;
     job.seen.paged.store(more, Ordering::Relaxed);
+    if job.tool.common.untrusted {
+        output.meta.insert(UNTRUSTED.to_owned(), true.into());
+    } else if output.meta.contains_key(UNTRUSTED) {
+        // More of what another tool gave, maybe in another conversation.
+        taints.note(Reader::of(&job.call), &job.tool.id);
+    }
     if let Some(had) = job.seen.had() {
         output.meta.insert(CACHE.to_owned(), had.into());
     }

@@ -10,8 +10,20 @@ pub(super) fn clean(output: &mut Output) {
     for content in &mut output.content {
         match content {
             Content::Text(text) | Content::Resource { text, .. } => clean_text(text),
+            Content::Link {
+                name,
+                title,
+                description,
+                ..
+            } => {
+                clean_text(name);
+                [title, description]
+                    .into_iter()
+                    .flatten()
+                    .for_each(clean_text);
+            }
             // Base64 is no text.
-            Content::Image { .. } | Content::Audio { .. } => {}
+            Content::Image { .. } | Content::Audio { .. } | Content::Blob { .. } => {}
         }
     }
     if let Some(structured) = &mut output.structured {
@@ -19,14 +31,15 @@ pub(super) fn clean(output: &mut Output) {
     }
 }
 
-fn clean_text(text: &mut String) {
+/// Takes unwanted characters out of a text.
+pub(crate) fn clean_text(text: &mut String) {
     if let Some(clean) = cleaned(text) {
         *text = clean;
     }
 }
 
-/// No deeper than the parsers' limit of 128 levels, for it came through one or is of our making.
-fn clean_value(value: &mut Value) {
+/// Takes unwanted characters out of all texts of a value: no deeper than the parsers' limit of 128 levels, for it came through one or is of our making.
+pub(super) fn clean_value(value: &mut Value) {
     match value {
         Value::String(text) => clean_text(text),
         Value::Array(items) => items.iter_mut().for_each(clean_value),

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
     Call, Fault, FaultClass, Line, Notes, Outcome, Output, Run, Stop, Tool, Toolbox, after,
-    attentive::Attentive, clean,
+    attentive::Attentive, clean, taint::UNTRUSTED,
 };
 use crate::health::{Change, Passage};
 
@@ -29,6 +29,8 @@ pub(super) struct Job {
     pub(super) notes: Notes,
     pub(super) seen: Seen,
     deadline: Instant,
+    /// How long it waited for what is no part of its tool's time.
+    waited: OnceLock<Duration>,
 }
 
 /// What the record tells of the way a call took.
@@ -88,12 +90,23 @@ impl Job {
             notes: Notes::default(),
             seen: Seen::default(),
             deadline,
+            waited: OnceLock::new(),
         }
+    }
+
+    /// Notes a wait that is no part of the tool's time.
+    pub(super) fn waited(&self, wait: Duration) {
+        self.waited.get_or_init(|| wait);
+    }
+
+    fn deadline(&self) -> Instant {
+        let waited = self.waited.get().copied();
+        after(self.deadline, waited.unwrap_or_default())
     }
 
     /// Runs the tool, in its place.
     pub(super) async fn run(&self) -> Result<Outcome, Fault> {
-        let place = self.tool.standing.place(self.deadline).await?;
+        let place = self.tool.standing.place(self.deadline()).await?;
         if let Some((_, queued)) = &place {
             self.seen.queued.get_or_init(|| *queued);
         }
@@ -103,6 +116,9 @@ impl Job {
             Err(Stop::Fault(mut fault)) => {
                 if let Some(output) = &mut fault.output {
                     clean::clean(output);
+                    if self.tool.common.untrusted {
+                        output.meta.insert(UNTRUSTED.to_owned(), true.into());
+                    }
                 }
                 Err(fault)
             }
@@ -138,7 +154,7 @@ impl Job {
             };
             let wait = wait.max(fault.retry_after.unwrap_or_default());
             let until = after(Instant::now(), wait);
-            if until >= self.deadline {
+            if until >= self.deadline() {
                 return Err(Stop::Fault(fault));
             }
             sleep_until(until).await;
@@ -155,11 +171,11 @@ impl Job {
             toolbox: &self.toolbox,
             line: &self.line,
             notes: &self.notes,
-            deadline: self.deadline,
+            deadline: self.deadline(),
         };
         // In a block, so that it covers what a kind does before it has a future too.
         let running = AssertUnwindSafe(async { self.tool.kind.run(run).await }).catch_unwind();
-        let mut output = match timeout_at(self.deadline, running).await {
+        let mut output = match timeout_at(self.deadline(), running).await {
             Ok(Ok(ran)) => ran?,
             Ok(Err(_)) => return Err(self.panicked().into()),
             Err(_) => {

@@ -32,6 +32,15 @@ pub trait Line: Send + Sync {
     fn ask(&self, questions: Vec<(String, Question)>)
     -> BoxFuture<'_, Result<Answers, Unanswered>>;
 
+    /// Leaves something for the run that follows a question, where answers come with a later call, in place of what
+    /// was left before. It travels sealed. Answers to the questions of these keys are forgotten: the run is past them.
+    fn leave(&self, _state: Value, _past: &[String]) {}
+
+    /// What the run before left.
+    fn left(&self) -> Option<Value> {
+        None
+    }
+
     /// Tells whoever listens that a list is another now. Where nobody can listen, nothing happens.
     fn changed(&self, _listing: Listing) {}
 }

@@ -2,10 +2,17 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use super::{Tool, once::Once, pages::Pages, shelf::Bounds, standing::Standing};
+use super::{
+    Tool,
+    once::Once,
+    pages::Pages,
+    shelf::Bounds,
+    standing::Standing,
+    taint::{Taint, Taints},
+};
 use crate::{access::Mint, identity::Broker, upstream::guarded::Guarded};
 
 /// Outcomes of calls with an idempotency key, and cached results: as many of each, and as large. A caller who fills
@@ -27,6 +34,8 @@ pub struct Memory {
     pub(super) results: Arc<Once>,
     /// Results of which more can be asked for.
     pub(super) pages: Pages,
+    /// Who has read untrusted data.
+    pub(crate) taints: Taints,
     /// Connections to what tools call.
     pub(crate) web: Arc<Guarded>,
     /// Tokens for servers.
@@ -49,20 +58,27 @@ impl Memory {
             calls: Arc::new(Once::new(OUTCOMES)),
             results: Arc::new(Once::new(OUTCOMES)),
             pages: Pages::default(),
+            taints: Taints::default(),
             broker: Arc::new(Broker::new(web.clone())),
             web,
             mint,
         }
     }
 
-    /// Gives these tools, which are all there are now, what is remembered of them; the rest is forgotten.
-    pub(super) fn settle<'a>(&self, tools: impl Iterator<Item = &'a mut Tool>) {
+    /// Gives these new tools what is remembered of them. With those that are `kept` they are all there are now; the
+    /// rest is forgotten.
+    pub(super) fn settle<'a>(
+        &self,
+        kept: impl Iterator<Item = &'a Tool>,
+        new: impl Iterator<Item = &'a mut Tool>,
+    ) {
         let mut standings = self
             .standings
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let mut present = HashMap::new();
-        for tool in tools {
+        let kept = kept.map(|tool| (tool.id.clone(), tool.standing.clone()));
+        let mut present: HashMap<_, _> = kept.collect();
+        for tool in new {
             if let Some(before) = standings.get(&tool.id) {
                 tool.standing = before.under(&tool.common);
             }
@@ -77,12 +93,29 @@ impl Memory {
 pub struct Conversation {
     /// Its name, which nobody can guess.
     pub id: String,
+    /// Whether its caller named it, so that later calls can be part of it.
+    pub(super) is_named: bool,
+    /// What untrusted data it has read, where it lasts by itself.
+    pub(super) taint: OnceLock<Taint>,
+}
+
+impl Conversation {
+    /// The one of this name, which its caller knows it by.
+    pub fn named(id: String) -> Self {
+        Self::new(id, true)
+    }
+
+    fn new(id: String, is_named: bool) -> Self {
+        Self {
+            id,
+            is_named,
+            taint: OnceLock::new(),
+        }
+    }
 }
 
 impl Default for Conversation {
     fn default() -> Self {
-        Self {
-            id: uuid::Uuid::new_v4().simple().to_string(),
-        }
+        Self::new(uuid::Uuid::new_v4().simple().to_string(), false)
     }
 }

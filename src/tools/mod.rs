@@ -11,6 +11,7 @@
 //! line in `kind.rs`, and its chapter in `docs/tools.md`.
 
 mod allow;
+mod approval;
 mod arguments;
 mod attentive;
 pub mod builtin;
@@ -50,11 +51,13 @@ mod size;
 #[cfg(test)]
 mod stage;
 mod standing;
+mod taint;
 mod tool;
 mod toolbox;
 
 use call::after;
 pub use call::{Call, Outcome, Refusal, Surface, call};
+pub(crate) use clean::clean_text;
 pub use explain::{Called, Unexplained};
 pub use fault::{Fault, FaultClass, Stop};
 pub use gauges::{ToolState, gauges, states};
@@ -69,5 +72,7 @@ pub use places::Concurrency;
 pub use retry::Retry;
 pub use settings::{Annotations, Common, Settings, TaskSupport};
 pub use sharing::{Cache, Idempotency, Scope};
+pub(crate) use taint::Reader;
+pub use taint::{Approval, UNTRUSTED, Untrusted};
 pub use tool::Tool;
 pub use toolbox::Toolbox;

@@ -47,6 +47,30 @@ pub enum Content {
         /// Its text.
         text: String,
     },
+    /// A resource, whole, that is no text.
+    Blob {
+        /// Its URI.
+        uri: String,
+        /// Its MIME type.
+        mime: Option<String>,
+        /// Base64.
+        data: String,
+    },
+    /// Where a resource can be read.
+    Link {
+        /// Its URI.
+        uri: String,
+        /// Its name.
+        name: String,
+        /// A short name for people.
+        title: Option<String>,
+        /// What is in it.
+        description: Option<String>,
+        /// Its MIME type.
+        mime: Option<String>,
+        /// Its size, in bytes.
+        size: Option<u64>,
+    },
 }
 
 impl Output {

@@ -9,6 +9,7 @@ use super::{
     digest::{self, Digest},
     shelf::{Bounds, Shelf},
     size,
+    taint::UNTRUSTED,
 };
 
 /// Where an answer says that there is more, and which handle leads to it.
@@ -39,6 +40,7 @@ struct Whole {
     bytes: usize,
     /// The bytes of one page.
     page: usize,
+    is_untrusted: bool,
 }
 
 impl Default for Pages {
@@ -73,6 +75,7 @@ impl Pages {
             bytes: size::of_contents(&content),
             content,
             page: most,
+            is_untrusted: tool.common.untrusted,
         };
         whole.can_be_cut()?;
         let token = tool.common.paging.then(random);
@@ -108,7 +111,11 @@ impl Pages {
         if !whole.has(from) {
             return Err(unknown());
         }
-        Ok(whole.page(from, Some(token)))
+        let mut page = whole.page(from, Some(token));
+        if whole.is_untrusted {
+            page.meta.insert(UNTRUSTED.to_owned(), true.into());
+        }
+        Ok(page)
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Common {
     pub scopes: Vec<String>,
     /// Whether it can send data out: mail, posts, uploads, payments. A conversation that has read untrusted data may not call it without approval.
     pub sends_out: bool,
+    /// Whether what it gives is untrusted data, which anybody may have written: whoever has read it may not send data out without approval.
+    pub untrusted: bool,
     /// Conditions (CEL) over `input` and `caller.name` that must all be true of a call.
     pub allow: Vec<String>,
     /// The largest result, in bytes; 262144 when absent, or 8388608 with an output schema. A larger one is cut with a note that says so; one with an output schema cannot be cut and is refused.
@@ -78,6 +80,7 @@ impl Default for Common {
             idempotency: Idempotency::default(),
             scopes: Vec::new(),
             sends_out: false,
+            untrusted: false,
             allow: Vec::new(),
             max_result: None,
             paging: false,
@@ -155,7 +158,7 @@ impl Common {
 
 impl Annotations {
     /// Whether the operator says that running the tool once more does no harm.
-    fn are_repeatable(self) -> bool {
+    pub(super) fn are_repeatable(self) -> bool {
         self.read_only == Some(true) || self.idempotent == Some(true)
     }
 }

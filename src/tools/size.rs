@@ -30,6 +30,17 @@ pub(super) fn of_content(content: &Content) -> usize {
         Content::Text(text) => text.len(),
         Content::Image { data, .. } | Content::Audio { data, .. } => data.len(),
         Content::Resource { uri, text, .. } => uri.len() + text.len(),
+        Content::Blob { uri, data, .. } => uri.len() + data.len(),
+        Content::Link {
+            uri,
+            name,
+            title,
+            description,
+            ..
+        } => {
+            let texts = [title, description].into_iter().flatten();
+            uri.len() + name.len() + texts.map(String::len).sum::<usize>()
+        }
     }
 }
 

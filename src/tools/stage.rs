@@ -181,13 +181,8 @@ fn toolbox(
     stock(common, ledger, memory, Box::new(kind))
 }
 
-fn stock(
-    common: Common,
-    ledger: &Arc<Ledger>,
-    memory: &Arc<Memory>,
-    kind: Box<dyn Kind>,
-) -> Arc<Toolbox> {
-    assert_eq!(common.problems(), []);
+/// A toolbox with these tools.
+pub(super) fn toolbox_of(tools: Vec<Tool>, ledger: &Arc<Ledger>, memory: &Arc<Memory>) -> Toolbox {
     let desk = Desk::new(
         Router::new(Arc::new(Catalog::default()), &BTreeMap::new()).unwrap(),
         Default::default(),
@@ -195,11 +190,20 @@ fn stock(
         Default::default(),
         Default::default(),
     );
+    Toolbox::new(tools, Arc::new(desk), ledger.clone(), memory.clone())
+}
+
+fn stock(
+    common: Common,
+    ledger: &Arc<Ledger>,
+    memory: &Arc<Memory>,
+    kind: Box<dyn Kind>,
+) -> Arc<Toolbox> {
+    assert_eq!(common.problems(), []);
     let allow = Allow::compile(&common.allow).unwrap();
     let mut tool = Tool::built_in("t", "t", common, kind).unwrap();
     tool.allow = allow;
-    let toolbox = Toolbox::new(vec![tool], Arc::new(desk), ledger.clone(), memory.clone());
-    Arc::new(toolbox)
+    Arc::new(toolbox_of(vec![tool], ledger, memory))
 }
 
 /// What every tool of these tests has: any arguments, and no harm in running it again.

@@ -43,6 +43,9 @@ impl Tool {
     /// The name of the kind of tools that are there without being configured.
     pub const BUILT_IN: &str = "built_in";
 
+    /// The name of the kind of other servers' tools.
+    pub const FEDERATED: &str = "mcp";
+
     /// Builds a tool. Paths of problems start at its keys.
     pub fn build(
         id: &str,
@@ -64,6 +67,34 @@ impl Tool {
         kind_name: &'static str,
         kind: Result<Box<dyn Kind>, Vec<Problem>>,
     ) -> Result<Self, Vec<Problem>> {
+        Self::checked(id, common, kind_name, kind, closed)
+    }
+
+    /// Builds a tool of another server, whose schemas are its own: they are held to as they are. `revision` tells what
+    /// it is from what it was.
+    pub(super) fn federated(
+        id: &str,
+        common: &Common,
+        kind: Box<dyn Kind>,
+        revision: String,
+    ) -> Result<Self, Vec<Problem>> {
+        let tool = Self::checked(
+            id,
+            common,
+            Self::FEDERATED,
+            Ok(kind),
+            Option::unwrap_or_default,
+        )?;
+        Ok(Self { revision, ..tool })
+    }
+
+    fn checked(
+        id: &str,
+        common: &Common,
+        kind_name: &'static str,
+        kind: Result<Box<dyn Kind>, Vec<Problem>>,
+        shape: Shape,
+    ) -> Result<Self, Vec<Problem>> {
         let mut problems: Vec<Problem> = name::problem(id).into_iter().collect();
         problems.extend(common.problems());
         let allow = Allow::compile(&common.allow).unwrap_or_else(|found| {
@@ -79,7 +110,7 @@ impl Tool {
             }
         };
         let named = (id.to_owned(), wire_name(id), kind_name);
-        match Self::assemble(named, common.clone(), kind) {
+        match Self::assemble(named, common.clone(), kind, shape) {
             Ok(tool) if problems.is_empty() => Ok(Self { allow, ..tool }),
             Ok(_) => Err(problems),
             Err(more) => {
@@ -97,7 +128,7 @@ impl Tool {
         kind: Box<dyn Kind>,
     ) -> Option<Self> {
         let named = (id.to_owned(), wire.to_owned(), Self::BUILT_IN);
-        Self::assemble(named, common, kind).ok()
+        Self::assemble(named, common, kind, closed).ok()
     }
 
     /// From a kind and what every tool has: id, wire name and name of the kind come together.
@@ -105,11 +136,12 @@ impl Tool {
         (id, wire, kind_name): (String, String, &'static str),
         common: Common,
         kind: Box<dyn Kind>,
+        shape: Shape,
     ) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let input_schema = common.input_schema.clone();
         let input_schema = input_schema.or_else(|| kind.input_schema());
-        let input_schema = closed(input_schema.unwrap_or_default());
+        let input_schema = shape(input_schema);
         let output_schema = common.output_schema.clone();
         let output_schema = output_schema.or_else(|| kind.output_schema());
         problems.extend(header::problems(&input_schema));
@@ -153,14 +185,19 @@ impl Tool {
         self.kind_name == Self::BUILT_IN
     }
 
+    /// Whether it is another server's.
+    pub fn is_federated(&self) -> bool {
+        self.kind_name == Self::FEDERATED
+    }
+
     /// What clients may assume of it.
     pub fn annotations(&self) -> Annotations {
         self.common.annotations
     }
 
-    /// Whether it neither logs nor asks while it runs.
+    /// Whether it neither logs nor asks while it runs. For one that sends data out the user may be asked.
     pub fn is_silent(&self) -> bool {
-        self.kind.is_silent()
+        self.kind.is_silent() && !self.common.sends_out
     }
 
     /// What it asks before it begins.
@@ -169,8 +206,12 @@ impl Tool {
     }
 }
 
+/// What becomes of the schema of arguments, if there is one.
+type Shape = fn(Option<Map<String, Value>>) -> Map<String, Value>;
+
 /// The schema of an object that takes no members but its own, unless it says otherwise.
-fn closed(mut schema: Map<String, Value>) -> Map<String, Value> {
+fn closed(schema: Option<Map<String, Value>>) -> Map<String, Value> {
+    let mut schema = schema.unwrap_or_default();
     schema.entry("type").or_insert_with(|| "object".into());
     // Some APIs of models want to see it, and without it the validator does not name the member that is too many.
     schema

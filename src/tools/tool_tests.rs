@@ -34,7 +34,7 @@ fn problems(common: Common) -> Vec<(String, String)> {
     let mut found = common.problems();
     let named = ("t".to_owned(), "t".to_owned(), "test");
     found.extend(
-        Tool::assemble(named, common, Box::new(Nothing))
+        Tool::assemble(named, common, Box::new(Nothing), closed)
             .err()
             .unwrap_or_default(),
     );

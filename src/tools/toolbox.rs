@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Memory, Tool, next, pages::NEXT_TOOL, receipt};
+use super::{Memory, Tool, Untrusted, next, pages::NEXT_TOOL, receipt};
 use crate::{access::Caller, relay::Desk, telemetry::Ledger};
 
 /// The tools of one configuration, and what they stand on.
@@ -16,30 +16,82 @@ pub struct Toolbox {
     pub ledger: Arc<Ledger>,
     /// What outlives a reload.
     pub memory: Arc<Memory>,
+    /// What conversations may do that have read untrusted data.
+    pub(super) untrusted: Untrusted,
 }
 
 impl Toolbox {
-    /// A toolbox. Wire names differ: that was checked. What `memory` knows of these tools they keep; the rest is
-    /// forgotten.
+    /// A toolbox. Wire names of configured tools differ: that was checked. A tool of another server whose name is
+    /// taken is left out. What `memory` knows of these tools they keep; the rest is forgotten.
     pub fn new(
-        mut tools: Vec<Tool>,
+        tools: Vec<Tool>,
         desk: Arc<Desk>,
         ledger: Arc<Ledger>,
         memory: Arc<Memory>,
     ) -> Self {
-        if tools.iter().any(|tool| tool.common.paging) {
-            tools.extend(next::tool());
-        }
-        memory.settle(tools.iter_mut());
-        for tool in &tools {
-            ledger.metrics().begin_tool(&tool.id, receipt::labels());
-        }
-        let by_name = |tool: Tool| (tool.wire.clone(), Arc::new(tool));
-        Self {
-            tools: tools.into_iter().map(by_name).collect(),
+        let toolbox = Self {
+            tools: BTreeMap::new(),
             desk,
             ledger,
             memory,
+            untrusted: Untrusted::default(),
+        };
+        toolbox.with(BTreeMap::new(), tools)
+    }
+
+    /// The same, with this rule for conversations that have read untrusted data.
+    pub fn with_rule(self, untrusted: Untrusted) -> Self {
+        Self { untrusted, ..self }
+    }
+
+    /// The same, with these tools of other servers in place of those there were.
+    pub fn with_federated(&self, federated: Vec<Tool>) -> Self {
+        let own = self.tools.iter().filter(|(_, tool)| {
+            // It is there for tools whose results have pages, which may be others now.
+            !tool.is_federated() && tool.wire != NEXT_TOOL
+        });
+        let own = own.map(|(wire, tool)| (wire.clone(), tool.clone()));
+        self.with(own.collect(), federated)
+    }
+
+    /// The same, with the tools that are `kept` and those that are `new`.
+    fn with(&self, kept: BTreeMap<String, Arc<Tool>>, new: Vec<Tool>) -> Self {
+        let mut added: BTreeMap<String, Tool> = BTreeMap::new();
+        // What an operator named comes before what a server names.
+        let (federated, own): (Vec<_>, Vec<_>) = new.into_iter().partition(Tool::is_federated);
+        for tool in own.into_iter().chain(federated) {
+            let id = |wire: &str| {
+                let added = added.get(wire).map(|other| &other.id);
+                added.or_else(|| kept.get(wire).map(|other| &other.id))
+            };
+            match id(&tool.wire) {
+                Some(other) if tool.is_federated() => tracing::warn!(
+                    tool = tool.id,
+                    "the tool {} is not offered: `{}` has its name on the wire",
+                    tool.id,
+                    other
+                ),
+                _ => drop(added.insert(tool.wire.clone(), tool)),
+            }
+        }
+        let mut all = kept.values().map(|tool| &**tool).chain(added.values());
+        if all.any(|tool| tool.common.paging) {
+            added.extend(next::tool().map(|tool| (tool.wire.clone(), tool)));
+        }
+        let all_kept = kept.values().map(|tool| &**tool);
+        self.memory.settle(all_kept, added.values_mut());
+        let metrics = self.ledger.metrics();
+        for tool in added.values() {
+            metrics.begin_tool(&tool.id, receipt::labels());
+        }
+        let added = added.into_iter();
+        let added = added.map(|(wire, tool)| (wire, Arc::new(tool)));
+        Self {
+            tools: kept.into_iter().chain(added).collect(),
+            desk: self.desk.clone(),
+            ledger: self.ledger.clone(),
+            memory: self.memory.clone(),
+            untrusted: self.untrusted,
         }
     }
 

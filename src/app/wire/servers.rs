@@ -10,7 +10,7 @@ use crate::{
     config::File,
     federation::{Settings, Spec, Where},
     problem::Problem,
-    tools::{Common, KindSettings, name_problem},
+    tools::{KindSettings, kinds::mcp::Entry, name_problem},
     upstream::guarded::{Allow, Bound, judge},
 };
 
@@ -43,8 +43,9 @@ const LEAST: (u64, u64) = (16 * 1024 * 1024, 16);
 const MESSAGE: std::ops::RangeInclusive<usize> = 4 * 1024..=64 * 1024 * 1024;
 
 impl Wiring<'_> {
-    /// Every server, with what its entry says of all its tools.
-    pub(super) fn servers(&mut self, file: &File) -> Vec<(Spec, Common)> {
+    /// Every server, with what is true of what it offers.
+    pub(super) fn servers(&mut self, file: &File) -> Vec<(Spec, Entry)> {
+        let mut credentials = self.credentials(file);
         let mut servers = Vec::new();
         for (id, entry) in &file.tools {
             let KindSettings::Mcp(settings) = &entry.kind else {
@@ -64,7 +65,11 @@ impl Wiring<'_> {
                     settings: (**settings).clone(),
                     place,
                 };
-                servers.push((spec, entry.common.clone()));
+                let entry = Entry {
+                    common: entry.common.clone(),
+                    credentials: credentials.remove(id.as_str()),
+                };
+                servers.push((spec, entry));
             }
         }
         servers

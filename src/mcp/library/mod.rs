@@ -6,6 +6,7 @@
 mod ask;
 mod body;
 mod complete;
+mod foreign;
 mod message;
 mod pages;
 mod prompt;
@@ -14,18 +15,29 @@ mod settings;
 mod template;
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use rmcp::{
     ErrorData,
     model::{
         CacheScope, CompleteRequestParams, CompleteResult, GetPromptResult, ListPromptsResult,
         ListResourceTemplatesResult, ListResourcesResult, PaginatedRequestParams,
-        ReadResourceResult, ResourceContents,
+        Prompt as WirePrompt, ReadResourceResult, Resource as WireResource, ResourceContents,
+        ResourceTemplate as WireTemplate,
     },
 };
 use serde_json::{Map, Value, json};
 
+pub(super) use self::foreign::Visit;
+use self::{
+    foreign::{Foreign, Taken},
+    prompt::Prompt,
+    resource::Resource,
+    template::Template,
+};
 pub use self::{
     pages::page,
     settings::{
@@ -33,13 +45,15 @@ pub use self::{
         PromptSettings, ResourceSettings, Role, TemplateSettings,
     },
 };
-use self::{prompt::Prompt, resource::Resource, template::Template};
 use super::{LIST_TTL, Settings};
 use crate::{
     access::Caller,
     problem::Problem,
     schema::shown_text,
-    tools::{Line, Question},
+    tools::{
+        Question,
+        kinds::mcp::{Door, Entry},
+    },
 };
 
 /// Reads a file that the configuration names, or says why it cannot.
@@ -48,9 +62,11 @@ pub type Read<'a> = dyn Fn(&str) -> Result<Vec<u8>, String> + 'a;
 /// What one configuration gives.
 #[derive(Debug, Default)]
 pub struct Library {
-    prompts: BTreeMap<String, Prompt>,
-    resources: BTreeMap<String, Resource>,
-    templates: BTreeMap<String, Template>,
+    prompts: Arc<BTreeMap<String, Prompt>>,
+    resources: Arc<BTreeMap<String, Resource>>,
+    templates: Arc<BTreeMap<String, Template>>,
+    /// What other servers give.
+    foreign: Foreign,
 }
 
 /// What came of asking for a prompt.
@@ -97,10 +113,29 @@ impl Library {
             return Err(problems);
         }
         Ok(Self {
-            prompts,
-            resources,
-            templates,
+            prompts: Arc::new(prompts),
+            resources: Arc::new(resources),
+            templates: Arc::new(templates),
+            foreign: Foreign::default(),
         })
+    }
+
+    /// The same, with what these servers, sorted by name, offer now.
+    pub(crate) fn with_federated(&self, servers: &[(Door, Entry)]) -> Self {
+        let uris = self.resources.values().map(|it| it.wire.uri.as_str());
+        let more = self.templates.values();
+        let taken = Taken {
+            prompts: self.prompts.keys().map(String::as_str).collect(),
+            addresses: uris
+                .chain(more.map(|it| it.wire.uri_template.as_str()))
+                .collect(),
+        };
+        Self {
+            prompts: self.prompts.clone(),
+            resources: self.resources.clone(),
+            templates: self.templates.clone(),
+            foreign: Foreign::of(servers, taken),
+        }
     }
 
     /// The prompts this caller may know of.
@@ -110,15 +145,7 @@ impl Library {
         from: Option<PaginatedRequestParams>,
         size: usize,
     ) -> Result<ListPromptsResult, ErrorData> {
-        let mine = self
-            .prompts
-            .iter()
-            .filter(|(name, _)| caller.may_use_prompt(name));
-        let (prompts, next) = page(
-            mine.map(|(name, it)| (name.as_str(), it.wire.clone())),
-            from,
-            size,
-        )?;
+        let (prompts, next) = page(copied(self.prompts_of(caller)), from, size)?;
         let mut result = ListPromptsResult::with_all_items(prompts)
             .with_ttl_ms(LIST_TTL)
             .with_cache_scope(CacheScope::Private);
@@ -133,15 +160,7 @@ impl Library {
         from: Option<PaginatedRequestParams>,
         size: usize,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let mine = self
-            .resources
-            .iter()
-            .filter(|(name, _)| caller.may_read_resource(name));
-        let (resources, next) = page(
-            mine.map(|(name, it)| (name.as_str(), it.wire.clone())),
-            from,
-            size,
-        )?;
+        let (resources, next) = page(copied(self.resources_of(caller)), from, size)?;
         let mut result = ListResourcesResult::with_all_items(resources)
             .with_ttl_ms(LIST_TTL)
             .with_cache_scope(CacheScope::Private);
@@ -156,15 +175,7 @@ impl Library {
         from: Option<PaginatedRequestParams>,
         size: usize,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        let mine = self
-            .templates
-            .iter()
-            .filter(|(name, _)| caller.may_read_resource(name));
-        let (templates, next) = page(
-            mine.map(|(name, it)| (name.as_str(), it.wire.clone())),
-            from,
-            size,
-        )?;
+        let (templates, next) = page(copied(self.templates_of(caller)), from, size)?;
         let mut result = ListResourceTemplatesResult::with_all_items(templates)
             .with_ttl_ms(LIST_TTL)
             .with_cache_scope(CacheScope::Private);
@@ -172,39 +183,66 @@ impl Library {
         Ok(result)
     }
 
+    fn prompts_of<'a>(&'a self, caller: &'a Caller) -> BTreeMap<&'a str, &'a WirePrompt> {
+        let mine = self.prompts.iter();
+        let mine = mine.filter(|(name, _)| caller.may_use_prompt(name));
+        let mine = mine.map(|(name, it)| (name.as_str(), &it.wire));
+        mine.chain(self.foreign.prompts(caller)).collect()
+    }
+
+    fn resources_of<'a>(&'a self, caller: &'a Caller) -> BTreeMap<&'a str, &'a WireResource> {
+        let mine = self.resources.iter();
+        let mine = mine.filter(|(name, _)| caller.may_read_resource(name));
+        let mine = mine.map(|(name, it)| (name.as_str(), &it.wire));
+        mine.chain(self.foreign.resources(caller)).collect()
+    }
+
+    fn templates_of<'a>(&'a self, caller: &'a Caller) -> BTreeMap<&'a str, &'a WireTemplate> {
+        let mine = self.templates.iter();
+        let mine = mine.filter(|(name, _)| caller.may_read_resource(name));
+        let mine = mine.map(|(name, it)| (name.as_str(), &it.wire));
+        mine.chain(self.foreign.templates(caller)).collect()
+    }
+
     /// A prompt with these arguments. What this caller may not use, and what there is not, are told alike.
     pub(super) async fn prompt(
         &self,
-        caller: &Caller,
         name: &str,
         arguments: Map<String, Value>,
-        line: &dyn Line,
+        visit: Visit<'_>,
     ) -> Result<Got, ErrorData> {
-        let prompt = self
-            .prompts
-            .get(name)
-            .filter(|_| caller.may_use_prompt(name));
-        let prompt = prompt.ok_or_else(|| {
+        let caller = visit.caller;
+        let prompt = self.prompts.get(name);
+        if let Some(prompt) = prompt.filter(|_| caller.may_use_prompt(name)) {
+            return prompt.get(caller, arguments, visit.line).await;
+        }
+        let foreign = self.foreign.prompt(name, &arguments, visit).await;
+        foreign.unwrap_or_else(|| {
             let name = shown_text(name, SHOWN);
-            ErrorData::invalid_params(format!("Unknown prompt: {name}"), None)
-        })?;
-        prompt.get(caller, arguments, line).await
+            let message = format!("Unknown prompt: {name}");
+            Err(ErrorData::invalid_params(message, None))
+        })
     }
 
     /// What stands at an address. What this caller may not read, and what there is not, are told alike.
-    pub(super) fn read(&self, caller: &Caller, uri: &str) -> Result<ReadResourceResult, ErrorData> {
-        match self.contents(caller, uri)? {
-            Some(contents) => Ok(ReadResourceResult::new(vec![contents])
+    pub(super) async fn read(
+        &self,
+        uri: &str,
+        visit: Visit<'_>,
+    ) -> Result<ReadResourceResult, ErrorData> {
+        if let Some(contents) = self.contents(visit.caller, uri)? {
+            return Ok(ReadResourceResult::new(vec![contents])
                 .with_ttl_ms(LIST_TTL)
-                .with_cache_scope(CacheScope::Private)),
-            None => {
-                let data = json!({ "uri": uri });
-                Err(ErrorData::resource_not_found(
-                    "Resource not found",
-                    Some(data),
-                ))
-            }
+                .with_cache_scope(CacheScope::Private));
         }
+        let foreign = self.foreign.read(uri, visit).await;
+        foreign.unwrap_or_else(|| {
+            let data = json!({ "uri": uri });
+            Err(ErrorData::resource_not_found(
+                "Resource not found",
+                Some(data),
+            ))
+        })
     }
 
     fn contents(&self, caller: &Caller, uri: &str) -> Result<Option<ResourceContents>, ErrorData> {
@@ -212,7 +250,7 @@ impl Library {
         if let Some((name, resource)) = resources.find(|(_, it)| it.wire.uri == uri) {
             return Ok(caller.may_read_resource(name).then(|| resource.contents()));
         }
-        for (name, template) in &self.templates {
+        for (name, template) in &*self.templates {
             if caller.may_read_resource(name)
                 && let Some(contents) = template.contents(caller, uri)?
             {
@@ -224,37 +262,13 @@ impl Library {
 
     /// Whether this caller sees the same prompts as before.
     pub(super) fn prompts_alike(&self, before: &Self, (caller, was): (&Caller, &Caller)) -> bool {
-        let now = self
-            .prompts
-            .iter()
-            .filter(|(name, _)| caller.may_use_prompt(name));
-        let then = before
-            .prompts
-            .iter()
-            .filter(|(name, _)| was.may_use_prompt(name));
-        now.map(|(_, it)| &it.wire).eq(then.map(|(_, it)| &it.wire))
+        self.prompts_of(caller) == before.prompts_of(was)
     }
 
     /// Whether this caller sees the same resources and templates as before.
     pub(super) fn resources_alike(&self, before: &Self, (caller, was): (&Caller, &Caller)) -> bool {
-        let now = self
-            .resources
-            .iter()
-            .filter(|(name, _)| caller.may_read_resource(name));
-        let then = before
-            .resources
-            .iter()
-            .filter(|(name, _)| was.may_read_resource(name));
-        let alike = now.map(|(_, it)| &it.wire).eq(then.map(|(_, it)| &it.wire));
-        let now = self
-            .templates
-            .iter()
-            .filter(|(name, _)| caller.may_read_resource(name));
-        let then = before
-            .templates
-            .iter()
-            .filter(|(name, _)| was.may_read_resource(name));
-        alike && now.map(|(_, it)| &it.wire).eq(then.map(|(_, it)| &it.wire))
+        self.resources_of(caller) == before.resources_of(was)
+            && self.templates_of(caller) == before.templates_of(was)
     }
 
     /// Whether this caller reads another thing at an address than before.
@@ -268,13 +282,21 @@ impl Library {
     }
 
     /// What the user may be about to type.
-    pub(super) fn complete(
+    pub(super) async fn complete(
         &self,
-        caller: &Caller,
         request: &CompleteRequestParams,
+        visit: Visit<'_>,
     ) -> Result<CompleteResult, ErrorData> {
-        complete::complete(self, caller, request)
+        match self.foreign.complete(request, visit).await {
+            Some(completed) => completed,
+            None => complete::complete(self, visit.caller, request),
+        }
     }
+}
+
+/// The entries of a list, each its own.
+fn copied<'a, T: Clone>(list: BTreeMap<&'a str, &T>) -> impl Iterator<Item = (&'a str, T)> {
+    list.into_iter().map(|(name, it)| (name, it.clone()))
 }
 
 /// How much of a name errors repeat, in characters.

@@ -75,6 +75,14 @@ impl Line for TaskLine {
         .boxed()
     }
 
+    fn leave(&self, state: Value, past: &[String]) {
+        self.round.leave(state, past);
+    }
+
+    fn left(&self) -> Option<Value> {
+        self.round.left()
+    }
+
     fn changed(&self, listing: Listing) {
         self.gate.changed(listing);
     }

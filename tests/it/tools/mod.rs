@@ -7,6 +7,7 @@ mod http;
 mod openapi;
 mod search;
 mod settings;
+mod untrusted;
 
 use serde_json::{Value, json};
 

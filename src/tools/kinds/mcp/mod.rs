@@ -4,17 +4,44 @@
 //! by the entry, a dot and the server's own name. Policy is the operator's: what a server says of its tools' effects
 //! is handed on to clients as its word, and nothing here relies on it.
 
+mod door;
+#[cfg(test)]
+pub(crate) mod double;
+mod offer;
+mod questions;
+mod relay;
+mod result;
+mod rounds;
 mod sampling;
-
-use std::sync::Arc;
+mod task;
+#[cfg(test)]
+mod tests;
+mod unanswered;
 
 pub use crate::federation::Settings;
-use crate::{
-    federation::Server,
-    tools::{Common, Tool},
-};
+pub(crate) use door::{Door, Request};
+pub(crate) use offer::name;
+pub use offer::{Entry, tools};
+pub(crate) use relay::LineRelay;
+pub(crate) use result::handed_on;
+pub(crate) use unanswered::Unanswered;
 
-/// The tools a server offers now. `common` is what the entry says of all of them.
-pub fn tools(_server: &Arc<Server>, _common: &Common) -> Vec<Tool> {
-    Vec::new()
+use futures_util::future::BoxFuture;
+
+use crate::tools::{Kind, Output, Run, Stop};
+
+/// One tool of a server.
+#[derive(Debug)]
+struct OfServer {
+    door: Door,
+    /// The server's name for it.
+    name: String,
+    /// Whether the operator says that running it again does no harm.
+    is_repeatable: bool,
+}
+
+impl Kind for OfServer {
+    fn run<'a>(&'a self, run: Run<'a>) -> BoxFuture<'a, Result<Output, Stop>> {
+        Box::pin(rounds::run(self, run))
+    }
 }

@@ -1,0 +1,34 @@
+//! The gateway's own tokens for servers, from the broker: connections are made and lists are read with them.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::federate::Federated;
+use crate::{federation::OwnTokens, identity::Broker, secret::Secret};
+
+/// How long an authorization server may take: as long as the broker lets it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The gateway's own tokens for the servers of the present configuration.
+#[derive(Debug)]
+pub(super) struct Brokered {
+    pub(super) broker: Arc<Broker>,
+    pub(super) servers: Arc<Federated>,
+}
+
+impl OwnTokens for Brokered {
+    fn token<'a>(&'a self, server: &'a str) -> BoxFuture<'a, Option<Secret>> {
+        Box::pin(async move {
+            let wanted = self.servers.credentials(server)?.own();
+            let token = self.broker.token(&wanted, None, Instant::now() + PATIENCE);
+            let token = token.await;
+            token
+                .inspect_err(|why| {
+                    tracing::warn!(server, "the gateway has no token of its own for the server {server}: {why}");
+                })
+                .ok()
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! The caller's end of one request to a server: its words on a line of ours, and its questions too.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU32, Ordering},
+};
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use super::{questions::Asker, sampling};
+use crate::{
+    federation::{Federated, Relay, Trust},
+    tools::{
+        Abilities, Level, Line, Question, Run, Unanswered,
+        clean::{clean_text, clean_value},
+        size,
+    },
+};
+
+/// The most questions in one call: more is no dialogue but a siege.
+const MOST_QUESTIONS: u32 = 32;
+
+/// The longest message of progress, in characters: a line.
+const LONGEST_MESSAGE: usize = 500;
+
+/// The largest log message, in bytes. What is larger is not worth reading line by line.
+const LARGEST_LOG: usize = 8 * 1024;
+
+/// A server's words and questions, on their way to the caller of a tool.
+pub(crate) struct LineRelay<'a> {
+    line: &'a dyn Line,
+    server: &'a dyn Federated,
+    /// The call it serves, whose completions may be the router's.
+    run: Option<&'a Run<'a>>,
+    /// How far the server says it is: it may only grow.
+    progress: Mutex<f64>,
+    asked: AtomicU32,
+    /// What the caller answers with a later call only.
+    later: Mutex<Vec<(String, Question)>>,
+    put_off: Notify,
+}
+
+impl<'a> LineRelay<'a> {
+    /// Relays to this line.
+    pub(crate) fn new(line: &'a dyn Line, server: &'a dyn Federated) -> Self {
+        Self {
+            line,
+            server,
+            run: None,
+            progress: Mutex::new(f64::NEG_INFINITY),
+            asked: AtomicU32::new(0),
+            later: Mutex::default(),
+            put_off: Notify::new(),
+        }
+    }
+
+    /// Relays to the caller of this run.
+    pub(super) fn of_run(run: &'a Run<'a>, server: &'a dyn Federated) -> Self {
+        Self {
+            run: Some(run),
+            ..Self::new(run.line, server)
+        }
+    }
+
+    /// Who asks.
+    pub(super) fn asker(&self) -> Asker<'a> {
+        let spec = self.server.spec();
+        Asker {
+            name: &spec.name,
+            is_trusted: spec.settings.trust == Trust::Trusted,
+        }
+    }
+
+    /// The questions that are answered with a later call; waits until there are some.
+    pub(crate) async fn put_off(&self) -> Vec<(String, Question)> {
+        self.put_off.notified().await;
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut later)
+    }
+
+    /// The router's answer to a request for a completion, where the operator allows it; else nothing.
+    pub(super) async fn completion(&self, question: &Question) -> Option<Result<Value, String>> {
+        let (Question::Sample(params), Some(run)) = (question, self.run) else {
+            return None;
+        };
+        let access = self.server.spec().settings.model.as_ref();
+        let access = access.filter(|access| access.sampling)?;
+        Some(sampling::answer(run, access, params).await)
+    }
+
+    fn put_off_all(&self, questions: Vec<(String, Question)>) {
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        later.extend(questions);
+        self.put_off.notify_one();
+    }
+
+    async fn answer(&self, method: &str, params: Value) -> Result<Value, String> {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        if number >= MOST_QUESTIONS {
+            return Err(format!("A call may ask {MOST_QUESTIONS} questions"));
+        }
+        let key = key(number, method, &params);
+        let question = self.asker().ask(method, params)?;
+        if let Some(answer) = self.completion(&question).await {
+            return answer;
+        }
+        if !is_able(self.line.abilities(), &question) {
+            return Err("The client cannot be asked this".to_owned());
+        }
+        match self.line.ask(vec![(key.clone(), question)]).await {
+            Ok(mut answers) => answers.remove(&key).ok_or("There is no answer".to_owned()),
+            Err(Unanswered::Later(questions)) => {
+                self.put_off_all(questions);
+                // The request to the server is called off, and this with it.
+                std::future::pending().await
+            }
+            Err(Unanswered::Unable(_)) => Err("The client cannot be asked this".to_owned()),
+            Err(Unanswered::Failed(why)) => Err(why),
+        }
+    }
+}
+
+/// The key of a question: its place and its words, so that the answer to one is never taken for that to another when
+/// the server, asked anew, asks something else.
+fn key(number: u32, method: &str, params: &Value) -> String {
+    let words = json!([method, params]).to_string();
+    let digest = blake3::hash(words.as_bytes()).to_hex();
+    format!("{number}-{}", &digest[..16])
+}
+
+fn is_able(abilities: Abilities, question: &Question) -> bool {
+    match question {
+        Question::Elicit { .. } => abilities.elicitation,
+        Question::Sample(_) => abilities.sampling,
+        Question::Roots => abilities.roots,
+    }
+}
+
+impl Relay for LineRelay<'_> {
+    fn progress<'a>(
+        &'a self,
+        progress: f64,
+        total: Option<f64>,
+        message: Option<&'a str>,
+    ) -> BoxFuture<'a, ()> {
+        let mut last = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let grows = progress.is_finite() && progress > *last;
+        if !grows || !self.line.wants_progress() {
+            return Box::pin(std::future::ready(()));
+        }
+        *last = progress;
+        drop(last);
+        Box::pin(async move {
+            let message = message.map(|message| {
+                let mut short: String = message.chars().take(LONGEST_MESSAGE).collect();
+                clean_text(&mut short);
+                short
+            });
+            let total = total.filter(|total| total.is_finite());
+            self.line
+                .progress(progress, total, message.as_deref())
+                .await;
+        })
+    }
+
+    fn log<'a>(&'a self, level: &'a str, mut data: Value) -> BoxFuture<'a, ()> {
+        let level = match level {
+            "debug" => Level::Debug,
+            "warning" => Level::Warning,
+            "error" | "critical" | "alert" | "emergency" => Level::Error,
+            _ => Level::Info,
+        };
+        let bytes = size::of_value(&data);
+        if bytes > LARGEST_LOG {
+            data = format!("A message of {bytes} bytes was left out").into();
+        }
+        clean_value(&mut data);
+        self.line.log(level, &self.server.spec().name, data)
+    }
+
+    fn ask<'a>(&'a self, method: &'a str, params: Value) -> BoxFuture<'a, Result<Value, String>> {
+        Box::pin(self.answer(method, params))
+    }
+}

@@ -1,0 +1,167 @@
+//! One call of a server's tool: asked, asked again with answers, polled, until there is a result.
+//!
+//! Servers of 2026-07-28 answer a call with questions and a state of their own, and want both back. Where our caller
+//! is asked directly, that happens within one run. Where answers come with a later call, the server's questions and
+//! state travel with our caller, sealed, and the next run goes on from there: what the server did before it asked is
+//! done once.
+
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, InputRequests, InputResponses, JsonObject,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::to_value;
+
+use super::{OfServer, Request, Unanswered, relay::LineRelay, result, task};
+use crate::{
+    federation::{Answer, Failed, Question},
+    tools::{Fault, FaultClass, Output, Run, Stop},
+};
+
+/// The most rounds of one run: nobody is asked more often before something happens.
+const MOST_ROUNDS: usize = 16;
+
+/// Where a call stands with its server.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Standing {
+    /// What the server asks.
+    pub(super) requests: InputRequests,
+    /// What it wants back with the answers.
+    pub(super) state: Option<String>,
+    /// The task it has made of the call.
+    pub(super) task: Option<String>,
+}
+
+/// One run of a call.
+pub(super) struct Rounds<'a> {
+    pub(super) tool: &'a OfServer,
+    pub(super) run: &'a Run<'a>,
+    pub(super) relay: LineRelay<'a>,
+}
+
+/// Runs a call.
+pub(super) async fn run(tool: &OfServer, run: Run<'_>) -> Result<Output, Stop> {
+    let server = &*tool.door.server;
+    let rounds = Rounds {
+        tool,
+        run: &run,
+        relay: LineRelay::of_run(&run, server),
+    };
+    let result = tokio::select! {
+        // The server's question comes first: its request ends with it.
+        biased;
+        questions = rounds.relay.put_off() => return Err(Stop::Asks(questions)),
+        result = rounds.to_the_end() => result?,
+    };
+    Ok(result::output(result, server.spec().settings.trust))
+}
+
+impl Rounds<'_> {
+    async fn to_the_end(&self) -> Result<rmcp::model::CallToolResult, Stop> {
+        let left = self.run.line.left();
+        let mut standing: Option<Standing> =
+            left.and_then(|left| serde_json::from_value(left).ok());
+        for _ in 0..MOST_ROUNDS {
+            let (response, past) = match standing.take() {
+                Some(Standing {
+                    task: Some(task),
+                    requests,
+                    ..
+                }) => return task::result(self, task, requests).await,
+                Some(asked) => {
+                    let answers = self.answers(&asked.requests).await?;
+                    let response = self.call(Some(answers), asked.state).await?;
+                    (response, asked.requests)
+                }
+                None => (self.call(None, None).await?, InputRequests::new()),
+            };
+            let next = match response {
+                CallToolResponse::Complete(result) => return Ok(result),
+                CallToolResponse::InputRequired(required) => Standing {
+                    requests: required.input_requests.unwrap_or_default(),
+                    state: required.request_state,
+                    task: None,
+                },
+                CallToolResponse::Task(created) => Standing {
+                    task: Some(created.task.task_id),
+                    ..Standing::default()
+                },
+                _ => return Err(self.not_an_answer().into()),
+            };
+            self.leave(&next, &past);
+            standing = Some(next);
+        }
+        let message = format!("The tool asked {MOST_ROUNDS} times and did not come to a result");
+        Err(Fault::new(FaultClass::Declined, message).into())
+    }
+
+    /// Leaves for a later run where the call stands, with these questions behind it.
+    pub(super) fn leave(&self, standing: &Standing, past: &InputRequests) {
+        let past: Vec<String> = past.keys().cloned().collect();
+        // It came as JSON.
+        let standing = to_value(standing).unwrap_or_default();
+        self.run.line.leave(standing, &past);
+    }
+
+    /// The caller's answers to a server's questions, and the router's where it asks for a completion.
+    pub(super) async fn answers(&self, requests: &InputRequests) -> Result<InputResponses, Stop> {
+        let questions = self.relay.asker().questions(requests);
+        let questions = questions.map_err(|why| {
+            Fault::new(
+                FaultClass::Declined,
+                format!("The tool's server asks: {why}"),
+            )
+        })?;
+        let mut answers = InputResponses::new();
+        let mut open = Vec::new();
+        for (key, question) in questions {
+            match self.relay.completion(&question).await {
+                Some(Ok(answer)) => drop(answers.insert(key, answer)),
+                Some(Err(why)) => return Err(Fault::new(FaultClass::Declined, why).into()),
+                None => open.push((key, question)),
+            }
+        }
+        if !open.is_empty() {
+            answers.extend(self.run.line.ask(open).await?);
+        }
+        Ok(answers)
+    }
+
+    async fn call(
+        &self,
+        responses: Option<InputResponses>,
+        state: Option<String>,
+    ) -> Result<CallToolResponse, Stop> {
+        let arguments: Option<&JsonObject> = self.run.arguments.as_object();
+        let mut params = CallToolRequestParams::new(self.tool.name.clone());
+        params.arguments = arguments.cloned();
+        params.input_responses = responses;
+        params.request_state = state;
+        match self.ask(Question::Call(params)).await? {
+            Answer::Call(response) => Ok(response),
+            _ => Err(self.not_an_answer().into()),
+        }
+    }
+
+    /// Asks the server on the caller's behalf.
+    pub(super) async fn ask(&self, question: Question) -> Result<Answer, Stop> {
+        let request = Request {
+            question,
+            caller: &self.run.call.caller,
+            relay: &self.relay,
+            deadline: self.run.deadline,
+            is_repeatable: self.tool.is_repeatable,
+        };
+        let broker = &self.run.toolbox.memory.broker;
+        let answer = self.tool.door.ask(broker, request).await;
+        answer.map_err(|unanswered| Fault::from(unanswered).into())
+    }
+
+    /// The server answered something else.
+    pub(super) fn not_an_answer(&self) -> Fault {
+        let failed = Failed::Unfit {
+            server: self.tool.door.server.spec().name.to_string(),
+            why: "it answers another question".to_owned(),
+        };
+        Unanswered::Failed(failed).into()
+    }
+}

@@ -1,0 +1,77 @@
+//! Why a server has not answered, in the words of a tool's faults.
+
+use crate::{
+    federation::Failed,
+    identity::NoToken,
+    schema::shown_text,
+    tools::{Fault, FaultClass},
+};
+
+/// The most of a server's own words that an error repeats, in characters.
+const SHOWN: usize = 300;
+
+/// JSON-RPC's code for parameters that do not fit.
+const INVALID_PARAMS: i32 = -32602;
+
+/// JSON-RPC's code for a bug of the server's.
+const INTERNAL_ERROR: i32 = -32603;
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum Unanswered {
+    /// There is no token to ask with.
+    #[error(transparent)]
+    NoToken(#[from] NoToken),
+    /// The server has not answered.
+    #[error(transparent)]
+    Failed(#[from] Failed),
+}
+
+impl From<Unanswered> for Fault {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::NoToken(no_token) => Self {
+                unsent: true,
+                ..Self::new(class_of_token(&no_token), no_token.to_string())
+            },
+            Unanswered::Failed(failed) => of_server(failed),
+        }
+    }
+}
+
+fn class_of_token(no_token: &NoToken) -> FaultClass {
+    match no_token {
+        // Nothing speaks against the tool: somebody else may have a token.
+        NoToken::NoIdentity | NoToken::Refused { .. } => FaultClass::Declined,
+        NoToken::Unavailable => FaultClass::Unavailable,
+    }
+}
+
+fn of_server(failed: Failed) -> Fault {
+    let message = failed.to_string();
+    match failed {
+        Failed::Away { retry_after, .. } => Fault {
+            unsent: true,
+            ..Fault::new(FaultClass::Unavailable, message).after(retry_after)
+        },
+        Failed::Broken { unsent, .. } => Fault {
+            unsent,
+            ..Fault::new(FaultClass::Unavailable, message)
+        },
+        Failed::Late { .. } => Fault::new(FaultClass::Timeout, message),
+        Failed::Error { code, message } => {
+            let class = match code {
+                INVALID_PARAMS => FaultClass::InvalidArguments,
+                INTERNAL_ERROR => FaultClass::Failed,
+                _ => FaultClass::Declined,
+            };
+            let said = shown_text(&message, SHOWN);
+            Fault::new(class, format!("The tool's server answered: \"{said}\""))
+        }
+        Failed::Unauthorized { .. } => Fault {
+            unsent: true,
+            ..Fault::new(FaultClass::Declined, message)
+        },
+        Failed::Unfit { .. } => Fault::new(FaultClass::InvalidOutput, message),
+    }
+}
