@@ -16,10 +16,11 @@ mod server;
 mod settings;
 mod standing;
 
+pub use crate::store::{By, NotKept};
 pub use call::{Answer, Failed, Outgoing, Question, Relay};
 pub use catalogue::{Catalogue, Offered};
 pub use fleet::Fleet;
-pub use pins::{Change, Pins};
+pub use pins::{Change, NotApproved, Pins, Seen};
 pub use server::Server;
 pub use settings::{
     Approve, Credentials, ModelAccess, Revision, Settings, Spec, ToolPolicy, Trust, Where,

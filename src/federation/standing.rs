@@ -45,4 +45,8 @@ pub struct Held {
     pub digest: String,
     /// What is new.
     pub change: Change,
+    /// What an operator should look at twice.
+    pub warnings: Vec<String>,
+    /// The whole tool as it would be approved, for reading; empty where it is too long to be read.
+    pub text: String,
 }

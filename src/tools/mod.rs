@@ -15,7 +15,6 @@ mod arguments;
 mod attentive;
 pub mod builtin;
 mod call;
-mod character;
 mod clean;
 mod digest;
 #[cfg(test)]
@@ -23,7 +22,6 @@ mod ear;
 mod explain;
 mod fault;
 mod gauges;
-mod header;
 mod hygiene;
 mod input;
 mod job;

@@ -11,8 +11,18 @@ const HEIGHTS: &[(&str, &[&str])] = &[
     (
         "words",
         &[
-            "json", "secret", "span", "problem", "expr", "schema", "outcome", "facts", "policy",
-            "chat", "catalog",
+            "json",
+            "character",
+            "secret",
+            "span",
+            "problem",
+            "expr",
+            "schema",
+            "outcome",
+            "facts",
+            "policy",
+            "chat",
+            "catalog",
         ],
     ),
     ("languages and ledger", &["dialect", "telemetry"]),
@@ -164,12 +174,12 @@ fn only_one_room_knows_each_outside_thing() {
         }
     };
     rule("axum::", &["http", "mcp"]);
-    rule("rmcp::", &["mcp"]);
+    rule("rmcp::", &["federation", "mcp", "tools"]);
     rule("tokio_postgres::", &["tools"]);
     rule("rusqlite::", &["store"]);
     rule("reqwest::", &["upstream", "cli"]);
     rule("Command::new(", &["tools", "cli"]);
-    rule("std::fs", &["config", "app", "cli"]);
+    rule("std::fs", &["store", "config", "app", "cli"]);
     rule("std::env::var", &["app", "cli"]);
     rule(
         "Instant::now()",
