@@ -1,6 +1,6 @@
 //! How it stands with a server, for operators.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Change;
 
@@ -37,7 +37,7 @@ pub struct ReplicaStanding {
 }
 
 /// Something that waits for approval.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Held {
     /// The tool, by the server's name for it.
     pub tool: String,

@@ -27,6 +27,7 @@ mod messages;
 mod pool;
 mod program;
 mod reload;
+mod servers;
 mod simulated;
 mod sql;
 mod telemetry;

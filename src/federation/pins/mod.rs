@@ -24,7 +24,7 @@ use std::{
 };
 
 use rmcp::model::Tool;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Approve, Held, Offered};
 use crate::store::{Approvals, Approved, NotKept};
@@ -52,7 +52,7 @@ struct List {
 }
 
 /// Why something waits for approval.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Change {
     /// It was never approved.
