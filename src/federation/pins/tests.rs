@@ -285,7 +285,7 @@ fn what_is_unfit_cannot_be_approved_and_two_of_one_name_are() {
     let unfit = waits(&[("a/b", "unfit"), ("twin", "unfit"), ("twin", "unfit")]);
     assert_eq!(held, unfit);
     for seen in seen(&pins) {
-        let failed = pins.approve("crm", &[seen.clone()], By::Admin);
+        let failed = pins.approve("crm", std::slice::from_ref(&seen), By::Admin);
         assert!(failed.is_err(), "{seen:?}");
     }
     assert_eq!(approve_all(&pins), names(&[]));
