@@ -156,6 +156,7 @@ impl Memory {
             limits,
             desk,
             toolbox,
+            fleet: self.fleet.clone(),
             settings: wired.server,
             admin_key: wired.admin_key,
             generation,

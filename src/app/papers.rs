@@ -148,6 +148,7 @@ fn needs_restart(first: &File, now: &File) {
             first.server.max_connections != now.server.max_connections,
         ),
         ("server.drain", first.server.drain != now.server.drain),
+        ("mcp.pins", first.mcp.pins != now.mcp.pins),
         ("store", first.store != now.store),
         ("upstream", first.upstream != now.upstream),
         ("telemetry", first.telemetry != now.telemetry),

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 when all is well, 1 on failure, 2 on a bad configuration or bad usage.
 
+mod admin;
 mod check;
 mod demo;
 mod explain;
@@ -13,6 +14,7 @@ mod private;
 mod say;
 mod schema;
 mod serve;
+mod servers;
 mod source;
 mod style;
 #[cfg(target_os = "linux")]
@@ -65,6 +67,11 @@ enum Command {
     /// List the catalogue: models, limits, prices.
     #[command(after_help = "Example:  waypost models anthropic")]
     Models(models::Options),
+    /// Show other MCP servers of a running gateway, what of them waits for approval, and approve it.
+    #[command(
+        after_help = "Example:  waypost servers show crm\n          waypost servers approve crm search"
+    )]
+    Servers(servers::Options),
     /// Print SQL that makes a PostgreSQL role for tools, which may only read.
     #[command(
         after_help = "Example:  waypost postgres-role --database shop --table orders --table customers |\n            psql --set ON_ERROR_STOP=1 --dbname shop"
@@ -105,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::run(&options),
         Command::Mcp(options) => mcp::run(options),
         Command::Models(options) => models::run(&options),
+        Command::Servers(options) => servers::run(&options),
         Command::PostgresRole(options) => postgres_role::run(&options),
         Command::LimitAndRun(options) => return limit_and_run::run(options),
         Command::Schema => schema::run(),

@@ -30,12 +30,13 @@ mod stdio;
 mod watched;
 mod web;
 
+pub use crate::store::{By, NotKept};
 pub use call::{Answer, Failed, Outgoing, Question, Relay, Serving};
 pub use catalogue::{Catalogue, Offered};
 pub use federated::Federated;
 pub use fleet::Fleet;
 pub use hooks::{Extra, OwnTokens};
-pub use pins::{Change, Pins};
+pub use pins::{Change, NotApproved, Pins, Seen};
 pub use server::Server;
 pub use settings::{
     Approve, Credentials, ModelAccess, Revision, Settings, Spec, ToolPolicy, Trust, Where,

@@ -1,6 +1,6 @@
 //! How it stands with a server, for operators.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Change;
 
@@ -37,7 +37,7 @@ pub struct ReplicaStanding {
 }
 
 /// Something that waits for approval.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Held {
     /// The tool, by the server's name for it.
     pub tool: String,
@@ -45,4 +45,8 @@ pub struct Held {
     pub digest: String,
     /// What is new.
     pub change: Change,
+    /// What an operator should look at twice.
+    pub warnings: Vec<String>,
+    /// The whole tool as it would be approved, for reading; empty where it is too long to be read.
+    pub text: String,
 }

@@ -1,4 +1,6 @@
-//! The admin listener: metrics, and why requests went where they went.
+//! The admin listener: metrics, why requests went where they went, and other servers.
+
+pub(super) mod servers;
 
 use std::sync::Arc;
 

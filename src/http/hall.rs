@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Settings;
 use crate::{
-    access::Access, limit::PerCaller, relay::Desk, secret::Secret, telemetry::Ledger,
-    tools::Toolbox,
+    access::Access, federation::Fleet, limit::PerCaller, relay::Desk, secret::Secret,
+    telemetry::Ledger, tools::Toolbox,
 };
 
 /// One configuration, wired. A request keeps the one it began with.
@@ -25,6 +25,8 @@ pub struct Face {
     pub desk: Arc<Desk>,
     /// The tools, for operators to look at and to ask where a call would go.
     pub toolbox: Arc<Toolbox>,
+    /// Other servers, for operators to look at and to approve.
+    pub fleet: Arc<Fleet>,
     /// How callers are served.
     pub settings: Settings,
     /// The key of the admin listener.

@@ -122,6 +122,7 @@ mod tests {
     use crate::{
         access::Access,
         catalog::Catalog,
+        federation::{Fleet, Pins},
         http::{Face, health, public_router},
         relay::Desk,
         route,
@@ -146,6 +147,7 @@ mod tests {
             limits: Arc::default(),
             desk,
             toolbox: Arc::new(toolbox),
+            fleet: Arc::new(Fleet::new(Pins::open(None), Arc::default(), ledger.clone())),
             settings: Default::default(),
             admin_key: None,
             generation: 1,

@@ -45,6 +45,13 @@ pub fn admin_router(hall: Arc<Hall>) -> Paths {
         .route("/admin/explain", post(admin::explain))
         .route("/admin/targets", get(admin::targets))
         .route("/admin/tools", get(admin::tools))
+        .route("/admin/servers", get(admin::servers::list))
+        .route("/admin/servers/{name}", get(admin::servers::show))
+        .route(
+            "/admin/servers/{name}/approve",
+            post(admin::servers::approve),
+        )
+        .route("/admin/servers/{name}/revoke", post(admin::servers::revoke))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(admin::unknown)

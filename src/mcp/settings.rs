@@ -39,7 +39,7 @@ pub struct Settings {
     pub sessions: sessions::Settings,
     /// Connections over WebSocket.
     pub websocket: WebSocket,
-    /// The file with what was approved of other servers' tools, relative to the working directory. Made by the first approval.
+    /// The file with what was approved of other servers' tools, relative to the working directory. Made by the first approval. A change needs a restart.
     pub pins: String,
     /// What a conversation may do that has read untrusted data: results of tools marked so, and whatever servers give that are not trusted.
     pub untrusted: Untrusted,

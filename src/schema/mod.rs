@@ -7,6 +7,7 @@
 
 mod bounds;
 mod cache;
+pub mod header;
 mod mismatch;
 #[cfg(test)]
 mod tests;

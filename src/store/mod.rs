@@ -1,11 +1,13 @@
-//! What must survive a restart, in one SQLite file.
+//! What must survive a restart: sessions in one SQLite file, approvals in one file of JSON.
 //!
-//! The file can be opened at any time with the `sqlite3` shell. It holds no key and no session's id: of those only
+//! The SQLite file can be opened at any time with the `sqlite3` shell. It holds no key and no session's id: of those only
 //! digests. Nothing else waits for the disk but whoever must know that something is safe.
 
+mod approvals;
 mod session;
 mod sqlite;
 
+pub use approvals::{Approval, Approvals, Approved, By, NotKept};
 pub use session::Session;
 pub use sqlite::{Failed, Store};
 

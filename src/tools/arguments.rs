@@ -6,11 +6,11 @@
 
 use serde_json::Value;
 
-use super::{
-    Fault, FaultClass,
+use super::{Fault, FaultClass};
+use crate::{
     character::{Harm, first_harm},
+    schema::{Mismatch, Schema, shown_text},
 };
-use crate::schema::{Mismatch, Schema, shown_text};
 
 /// The most places told at once: more would not help, and fill the model's context.
 const MOST_TOLD: usize = 5;

@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use super::{Content, Output, character::cleaned};
+use super::{Content, Output};
+use crate::character::cleaned;
 
 /// Takes unwanted characters out of everything that is read as text.
 pub(super) fn clean(output: &mut Output) {

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Common, character::first_harm};
-use crate::{problem::Problem, schema::shown_text};
+use super::Common;
+use crate::{character::first_harm, problem::Problem, schema::shown_text};
 
 /// The longest description, in bytes: a page. Everything in it is paid for by every conversation that lists tools.
 const LONGEST_DESCRIPTION: usize = 4 * 1024;

@@ -16,7 +16,6 @@ mod arguments;
 mod attentive;
 pub mod builtin;
 mod call;
-mod character;
 mod clean;
 mod digest;
 #[cfg(test)]
@@ -24,7 +23,6 @@ mod ear;
 mod explain;
 mod fault;
 mod gauges;
-mod header;
 mod hygiene;
 mod input;
 mod job;

@@ -7,11 +7,14 @@ use serde_json::{Map, Value, value::RawValue};
 use super::{
     Annotations, Common, Kind, Materials, Question, Settings,
     allow::Allow,
-    header, hygiene,
+    hygiene,
     name::{self, wire_name},
     standing::Standing,
 };
-use crate::{problem::Problem, schema::Schema};
+use crate::{
+    problem::Problem,
+    schema::{Schema, header},
+};
 
 /// One tool, ready to be called.
 #[derive(Debug)]

@@ -196,6 +196,18 @@ fn the_configurations_of_the_oauth_page_pass_the_check_below_its_first_example()
 }
 
 #[test]
+fn the_servers_of_the_federation_page_are_read_below_its_first_example() {
+    let blocks = examples("docs/federation.md");
+    let (frame, servers) = blocks.split_first().unwrap();
+    passes("docs/federation.md", frame);
+    for block in servers {
+        if let Err(problems) = parse::<File>("docs/federation.md", &format!("{frame}{block}")) {
+            panic!("{:#?}\n{block}", problems.diagnostics);
+        }
+    }
+}
+
+#[test]
 fn defences_of_the_mcp_page_name_files_with_tests() {
     let page = text("docs/mcp.md");
     let table = page.split("## Defences and their tests").nth(1).unwrap();

@@ -30,6 +30,7 @@ mod oauth;
 mod pool;
 mod program;
 mod reload;
+mod servers;
 mod simulated;
 mod sql;
 mod telemetry;

@@ -2,12 +2,12 @@
 
 mod table;
 
-use std::{io::Read, sync::Arc, time::Duration};
+use std::{io::Read, sync::Arc};
 
 use ::http::{HeaderMap, HeaderValue};
 use clap::Args;
 
-use super::{ConfigOption, Outcome, say, serve::block_on, source};
+use super::{ConfigOption, Outcome, admin, say, source};
 use crate::{
     access::Access,
     http,
@@ -18,9 +18,6 @@ use crate::{
 
 /// The header that names the tool a completion is for.
 const TOOL: &str = "x-waypost-tool";
-
-/// How long a running gateway may take to explain.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Options of `explain`.
 #[derive(Debug, Args)]
@@ -113,36 +110,17 @@ fn plan(options: &Options, body: &[u8]) -> Result<Explained, Outcome> {
 }
 
 fn ask(url: &str, options: &Options, body: Vec<u8>) -> Result<Explained, Outcome> {
-    let failed = |error: String| Outcome::Failed(format!("{url}: {error}"));
-    let asked = async {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(PATIENCE)
-            .build()?;
+    let body = admin::ask(url, options.admin_key.as_deref(), |client| {
         let request = client
             .post(format!("{}/admin/explain", url.trim_end_matches('/')))
             .body(body);
-        let request = match &options.admin_key {
-            Some(key) => request.bearer_auth(key),
-            None => request,
-        };
-        let request = match &options.tool {
+        match &options.tool {
             Some(tool) => request.header(TOOL, tool),
             None => request,
-        };
-        let response = request.send().await?;
-        Ok::<_, reqwest::Error>((response.status(), response.bytes().await?))
-    };
-    let answered = block_on(asked).map_err(|error| failed(error.to_string()))?;
-    let (status, body) = answered.map_err(|error| failed(error.to_string()))?;
-    if !status.is_success() {
-        return Err(failed(format!(
-            "HTTP {status}: {}",
-            String::from_utf8_lossy(&body)
-        )));
-    }
+        }
+    })?;
     serde_json::from_slice(&body)
-        .map_err(|error| failed(format!("no explanation came back: {error}")))
+        .map_err(|error| Outcome::Failed(format!("{url}: no explanation came back: {error}")))
 }
 
 fn show(explained: &Explained, json: bool) -> Outcome {

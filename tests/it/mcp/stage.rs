@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use waypost::{
     access::{Access, KeySettings},
     catalog::Catalog,
+    federation::{Fleet, Pins},
     http::{self, Annex, Face, Hall, Listener, public_router, serve},
     mcp::{self, Endpoint, Gate, Offer},
     relay::Desk,
@@ -156,6 +157,7 @@ impl Stage {
             limits: offer.limits.clone(),
             desk: desk(),
             toolbox: offer.toolbox.clone(),
+            fleet: Arc::new(Fleet::new(Pins::open(None), Arc::default(), ledger.clone())),
             settings: http::Settings::default(),
             admin_key: None,
             generation: 1,

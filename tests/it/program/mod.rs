@@ -299,7 +299,7 @@ fn usage_is_explained() {
         (code, out),
         (0, format!("waypost {}\n", env!("CARGO_PKG_VERSION")))
     );
-    for command in ["serve", "demo", "check", "explain", "models"] {
+    for command in ["serve", "demo", "check", "explain", "models", "servers"] {
         let (code, out, _) = run(program(empty.path()).args([command, "--help"]));
         assert_eq!(code, 0);
         assert!(out.contains("Example:"), "{out}");

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::{problem::Problem, schema::shown_text};
+use super::shown_text;
+use crate::problem::Problem;
 
 const MARK: &str = "x-mcp-header";
 
@@ -15,14 +16,14 @@ const MARK: &str = "x-mcp-header";
 const SHOWN: usize = 60;
 
 /// What is wrong with the marks of a schema. Paths start at the tool's keys.
-pub(super) fn problems(schema: &Map<String, Value>) -> Vec<Problem> {
+pub fn problems(schema: &Map<String, Value>) -> Vec<Problem> {
     let mut marks = Marks::default();
     marks.schema(schema, &mut vec!["input_schema".to_owned()], Place::Root);
     marks.problems
 }
 
 /// Whether a schema has any marks.
-pub(super) fn are_in(schema: &Map<String, Value>) -> bool {
+pub fn are_in(schema: &Map<String, Value>) -> bool {
     let mut marks = Marks::default();
     marks.schema(schema, &mut Vec::new(), Place::Root);
     !marks.names.is_empty()

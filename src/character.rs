@@ -1,12 +1,13 @@
 //! Characters that people do not see and programs obey: what is in a text must be what is read.
 //!
-//! Three rules look here. Descriptions and schemas of the configuration may not hold them; arguments that do are
+//! Four rules look here. Descriptions and schemas of the configuration may not hold them; arguments that do are
 //! refused, because a tool must get what the caller sent and nothing else; in results they are left out, because a
-//! result cannot be sent back.
+//! result cannot be sent back; and in what other servers say of their tools they are left out for models and written
+//! as escapes for operators.
 
 /// Why a character is not wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Harm {
+pub enum Harm {
     /// A control character other than tab and the ends of lines: terminals obey them, databases cut at them.
     Control,
     /// It turns the direction of what follows, so that a text reads as another: U+202A to U+202E, U+2066 to U+2069
@@ -19,7 +20,7 @@ pub(super) enum Harm {
 
 impl Harm {
     /// In a sentence: "… holds a control character".
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Control => "a control character",
             Self::Direction => "a character that turns the direction of text",
@@ -29,7 +30,7 @@ impl Harm {
 }
 
 /// What is wrong with one character.
-pub(super) fn harm(character: char) -> Option<Harm> {
+pub fn harm(character: char) -> Option<Harm> {
     match character {
         '\t' | '\n' | '\r' => None,
         '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => Some(Harm::Direction),
@@ -40,7 +41,7 @@ pub(super) fn harm(character: char) -> Option<Harm> {
 }
 
 /// The first unwanted character of a text.
-pub(super) fn first_harm(text: &str) -> Option<(char, Harm)> {
+pub fn first_harm(text: &str) -> Option<(char, Harm)> {
     // Plain text is told by its bytes, some ten times faster than by its characters.
     if text.bytes().all(is_plain) {
         return None;
@@ -51,7 +52,7 @@ pub(super) fn first_harm(text: &str) -> Option<(char, Harm)> {
 
 /// The text without unwanted characters; `None` where there are none. Sequences that colour or move on terminals
 /// go as a whole, or their letters would stay.
-pub(super) fn cleaned(text: &str) -> Option<String> {
+pub fn cleaned(text: &str) -> Option<String> {
     first_harm(text)?;
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
@@ -95,6 +96,31 @@ fn behind_escape(text: &str) -> &str {
     }
 }
 
+/// Whether Unicode asks programs to draw nothing for it (Default_Ignorable_Code_Point of Unicode 16). Any text can be
+/// spelled in these, two variation selectors being enough for bits.
+pub fn is_ignorable(character: char) -> bool {
+    matches!(character,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
+        | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}'
+        | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}'
+        | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// The text with everything that is not seen written as `\u{…}`, tabs and the ends of lines excepted. Where a text may
+/// hold such an escape itself, its backslashes must have been doubled before.
+pub fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        let odd = matches!(character, '\r' | '\u{2028}' | '\u{2029}');
+        if odd || harm(character).is_some() || is_ignorable(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7E)
 }
@@ -122,6 +148,22 @@ mod tests {
             ('\u{E0041}', Some(Harm::Invisible)),
         ] {
             assert_eq!(harm(character), expected, "{character:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_seen_is_shown_as_an_escape() {
+        for (text, expected) in [
+            ("plain\ttext\n", "plain\ttext\n"),
+            ("Grüße 👩", "Grüße 👩"),
+            (
+                "a\u{202E}b\u{E0041}\u{FE01}",
+                "a\\u{202e}b\\u{e0041}\\u{fe01}",
+            ),
+            ("\u{1B}[31m\r\n", "\\u{1b}[31m\\u{d}\n"),
+            ("a\u{2028}b", "a\\u{2028}b"),
+        ] {
+            assert_eq!(shown(text), expected, "{text:?}");
         }
     }
 
