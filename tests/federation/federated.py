@@ -66,9 +66,3 @@ class Federation(Gateway):
             if isinstance(said, dict) and said.get("message") == "tool_call":
                 lines.append(said)
         return [line for line in lines if all(line.get(name) == value for name, value in wanted.items())]
-
-    def tool_call(self, **wanted: str) -> dict:
-        """The one line of the log that says this, once it is written."""
-        (line,) = until(f"a call is in the log: {wanted}", lambda: self.tool_calls(**wanted))
-        return line
-

@@ -41,13 +41,13 @@ class Storm:
     async def run(self, count: int, seed: int) -> list[Came]:
         """Makes this many calls, the same for the same seed."""
         chance = random.Random(seed)
-        plan = iter(chance.choices(list(ACTS), weights=list(ACTS.values()), k=count))
+        plan = enumerate(chance.choices(list(ACTS), weights=list(ACTS.values()), k=count))
         came: list[Came] = []
 
         async def worker():
             # The plan is shared: whoever is free takes the next.
-            for what in plan:
-                came.append(await self.call(self.servers[len(came) % len(self.servers)], what))
+            for n, what in plan:
+                came.append(await self.call(self.servers[n % len(self.servers)], what))
 
         await asyncio.gather(*(worker() for _ in range(self.at_once)))
         return came

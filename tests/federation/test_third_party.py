@@ -5,6 +5,7 @@ All four are sessions of 2025-11-25 or know both generations; the callers are of
 
 import asyncio
 import json
+import urllib.error
 
 import pytest
 
@@ -187,6 +188,23 @@ def test_the_log_says_who_called_what(approved):
     assert [(call["kind"], call["outcome"]) for call in calls] == [("mcp", "done")]
     record = approved.operator(f"/admin/requests/{calls[0]['request_id']}")["tool_call"]
     assert (record["caller"], record["tool"], record["kind"]) == ("narrow", "everything.echo", "mcp")
+
+
+def test_no_request_can_name_a_server_or_a_program(approved):
+    """Not even the operator's: servers are in the configuration, which is a file."""
+    servers = {server["name"] for server in listed(approved)}
+    wanted = {"name": "mine", "command": ["/usr/bin/touch", "/tmp/mine"], "url": "http://127.0.0.1:1/mcp"}
+    for path in ["/admin/servers", "/admin/servers/mine", "/admin/servers/mine/approve"]:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            approved.operator(path, wanted)
+        assert refused.value.code in (400, 404, 405), path
+    assert {server["name"] for server in listed(approved)} == servers == set(SERVERS)
+
+
+def listed(gateway) -> list[dict]:
+    """All servers, as the operator sees them."""
+    found = gateway.operator("/admin/servers")
+    return found["servers"] if isinstance(found, dict) else found
 
 
 def test_a_program_gets_the_environment_that_is_written_and_nothing_else(approved):
