@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pathlib
 import urllib.request
 
 import httpx2
@@ -17,13 +18,22 @@ ERAS = ["legacy", "2026-07-28"]
 PATIENCE = 40.0
 
 
+# Approvals want a key, on loopback too.
+ADMIN_KEY = "wp-operator-0123456789abcdef0123456789abcdef"
+
+
 class Federation(Gateway):
     """A gateway with servers of other people behind it."""
 
-    def operator(self, path: str, body: dict | None = None) -> dict:
+    def __init__(self, config: str, folder: pathlib.Path, env: dict):
+        env = env | {"WAYPOST_ADMIN_KEY": ADMIN_KEY}
+        super().__init__(config, folder, env=env, server="admin_key: env:WAYPOST_ADMIN_KEY")
+
+    def operator(self, path: str, body: dict | None = None):
         """What the admin listener answers; with a body it is a POST."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.admin}{path}", data, {"content-type": "application/json"})
+        headers = {"content-type": "application/json", "authorization": f"Bearer {ADMIN_KEY}"}
+        request = urllib.request.Request(f"{self.admin}{path}", data, headers)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 

@@ -105,7 +105,7 @@ def gateway(tmp_path_factory):
         waypost=WAYPOST, healthy=folder / "healthy.yaml", python=PYTHON, chaos=SERVERS / "chaos",
         url=f"http://127.0.0.1:{port}/mcp", timeout=int(TIMEOUT),
     )
-    gateway = Federation(config, folder, env=KEYS)
+    gateway = Federation(config, folder, KEYS)
     gateway.await_tools(ALICE, "well__echo", *(f"{server}__act" for server in CHAOTIC))
     yield gateway
     below = descendants(gateway.process.pid)

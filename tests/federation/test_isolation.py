@@ -59,7 +59,7 @@ def gateway(tmp_path_factory):
     folder = tmp_path_factory.mktemp("isolation")
     (port,) = free_ports(1)
     diary = Diary(port, folder)
-    gateway = Federation(CONFIG.format(url=f"http://127.0.0.1:{port}/mcp"), folder, env=KEYS)
+    gateway = Federation(CONFIG.format(url=f"http://127.0.0.1:{port}/mcp"), folder, KEYS)
     gateway.await_tools(ALICE, "legacy__write", "modern__write", "private__write", "kept__number")
     yield gateway
     gateway.close()

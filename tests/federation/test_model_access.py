@@ -69,7 +69,7 @@ class Stage:
         self.far = Thinker(port, self.notes, folder)
         thinker = SERVERS / "thinker.py"
         config = CONFIG.format(python=PYTHON, thinker=thinker, notes=self.notes, folder=folder, port=port)
-        self.gateway = Federation(config, folder, env=KEYS | {"THINKER_KEY": CLIENT_KEY})
+        self.gateway = Federation(config, folder, KEYS | {"THINKER_KEY": CLIENT_KEY})
         self.gateway.await_tools(ALICE, "near__summarise", "far__summarise")
 
     def noted(self) -> dict:
