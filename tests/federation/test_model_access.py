@@ -19,7 +19,7 @@ CLIENT_KEY = "wp-thinker-0123456789abcdef0123456789abcdef"
 CONFIG = """
 access:
   keys:
-    - {{ name: alice, key: env:WAYPOST_ALICE_KEY, tools: ["near.*", "far.*"], routes: [cheap] }}
+    - {{ name: alice, key: env:WAYPOST_ALICE_KEY, tools: ["near.*", "far.*", "asking.*"], routes: [cheap] }}
     - {{ name: bob, key: env:WAYPOST_BOB_KEY, tools: ["near.*"], routes: [other] }}
 providers:
   sim:
@@ -45,6 +45,14 @@ tools:
     allow_private: [127.0.0.1]
     approve: first_use
     model: {{ route: cheap, max_completions: 4, client_key: env:THINKER_KEY }}
+  asking:
+    kind: mcp
+    url: http://127.0.0.1:{port}/mcp
+    allow_private: [127.0.0.1]
+    approve: first_use
+    revision: "2025-11-25"
+    only: [sampled]
+    model: {{ route: cheap, sampling: true }}
 """
 
 servers = pytest.mark.parametrize("server", ["near", "far"])
@@ -70,7 +78,7 @@ class Stage:
         thinker = SERVERS / "thinker.py"
         config = CONFIG.format(python=PYTHON, thinker=thinker, notes=self.notes, folder=folder, port=port)
         self.gateway = Federation(config, folder, KEYS | {"THINKER_KEY": CLIENT_KEY})
-        self.gateway.await_tools(ALICE, "near__summarise", "far__summarise")
+        self.gateway.await_tools(ALICE, "near__summarise", "far__summarise", "asking__sampled")
 
     def noted(self) -> dict:
         """What the server noted last."""
@@ -144,6 +152,22 @@ def test_streams_are_answered_too(stage, server):
     record = stage.record_of(lambda: stage.call(f"{server}__stream", {"text": "Ada counts."}))
     (completion,) = record["completions"]
     assert completion["stream"] and completion["end"] == "delivered"
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_sampling_is_answered_by_the_router(stage, era):
+    """No client here can be asked: the operator's route answers, on the caller's account."""
+    said = None
+
+    def call():
+        nonlocal said
+        said = stage.call("asking__sampled", {"text": "Ada counts."}, era=era)
+
+    record = stage.record_of(call)
+    assert not said.is_error and said.content[0].text, said
+    (completion,) = record["completions"]
+    assert (completion["route"], completion["caller"]) == ("cheap", "alice")
+    assert record["tool_call"]["cost"] == completion["cost"] > 0
 
 
 @servers

@@ -9,9 +9,11 @@ What keys it had is noted in the file NOTES, one JSON document a line, for the t
 import json
 import os
 import sys
+from typing import Annotated
 
 import httpx2
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver import Context, MCPServer, Resolve, Sample
+from mcp.types import CreateMessageResult, SamplingMessage, TextContent
 from openai import AsyncOpenAI, OpenAIError
 
 NOTES = sys.argv[-1]
@@ -82,6 +84,17 @@ async def refused(context: Context) -> str:
     except OpenAIError as error:
         return f"{type(error).__name__} {getattr(error, 'status_code', None)}"
     return "never refused"
+
+
+def question(text: str) -> Sample:
+    content = TextContent(type="text", text=f"Summarise: {text}")
+    return Sample([SamplingMessage(role="user", content=content)], max_tokens=200)
+
+
+@server.tool()
+async def sampled(text: str, sampled: Annotated[CreateMessageResult, Resolve(question)]) -> str:
+    """Summarises a text by asking whoever calls, as servers of 2025-11-25 do."""
+    return sampled.content.text
 
 
 if sys.argv[1] == "stdio":
