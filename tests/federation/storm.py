@@ -9,8 +9,8 @@ import time
 import httpx2
 
 # What is asked for, and how often in a thousand calls. The first are harmless: only others can spoil them.
-HARMLESS = {"answer": 740, "slow": 80, "stranger": 30, "twice": 30, "drift": 8, "complain": 8, "forget": 8}
-HARM = {"fault": 50, "hang": 20, "flood": 8, "giant": 8, "garbage": 8, "die": 2}
+HARMLESS = {"answer": 740, "slow": 80, "twice": 30, "drift": 8, "complain": 8, "forget": 8}
+HARM = {"fault": 50, "stranger": 30, "hang": 20, "flood": 8, "giant": 8, "garbage": 8, "die": 2}
 ACTS = HARMLESS | HARM
 
 
