@@ -17,7 +17,7 @@ CONFIG = """
 access:
   keys:
     - {{ name: alice, key: env:WAYPOST_ALICE_KEY, prompts: ["*"], resources: ["*"] }}
-    - {{ name: narrow, key: env:WAYPOST_NARROW_KEY, tools: [everything.echo] }}
+    - {{ name: narrow, key: env:WAYPOST_NARROW_KEY, tools: [everything.echo], prompts: [], resources: [] }}
 providers:
   nobody: {{ dialect: simulated, models: {{ chat: {{}} }} }}
 routes:
