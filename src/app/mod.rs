@@ -17,6 +17,7 @@ mod wire;
 
 use federate::Federated;
 pub use load::{Good, load};
+use own_tokens::Brokered;
 pub use papers::Failed;
 pub use run::{Options, Started, run};
 pub use stdio::stdio;

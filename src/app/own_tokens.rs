@@ -26,7 +26,10 @@ impl OwnTokens for Brokered {
             let token = token.await;
             token
                 .inspect_err(|why| {
-                    tracing::warn!(server, "the gateway has no token of its own for the server {server}: {why}");
+                    tracing::warn!(
+                        server,
+                        "the gateway has no token of its own for the server {server}: {why}"
+                    );
                 })
                 .ok()
         })

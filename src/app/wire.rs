@@ -9,7 +9,7 @@ mod tools;
 
 pub use oauth::Issuers;
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use tokio_rustls::TlsAcceptor;
 
@@ -19,9 +19,7 @@ use crate::{
     catalog::{Auth, Card, Catalog, resolve, shipped},
     config::{File, secrets},
     federation::Spec,
-    http,
-    identity::Wanted,
-    mcp,
+    http, mcp,
     problem::Problem,
     route::{Router, Rules},
     secret::Secret,

@@ -119,9 +119,6 @@ impl Fleet {
         &self.ground.pins
     }
 
-    /// Judges again what a server listed, because approvals have changed.
-    pub fn recheck(&self, _server: &str) {}
-
     /// Told whenever something else is offered.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.ground.changed.subscribe()

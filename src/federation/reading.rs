@@ -2,7 +2,8 @@
 
 use rmcp::model::{
     CallToolRequest, CallToolResponse, CallToolResult, ClientRequest, CompleteRequest,
-    GetPromptRequest, ReadResourceRequest, RequestMetaObject, ServerResult,
+    GetPromptRequest, GetTaskRequest, ReadResourceRequest, RequestMetaObject, ServerResult,
+    UpdateTaskRequest,
 };
 use serde_json::{Map, Value};
 
@@ -48,6 +49,14 @@ pub(super) fn request(question: &Question) -> (ClientRequest, Map<String, Value>
             let meta = own(&mut params.meta);
             (CompleteRequest::new(params).into(), meta)
         }
+        Question::Task(mut params) => {
+            let meta = own(&mut params.meta);
+            (GetTaskRequest::new(params).into(), meta)
+        }
+        Question::Update(mut params) => {
+            let meta = own(&mut params.meta);
+            (UpdateTaskRequest::new(params).into(), meta)
+        }
     }
 }
 
@@ -71,6 +80,8 @@ pub(super) fn answer(question: &Question, result: ServerResult) -> Option<Answer
         (Question::Prompt(_), Is::GetPromptResult(result)) => Answer::Prompt(result),
         (Question::Read(_), Is::ReadResourceResult(result)) => Answer::Read(result),
         (Question::Complete(_), Is::CompleteResult(result)) => Answer::Complete(result),
+        (Question::Task(_), Is::GetTaskResult(result)) => Answer::Task(Box::new(result.task)),
+        (Question::Update(_), Is::EmptyResult(_) | Is::TaskAckResult(_)) => Answer::Updated,
         _ => return None,
     })
 }

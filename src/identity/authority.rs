@@ -91,9 +91,9 @@ impl Places {
     }
 }
 
-/// Everything that is wrong with the issuers of tokens. Paths start at the keys of `oauth`.
+/// Everything that is wrong with tokens' settings, and with reaching their issuers. Paths start at the keys of `oauth`.
 pub fn problems(settings: &OAuth) -> Vec<Problem> {
-    let mut problems = settings.issuer_problems();
+    let mut problems = settings.problems();
     for (at, issuer) in settings.issuers.iter().enumerate() {
         let unfit = match Places::read(issuer) {
             Ok(places) => places.problems(issuer),

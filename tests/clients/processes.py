@@ -103,15 +103,18 @@ class Program:
 class Gateway(Program):
     """A Waypost with the given config; the addresses are ours to add."""
 
-    def __init__(self, config: str, folder: pathlib.Path, name: str = "waypost", env: dict | None = None, port=None):
+    def __init__(
+        self, config: str, folder: pathlib.Path, name: str = "waypost", env: dict | None = None, port=None, server=""
+    ):
+        """`server` is what is said of it beside its addresses, as members of a YAML mapping."""
         assert WAYPOST.exists(), f"{WAYPOST} is not there: run `cargo build` first"
         public, admin = free_ports(2)
         public = port or public
         self.url = f"http://127.0.0.1:{public}"
         self.admin = f"http://127.0.0.1:{admin}"
-        server = f"server: {{ listen: '127.0.0.1:{public}', admin_listen: '127.0.0.1:{admin}' }}\n"
+        listens = f"listen: '127.0.0.1:{public}', admin_listen: '127.0.0.1:{admin}'"
         written = folder / f"{name}.yaml"
-        written.write_text(server + config)
+        written.write_text(f"server: {{ {listens}, {server} }}\n{config}")
         command = [WAYPOST, "serve", "--config", written]
         super().__init__(name, command, folder, env or {}, f"{self.url}/readyz", 20.0)
 

@@ -185,6 +185,47 @@ fn the_configurations_of_the_mcp_page_pass_the_check() {
     }
 }
 
+/// Whether a file holds a test of ours, in Rust or in Python.
+fn has_tests(path: &str) -> bool {
+    let text = text(path);
+    ["#[test]", "::test", "\ndef test_"]
+        .iter()
+        .any(|sign| text.contains(sign))
+}
+
+#[test]
+fn defences_of_the_security_page_name_places_and_tests_there_are() {
+    let page = text("docs/security.md");
+    let chapter = page.split("## Defences and their tests").nth(1).unwrap();
+    let chapter = chapter.split("\n## ").next().unwrap();
+    let rows = chapter.lines().filter(|line| line.starts_with("| "));
+    let rows = rows.filter(|line| !line.starts_with("| Defence |") && !line.starts_with("| ---"));
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        let [_, place, tests] = cells[..] else {
+            panic!("three cells: {row}");
+        };
+        let quoted = |cell: &str| -> Vec<String> {
+            let words = cell.split('`').skip(1).step_by(2);
+            words.map(str::to_owned).collect()
+        };
+        let (places, tests) = (quoted(place), quoted(tests));
+        assert!(!places.is_empty() && !tests.is_empty(), "{row}");
+        for place in places {
+            assert!(root().join(&place).exists(), "{row}: {place}");
+        }
+        for test in tests {
+            let here = test.starts_with("src/") || test.starts_with("tests/");
+            let path = if here {
+                test
+            } else {
+                format!("tests/it/{test}")
+            };
+            assert!(has_tests(&path), "{path} has no test");
+        }
+    }
+}
+
 #[test]
 fn the_configurations_of_the_oauth_page_pass_the_check_below_its_first_example() {
     let blocks = examples("docs/oauth.md");
@@ -223,9 +264,7 @@ fn defences_of_the_mcp_page_name_files_with_tests() {
                 Some(_) => file.to_owned(),
                 None => format!("tests/it/{file}"),
             };
-            let text = text(&path);
-            let has_tests = text.contains("#[test]") || text.contains("::test");
-            assert!(has_tests, "{path} has no test");
+            assert!(has_tests(&path), "{path} has no test");
         }
     }
 }

@@ -6,7 +6,7 @@ use super::Wiring;
 use crate::{
     access::{Keys, OAuth},
     config::File,
-    identity::Verifier,
+    identity::{self, Verifier},
     problem::Problem,
     secret::Secret,
     telemetry::Ledger,
@@ -33,7 +33,7 @@ impl Wiring<'_> {
     /// Whose tokens are good; none where it is not written, or wrong.
     pub(super) fn oauth(&mut self, file: &File, keys: &Keys) -> Option<Issuers> {
         let settings = keys.oauth.clone()?;
-        let mut problems = settings.problems();
+        let mut problems = identity::problems(&settings);
         problems.extend(allow_nothing(&settings));
         problems.extend(unknown_routes(file, &settings));
         let under = |problem: Problem| problem.under(["access", "oauth"]);

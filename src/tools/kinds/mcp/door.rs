@@ -66,6 +66,7 @@ impl Door {
             meta: Map::new(),
             deadline: request.deadline,
             repeatable: request.is_repeatable,
+            serving: None,
         };
         let answer = self.server.ask(outgoing).await;
         answer.map_err(Unanswered::Failed)

@@ -42,8 +42,8 @@ impl From<Unanswered> for Fault {
 fn class_of_token(no_token: &NoToken) -> FaultClass {
     match no_token {
         // Nothing speaks against the tool: somebody else may have a token.
-        NoToken::NoIdentity | NoToken::Refused { .. } => FaultClass::Declined,
-        NoToken::Unavailable => FaultClass::Unavailable,
+        NoToken::NoIdentity | NoToken::Expired | NoToken::Refused { .. } => FaultClass::Declined,
+        NoToken::Unavailable | NoToken::Unfit(_) => FaultClass::Unavailable,
     }
 }
 
