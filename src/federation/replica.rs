@@ -108,7 +108,8 @@ impl Replica {
         let taken = self
             .running
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
-        taken.is_ok().then_some(Place(self))
+        // Made only if it was taken: one that is dropped gives a place back.
+        taken.is_ok().then(|| Place(self))
     }
 
     /// Requests under way.

@@ -134,6 +134,8 @@ impl<R: AsyncRead + Unpin> AsyncRead for Lines<R> {
             None => self.length.saturating_add(read.len()),
         };
         if self.length > self.most {
+            // Who is told of an error is given nothing.
+            buffer.set_filled(before);
             let message = format!("a line of more than {} bytes", self.most);
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, message)));
         }
