@@ -164,7 +164,7 @@ fn only_one_room_knows_each_outside_thing() {
         }
     };
     rule("axum::", &["http", "mcp"]);
-    rule("rmcp::", &["mcp"]);
+    rule("rmcp::", &["federation", "mcp", "tools"]);
     rule("tokio_postgres::", &["tools"]);
     rule("rusqlite::", &["store"]);
     rule("reqwest::", &["upstream", "cli"]);
