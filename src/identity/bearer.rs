@@ -121,7 +121,7 @@ impl Verifier {
             identity: Arc::new(identity),
             keys: Some(Arc::downgrade(&keys)),
         };
-        Ok(keep(&self.good, digest, good, now))
+        Ok(keep(&self.good, digest, good))
     }
 
     /// Has its issuer judge a token.
@@ -135,12 +135,10 @@ impl Verifier {
             let (good, refused) = (self.good.clone(), self.refused.clone());
             let token = Secret::new(token);
             async move {
-                let now = Timestamp::now();
-                let verdict = inquire(&authority, &settings, token.reveal(), now).await;
-                match verdict {
+                match inquire(&authority, &settings, token.reveal()).await {
                     Ok(identity) => {
                         let keys = None;
-                        Ok(keep(&good, digest, Good { identity, keys }, now))
+                        Ok(keep(&good, digest, Good { identity, keys }))
                     }
                     Err(denied) => {
                         if denied != Denied::NoTell {
@@ -166,16 +164,18 @@ impl Verifier {
 }
 
 /// Asks an issuer about a token.
-async fn inquire(authority: &Authority, settings: &OAuth, token: &str, now: Timestamp) -> Verdict {
+async fn inquire(authority: &Authority, settings: &OAuth, token: &str) -> Verdict {
     let inquiry = authority.inquiry.as_ref().ok_or(Denied::NoTell)?;
     let told = inquiry.ask(token).await?;
+    // Answers take their time; the token's is counted from when they are here.
+    let now = Timestamp::now();
     claims::identity(&told, token, &authority.name, settings, now).map(Arc::new)
 }
 
 /// Keeps a good token while it is.
-fn keep(good: &Kept<Good>, token: Digest, found: Good, now: Timestamp) -> Arc<Identity> {
+fn keep(good: &Kept<Good>, token: Digest, found: Good) -> Arc<Identity> {
     let identity = found.identity.clone();
-    good.put(token, found, claims::kept_for(&identity, now));
+    good.put(token, found, claims::kept_for(&identity, Timestamp::now()));
     identity
 }
 
