@@ -28,7 +28,7 @@ static JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub struct Refused {
     status: StatusCode,
     code: i32,
-    message: String,
+    message: Box<str>,
     /// The id of the request, where it could be read.
     id: Value,
     /// When to come back, in seconds.
@@ -48,7 +48,7 @@ impl Refused {
         Self {
             status,
             code,
-            message: message.into(),
+            message: message.into().into_boxed_str(),
             id: Value::Null,
             retry_after: None,
             allow: None,
@@ -212,7 +212,7 @@ impl Refused {
     pub(in crate::mcp) fn into_error(self) -> (Value, ErrorData) {
         (
             self.id,
-            ErrorData::new(ErrorCode(self.code), self.message, None),
+            ErrorData::new(ErrorCode(self.code), self.message.into_string(), None),
         )
     }
 

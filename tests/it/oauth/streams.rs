@@ -180,9 +180,12 @@ async fn a_token_that_ends_while_its_request_is_sent_is_expired() {
     let (head, tail) = message.split_at(10);
     sender.send(Ok(head.to_owned().into())).await.unwrap();
     // Until it is over, whatever the machine does meanwhile.
-    while stage.chat(Some("short"), "chat").await.status == 200 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let over = async {
+        while stage.chat(Some("short"), "chat").await.status == 200 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, over).await.expect("an end in time");
     sender.send(Ok(tail.to_owned().into())).await.unwrap();
     drop(sender);
     let answer = Answer::read(timeout(PATIENCE, sending).await.unwrap().unwrap().unwrap()).await;
