@@ -4,17 +4,21 @@
 //! constant time, so neither memory nor timing gives a key away. Keys are random and long (checked at load),
 //! which is why a fast hash is right here and a password hash would be wrong.
 
+mod clients;
 mod identity;
 mod mint;
 mod oauth;
 mod presented;
 mod rights;
+mod serving;
 mod settings;
 
+pub use clients::Clients;
 pub use identity::{Identity, Tokens};
-pub use mint::{Left, Made, Mint, Serving};
+pub use mint::{Exchanged, Filled, Made, Mint, Slot, Ticket};
 pub use oauth::{Algorithm, Grant, Introspection, Issuer, OAuth, TokenType};
 pub use presented::presented;
+pub use serving::{Reserved, Serving, Spent, Terms};
 pub use settings::{KeySettings, Keys, Open, Settings};
 
 use std::{collections::HashMap, sync::Arc};
@@ -76,6 +80,7 @@ pub struct Access {
     keys: Option<HashMap<Digest, Arc<Caller>>>,
     anonymous: Arc<Caller>,
     mint: Arc<Mint>,
+    clients: Arc<Clients>,
 }
 
 /// Why a call is refused at the door.
@@ -89,6 +94,14 @@ pub enum Denied {
     /// The key is unknown.
     #[error("Incorrect API key provided.")]
     WrongKey,
+    /// The key was made for a call of a tool, and that call is over.
+    #[error("The call this key was made for is over, or has not begun.")]
+    Over,
+    /// The key was made for completions, and tools are called with it.
+    #[error(
+        "This key was made for the completions of one call of a tool, and calls no tools: see `model.tools` and `model.max_depth` of its server."
+    )]
+    Completions,
 }
 
 impl Access {
@@ -111,6 +124,7 @@ impl Access {
             keys: None,
             anonymous: Arc::new(caller),
             mint: Arc::default(),
+            clients: Arc::default(),
         }
     }
 
@@ -160,6 +174,34 @@ impl Access {
         Self { mint, ..self }
     }
 
+    /// The same, with servers that may exchange the tickets of their calls.
+    pub fn with_clients(self, clients: Clients) -> Self {
+        Self {
+            clients: Arc::new(clients),
+            ..self
+        }
+    }
+
+    /// Only keys that are made as they are needed, of the same mint.
+    pub fn made_only(&self) -> Self {
+        Self {
+            keys: Some(HashMap::new()),
+            anonymous: self.anonymous.clone(),
+            mint: self.mint.clone(),
+            clients: self.clients.clone(),
+        }
+    }
+
+    /// Where keys are made.
+    pub fn mint(&self) -> &Arc<Mint> {
+        &self.mint
+    }
+
+    /// The servers that may exchange tickets.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
     /// Everyone there is.
     pub fn callers(&self) -> impl Iterator<Item = &Arc<Caller>> {
         let keyed = self.keys.iter().flat_map(HashMap::values);
@@ -168,27 +210,36 @@ impl Access {
 
     /// Who presents this key.
     pub fn identify(&self, presented: Option<&str>) -> Result<Arc<Caller>, Denied> {
-        if let Some(made) = presented.and_then(|key| self.mint.find(key.trim())) {
+        let presented = presented.map(str::trim).filter(|key| !key.is_empty());
+        if let Some(made) = presented.and_then(|key| self.mint.find(key)) {
             return Ok(made);
         }
-        let Some(keys) = &self.keys else {
-            return Ok(self.anonymous.clone());
+        // A key that was good once must not become anybody's where everybody may call.
+        let wrong = match presented {
+            Some(key) if mint::is_made(key) => Denied::Over,
+            _ => Denied::WrongKey,
         };
-        let presented = presented
-            .map(str::trim)
-            .filter(|key| !key.is_empty())
-            .ok_or(Denied::NoKey)?;
+        let Some(keys) = &self.keys else {
+            return match wrong {
+                Denied::Over => Err(wrong),
+                _ => Ok(self.anonymous.clone()),
+            };
+        };
+        let presented = presented.ok_or(Denied::NoKey)?;
         let digest = digest(presented);
-        let (known, caller) = keys.get_key_value(&digest).ok_or(Denied::WrongKey)?;
+        let (known, caller) = keys.get_key_value(&digest).ok_or(wrong)?;
         if bool::from(known.ct_eq(&digest)) {
             Ok(caller.clone())
         } else {
-            Err(Denied::WrongKey)
+            Err(wrong)
         }
     }
 
     /// The holder of the same key in this configuration, with what it may use now; `None` if the key is gone.
     pub fn renew(&self, caller: &Caller) -> Option<Arc<Caller>> {
+        if caller.serves.is_some() {
+            return self.mint.holder(caller.key.as_ref()?);
+        }
         let Some(keys) = &self.keys else {
             return Some(self.anonymous.clone());
         };

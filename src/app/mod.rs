@@ -5,6 +5,7 @@
 
 mod ends;
 mod load;
+mod loopback;
 mod material;
 mod pages;
 mod papers;
@@ -70,9 +71,11 @@ impl Memory {
         let web: Arc<Guarded> = Arc::default();
         let mint: Arc<Mint> = Arc::default();
         let pins = Pins::open(Some(file.mcp.pins.clone().into()));
+        let tools = tools::Memory::new(web.clone(), mint.clone());
+        let fleet = Fleet::new(pins, web.clone(), ledger.clone());
         Self {
-            fleet: Arc::new(Fleet::new(pins, web.clone(), ledger.clone())),
-            tools: Arc::new(tools::Memory::new(web.clone(), mint.clone())),
+            fleet: Arc::new(fleet.with_extra(tools.slots().clone())),
+            tools: Arc::new(tools),
             web,
             mint,
             ledger,
@@ -105,8 +108,10 @@ impl Memory {
             self.schemas.clone(),
         );
         let desk = Arc::new(desk);
+        self.tools.slots().lend_to(wired.lends);
         self.fleet.settle(wired.servers);
-        let access = Arc::new(wired.access.with_mint(self.mint.clone()));
+        let access = wired.access.with_mint(self.mint.clone());
+        let access = Arc::new(access.with_clients(wired.clients));
         let limits = Arc::new(PerCaller::new(limits));
         let toolbox = Arc::new(Toolbox::new(
             wired.tools,
@@ -131,6 +136,11 @@ impl Memory {
             generation,
         };
         (face, offer)
+    }
+
+    /// Tells where tool servers of this machine find the models: a URL that ends in `/v1`.
+    fn models_at(&self, base: &str) {
+        self.tools.slots().serve_at(base);
     }
 
     /// Forgets what no configuration uses any more.

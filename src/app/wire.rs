@@ -1,15 +1,16 @@
 //! From a configuration as written to its wired rooms, or to everything that is wrong with it.
 
 mod imports;
+mod models;
 mod tools;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use tokio_rustls::TlsAcceptor;
 
 use super::material;
 use crate::{
-    access::{self, Access},
+    access::{self, Access, Clients},
     catalog::{Auth, Card, Catalog, resolve, shipped},
     config::{File, secrets},
     federation::Spec,
@@ -32,6 +33,10 @@ pub struct Wired {
     pub tools: Vec<Tool>,
     /// Other MCP servers.
     pub servers: Vec<Spec>,
+    /// Those of them that exchange tickets for keys.
+    pub clients: Clients,
+    /// Those that may ask for completions.
+    pub lends: HashSet<Arc<str>>,
     /// The prompts and resources.
     pub library: mcp::Library,
     /// How MCP is served.
@@ -69,18 +74,25 @@ pub fn wire(
         .extend(problems.into_iter().map(|problem| problem.under(["mcp"])));
     let library = wiring.under("mcp", mcp::Library::build(&file.mcp, &material::read));
     let access = wiring.access(file);
+    let clients = wiring.models(file);
     let admin_key =
         wiring.optional_secret(file.server.admin_key.as_deref(), &["server", "admin_key"]);
     let tls = wiring.tls(file);
     wiring.addresses(file);
-    match (router, rules, library, access) {
-        (Some(router), Some(rules), Some(library), Some(access)) if wiring.problems.is_empty() => {
+    match (router, rules, library, access, clients) {
+        (Some(router), Some(rules), Some(library), Some(access), Some(clients))
+            if wiring.problems.is_empty() =>
+        {
             Ok(Wired {
                 router,
                 rules,
                 access,
                 tools,
                 servers: Vec::new(),
+                clients,
+                lends: models::accesses(file)
+                    .map(|(name, ..)| name.into())
+                    .collect(),
                 library,
                 mcp: file.mcp.clone(),
                 server: file.server.clone(),

@@ -26,7 +26,13 @@ pub struct Outgoing<'a> {
     pub deadline: Instant,
     /// Whether asking twice does no harm, so that a request whose connection died may be sent again.
     pub repeatable: bool,
+    /// Told the number of the process or replica that is about to serve the request, each time it is sent. What it
+    /// gives is held until the answer is there.
+    pub serving: Option<&'a Serving<'a>>,
 }
+
+/// What is done while a process or replica, by its number, serves a request.
+pub type Serving<'a> = dyn Fn(usize) -> Box<dyn Send> + Send + Sync + 'a;
 
 /// What can be asked.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{Pins, Server, Spec};
+use super::{Extra, Pins, Server, Spec, hooks::Nothing};
 use crate::{telemetry::Ledger, upstream::guarded::Guarded};
 
 /// All servers.
@@ -18,6 +18,7 @@ pub struct Fleet {
     /// Connections to those that speak HTTP.
     web: Arc<Guarded>,
     ledger: Arc<Ledger>,
+    extra: Arc<dyn Extra>,
     changed: watch::Sender<u64>,
 }
 
@@ -29,8 +30,14 @@ impl Fleet {
             pins,
             web,
             ledger,
+            extra: Arc::new(Nothing),
             changed: watch::Sender::new(0),
         }
+    }
+
+    /// The same, with more for the environment of processes. For a fleet that has no server yet.
+    pub fn with_extra(self, extra: Arc<dyn Extra>) -> Self {
+        Self { extra, ..self }
     }
 
     /// Puts these in place of those there were. What is the same is kept, with its connections.
@@ -43,7 +50,7 @@ impl Fleet {
             (name, server.unwrap_or_else(|| Arc::new(Server::new(spec))))
         });
         *servers = settled.collect();
-        let _ = (&self.web, &self.ledger);
+        let _ = (&self.web, &self.ledger, &self.extra);
     }
 
     /// All of them, by name.

@@ -11,14 +11,16 @@
 mod call;
 mod catalogue;
 mod fleet;
+mod hooks;
 mod pins;
 mod server;
 mod settings;
 mod standing;
 
-pub use call::{Answer, Failed, Outgoing, Question, Relay};
+pub use call::{Answer, Failed, Outgoing, Question, Relay, Serving};
 pub use catalogue::{Catalogue, Offered};
 pub use fleet::Fleet;
+pub use hooks::Extra;
 pub use pins::{Change, Pins};
 pub use server::Server;
 pub use settings::{

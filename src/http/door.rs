@@ -64,7 +64,7 @@ pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> 
         Err(denied) => {
             let reason = match denied {
                 Denied::NoKey => "no_key",
-                Denied::WrongKey => "wrong_key",
+                Denied::WrongKey | Denied::Over | Denied::Completions => "wrong_key",
             };
             Err(refuse(
                 id,
@@ -73,6 +73,12 @@ pub(super) fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Refusal> 
             ))
         }
     }
+}
+
+/// What is told of a key whose call ended while it was used.
+pub(super) fn over(dialect: &dyn Dialect, id: &str) -> Response {
+    let failure = Failure::new(ErrorClass::Auth, Denied::Over.to_string());
+    Reply::failure(dialect, &failure, id).respond(id)
 }
 
 /// Counts a request that has no record, because it was refused before it could be read.

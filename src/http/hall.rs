@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// One configuration, wired. A request keeps the one it began with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Face {
     /// Who may call.
     pub access: Arc<Access>,

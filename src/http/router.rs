@@ -14,23 +14,35 @@ use super::{
     error::Reply,
     health, messages, models,
     paths::{Annex, CHAT, EMBEDDINGS, MESSAGES, Paths},
+    ticket,
 };
 
 /// The public listener, with what another face serves on it. Completions stand here for their other methods' sake:
 /// [`Paths`] finds them before.
 pub fn public_router(hall: Arc<Hall>, annex: Option<Annex>) -> Paths {
-    let router = Router::new()
+    let router = models(hall.clone());
+    Paths::public(hall, router, annex)
+}
+
+/// A listener for the programs of tool servers: what asks a model, and nothing else.
+pub fn models_router(hall: Arc<Hall>) -> Paths {
+    let router = models(hall.clone());
+    Paths::public(hall, router, None)
+}
+
+fn models(hall: Arc<Hall>) -> Router {
+    Router::new()
         .route(CHAT, post(chat::complete))
         .route(MESSAGES, post(messages::complete))
         .route(EMBEDDINGS, post(embeddings::embed))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::show))
+        .route("/oauth/token", post(ticket::exchange))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(hall.clone());
-    Paths::public(hall, router, annex)
+        .with_state(hall)
 }
 
 /// The admin listener.

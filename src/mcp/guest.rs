@@ -61,6 +61,7 @@ impl Guest {
     pub fn of(offer: &Offer, headers: &HeaderMap, request: String) -> Result<Self, Unwelcome> {
         let presented = access::presented(headers).map_err(Unwelcome::Ambiguous)?;
         let caller = offer.access.identify(presented)?;
+        caller.may_call_tools()?;
         Ok(Self {
             caller,
             request,
@@ -73,8 +74,10 @@ impl Guest {
 
     /// Lets in whoever has this key, on standard input and output, which has no heads.
     pub fn with_key(offer: &Offer, key: Option<&str>) -> Result<Self, Unwelcome> {
+        let caller = offer.access.identify(key)?;
+        caller.may_call_tools()?;
         Ok(Self {
-            caller: offer.access.identify(key)?,
+            caller,
             request: request_id(&HeaderMap::new()),
             idempotency_key: None,
             conversation: Arc::default(),

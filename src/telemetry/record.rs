@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Serialize, Serializer};
 
+use super::Serves;
 use crate::{
     catalog::NanoDollars,
     chat::Usage,
@@ -36,6 +37,9 @@ pub struct Record {
     /// The tool on whose behalf the completion was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
+    /// The call of a tool it was made for, where the key was made for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serves: Option<Serves>,
     /// The chance the plan was drawn with.
     pub seed: u64,
     /// Every candidate and why it stands where it stands.
@@ -59,6 +63,14 @@ pub struct Record {
     /// From arrival to the end.
     #[serde(rename = "total_ms", serialize_with = "as_millis")]
     pub total: Option<Duration>,
+}
+
+impl Record {
+    /// What all attempts cost together, those that came to nothing too.
+    pub fn spent(&self) -> Cost {
+        let costs = self.attempts.iter().map(|attempt| attempt.cost);
+        costs.fold(Cost::Nothing, Cost::plus)
+    }
 }
 
 /// One candidate of the plan.

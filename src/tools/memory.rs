@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Tool, once::Once, pages::Pages, shelf::Bounds, standing::Standing};
+use super::{Tool, kinds::mcp::Slots, once::Once, pages::Pages, shelf::Bounds, standing::Standing};
 use crate::{access::Mint, identity::Broker, upstream::guarded::Guarded};
 
 /// Outcomes of calls with an idempotency key, and cached results: as many of each, and as large. A caller who fills
@@ -31,8 +31,8 @@ pub struct Memory {
     pub(crate) web: Arc<Guarded>,
     /// Tokens for servers.
     pub(crate) broker: Arc<Broker>,
-    /// Keys that are made for calls.
-    pub(crate) mint: Arc<Mint>,
+    /// Where the models are for servers, and the keys their processes have.
+    pub(super) slots: Arc<Slots>,
 }
 
 impl Default for Memory {
@@ -51,8 +51,13 @@ impl Memory {
             pages: Pages::default(),
             broker: Arc::new(Broker::new(web.clone())),
             web,
-            mint,
+            slots: Arc::new(Slots::new(mint)),
         }
+    }
+
+    /// Where the models are for servers, and the keys their processes have.
+    pub fn slots(&self) -> &Arc<Slots> {
+        &self.slots
     }
 
     /// Gives these tools, which are all there are now, what is remembered of them; the rest is forgotten.

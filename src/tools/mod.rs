@@ -53,6 +53,7 @@ mod standing;
 mod tool;
 mod toolbox;
 
+pub use crate::telemetry::{Completion, Notes};
 use call::after;
 pub use call::{Call, Outcome, Refusal, Surface, call};
 pub use explain::{Called, Unexplained};
@@ -64,7 +65,7 @@ pub use line::{Abilities, Answers, Level, Line, Listing, Nobody, Question, Unans
 pub use memory::{Conversation, Memory};
 pub use model::Wanted;
 pub use name::wire_name;
-pub use output::{Completion, Content, Notes, Output};
+pub use output::{Content, Output};
 pub use places::Concurrency;
 pub use retry::Retry;
 pub use settings::{Annotations, Common, Settings, TaskSupport};

@@ -279,6 +279,7 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
         caller: caller.name.clone(),
         model: "r".into(),
         stream: true,
+        serves: None,
         at: jiff::Timestamp::UNIX_EPOCH,
         arrived: now,
     };

@@ -22,6 +22,7 @@ mod guards;
 mod hostile;
 mod limits;
 mod listener;
+mod made_keys;
 mod mcp;
 mod messages;
 mod pool;

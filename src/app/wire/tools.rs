@@ -6,7 +6,7 @@ use crate::{
     catalog::{Catalog, NoTarget},
     config::File,
     problem::Problem,
-    tools::{Materials, Settings, Tool, builtin},
+    tools::{KindSettings, Materials, Settings, Tool, builtin},
 };
 
 /// What tools are built on.
@@ -22,6 +22,10 @@ impl Wiring<'_> {
         let file = ground.file;
         let mut tools: Vec<Tool> = Vec::with_capacity(file.tools.len());
         for (id, settings) in &file.tools {
+            // A server is no tool: it has some, which are known once it was asked.
+            if matches!(settings.kind, KindSettings::Mcp(_)) {
+                continue;
+            }
             let path = ["tools", id.as_str()];
             for problem in self.tool(ground, &path, id, settings, &mut tools) {
                 self.problems.push(problem.under(path));

@@ -278,7 +278,7 @@ fn unwelcome(unwelcome: Unwelcome) -> Refused {
 fn denied(denied: Denied) -> Refused {
     let reason = match denied {
         Denied::NoKey => "no_key",
-        Denied::WrongKey => "wrong_key",
+        Denied::WrongKey | Denied::Over | Denied::Completions => "wrong_key",
     };
     Refused::unauthorized(denied.to_string(), reason)
 }
