@@ -73,7 +73,7 @@ impl Receipt {
             strategy: None,
             rule: None,
             tool: None,
-            serves: opening.serves,
+            serves: opening.serves.map(Box::new),
             seed: 0,
             candidates: Vec::new(),
             attempts: Vec::new(),

@@ -39,7 +39,7 @@ pub struct Record {
     pub tool: Option<String>,
     /// The call of a tool it was made for, where the key was made for that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub serves: Option<Serves>,
+    pub serves: Option<Box<Serves>>,
     /// The chance the plan was drawn with.
     pub seed: u64,
     /// Every candidate and why it stands where it stands.

@@ -18,6 +18,9 @@ use crate::{
 const BASE_URL: &str = "OPENAI_BASE_URL";
 const API_KEY: &str = "OPENAI_API_KEY";
 
+/// A server, and the number of one of its processes.
+type Process = (Arc<str>, usize);
+
 /// The keys of all processes, and where they are good.
 #[derive(Debug)]
 pub struct Slots {
@@ -25,8 +28,7 @@ pub struct Slots {
     base: Mutex<Option<Arc<str>>>,
     /// The servers that may ask for completions.
     servers: Mutex<HashSet<Arc<str>>>,
-    /// By the server and the number of its process.
-    slots: Mutex<HashMap<(Arc<str>, usize), Arc<Slot>>>,
+    slots: Mutex<HashMap<Process, Arc<Slot>>>,
 }
 
 impl Slots {
