@@ -4,6 +4,7 @@
 //! constant time, so neither memory nor timing gives a key away. Keys are random and long (checked at load),
 //! which is why a fast hash is right here and a password hash would be wrong.
 
+mod clients;
 mod grants;
 mod identity;
 mod mint;
@@ -11,13 +12,16 @@ mod oauth;
 mod presented;
 mod resource;
 mod rights;
+mod serving;
 mod settings;
 
+pub use clients::Clients;
 pub use identity::{Identity, Tokens};
-pub use mint::{Left, Made, Mint, Serving};
+pub use mint::{Exchanged, Filled, Made, Mint, Slot, Ticket};
 pub use oauth::{Algorithm, Grant, Introspection, Issuer, OAuth, TokenType};
 pub use presented::presented;
 pub use resource::WELL_KNOWN;
+pub use serving::{Reserved, Serving, Spent, Terms};
 pub use settings::{KeySettings, Keys, Open, Settings};
 
 use std::{collections::HashMap, sync::Arc};
@@ -82,6 +86,7 @@ pub struct Access {
     mint: Arc<Mint>,
     /// Tokens that are good beside the keys.
     holders: Option<Holders>,
+    clients: Arc<Clients>,
 }
 
 /// Why a call is refused at the door.
@@ -95,6 +100,14 @@ pub enum Denied {
     /// The key is unknown.
     #[error("Incorrect API key provided.")]
     WrongKey,
+    /// The key was made for a call of a tool, and that call is over.
+    #[error("The call this key was made for is over, or has not begun.")]
+    Over,
+    /// The key was made for completions, and tools are called with it.
+    #[error(
+        "This key was made for the completions of one call of a tool, and calls no tools: see `model.tools` and `model.max_depth` of its server."
+    )]
+    Completions,
     /// A token is not good here. The reason is told to whoever sent it, in letters that may stand in a challenge.
     #[error("The access token is not good here: {0}")]
     BadToken(&'static str),
@@ -114,7 +127,7 @@ impl Denied {
     pub fn label(self) -> &'static str {
         match self {
             Self::NoKey => "no_key",
-            Self::WrongKey => "wrong_key",
+            Self::WrongKey | Self::Over | Self::Completions => "wrong_key",
             Self::BadToken(_) => "bad_token",
             Self::Expired => "expired_token",
             Self::NoScope => "no_scope",
@@ -144,6 +157,7 @@ impl Access {
             anonymous: Arc::new(caller),
             mint: Arc::default(),
             holders: None,
+            clients: Arc::default(),
         }
     }
 
@@ -201,6 +215,35 @@ impl Access {
         }
     }
 
+    /// The same, with servers that may exchange the tickets of their calls.
+    pub fn with_clients(self, clients: Clients) -> Self {
+        Self {
+            clients: Arc::new(clients),
+            ..self
+        }
+    }
+
+    /// Only keys that are made as they are needed, of the same mint.
+    pub fn made_only(&self) -> Self {
+        Self {
+            keys: Some(HashMap::new()),
+            anonymous: self.anonymous.clone(),
+            mint: self.mint.clone(),
+            clients: self.clients.clone(),
+            holders: None,
+        }
+    }
+
+    /// Where keys are made.
+    pub fn mint(&self) -> &Arc<Mint> {
+        &self.mint
+    }
+
+    /// The servers that may exchange tickets.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
     /// Whose tokens are good, if any are.
     pub fn oauth(&self) -> Option<&OAuth> {
         self.holders.as_ref().map(|holders| &holders.settings)
@@ -218,7 +261,7 @@ impl Access {
     /// It is no good, allows nothing, or nobody can tell at present.
     pub async fn admit(&self, presented: Option<&str>) -> Result<Arc<Caller>, Denied> {
         match (self.identify(presented), &self.holders, presented) {
-            (Err(Denied::WrongKey), Some(holders), Some(text)) if !Mint::makes(text.trim()) => {
+            (Err(Denied::WrongKey), Some(holders), Some(text)) if !mint::is_made(text.trim()) => {
                 holders.admit(text.trim()).await
             }
             (known, ..) => known,
@@ -227,28 +270,37 @@ impl Access {
 
     /// Who presents this key.
     pub fn identify(&self, presented: Option<&str>) -> Result<Arc<Caller>, Denied> {
-        if let Some(made) = presented.and_then(|key| self.mint.find(key.trim())) {
+        let presented = presented.map(str::trim).filter(|key| !key.is_empty());
+        if let Some(made) = presented.and_then(|key| self.mint.find(key)) {
             return Ok(made);
         }
-        let Some(keys) = &self.keys else {
-            return Ok(self.anonymous.clone());
+        // A key that was good once must not become anybody's where everybody may call.
+        let wrong = match presented {
+            Some(key) if mint::is_made(key) => Denied::Over,
+            _ => Denied::WrongKey,
         };
-        let presented = presented
-            .map(str::trim)
-            .filter(|key| !key.is_empty())
-            .ok_or(Denied::NoKey)?;
+        let Some(keys) = &self.keys else {
+            return match wrong {
+                Denied::Over => Err(wrong),
+                _ => Ok(self.anonymous.clone()),
+            };
+        };
+        let presented = presented.ok_or(Denied::NoKey)?;
         let digest = digest(presented);
-        let (known, caller) = keys.get_key_value(&digest).ok_or(Denied::WrongKey)?;
+        let (known, caller) = keys.get_key_value(&digest).ok_or(wrong)?;
         if bool::from(known.ct_eq(&digest)) {
             Ok(caller.clone())
         } else {
-            Err(Denied::WrongKey)
+            Err(wrong)
         }
     }
 
     /// The holder of the same key or token in this configuration, with what it may use now; `None` if the key is gone,
     /// the token is over, or its issuer's are not good any more.
     pub fn renew(&self, caller: &Caller) -> Option<Arc<Caller>> {
+        if caller.serves.is_some() {
+            return self.mint.holder(caller.key.as_ref()?);
+        }
         match (&caller.identity, &self.holders) {
             (Some(identity), Some(holders)) => holders.caller(identity).ok().map(Arc::new),
             (Some(_), None) => None,

@@ -1,6 +1,8 @@
 //! What a caller may use.
 
-use super::Caller;
+use std::sync::Arc;
+
+use super::{Caller, Denied, Serving};
 use crate::telemetry;
 
 impl Caller {
@@ -14,6 +16,13 @@ impl Caller {
     /// Whether this target may be named directly. A key that lists routes and no models is meant for its
     /// routes alone.
     pub fn may_name_target(&self, target: &str) -> bool {
+        if self
+            .serves
+            .as_ref()
+            .is_some_and(|it| it.terms.route.is_some())
+        {
+            return false;
+        }
         match (&self.routes, &self.models) {
             (Some(_), None) => false,
             (_, models) => allows(models.as_deref(), target),
@@ -51,6 +60,64 @@ impl Caller {
         let identity = self.identity.as_ref();
         identity.is_some_and(|identity| scopes.iter().any(|it| !identity.scopes.contains(it)))
     }
+
+    /// Whether tools may be called at all.
+    ///
+    /// # Errors
+    /// The key was made for completions alone.
+    pub fn may_call_tools(&self) -> Result<(), Denied> {
+        let may = self.serves.as_ref().is_none_or(|call| call.may_call());
+        may.then_some(()).ok_or(Denied::Completions)
+    }
+
+    /// The same caller as the server of one call may speak for it: with what the call's terms allow of what the caller
+    /// may, and nothing else.
+    pub fn lend(&self, serving: &Arc<Serving>) -> Self {
+        let terms = &serving.terms;
+        let routes = match &terms.route {
+            Some(route) if self.may_use_route(route) => Some(vec![route.to_string()]),
+            Some(_) => Some(Vec::new()),
+            None => self.routes.clone(),
+        };
+        Self {
+            routes,
+            tools: Some(both(self.tools.as_deref(), &terms.tools)),
+            prompts: Some(Vec::new()),
+            resources: Some(Vec::new()),
+            key: None,
+            serves: Some(serving.clone()),
+            ..self.clone()
+        }
+    }
+}
+
+/// The patterns of what both lists allow; without a first list, of what the second does.
+fn both(mine: Option<&[String]>, theirs: &[String]) -> Vec<String> {
+    let Some(mine) = mine else {
+        return theirs.to_vec();
+    };
+    let pairs = mine
+        .iter()
+        .flat_map(|one| theirs.iter().map(move |other| (one, other)));
+    let narrower =
+        pairs.filter_map(
+            |(one, other)| match (within(one, other), within(other, one)) {
+                (true, _) => Some(one.clone()),
+                (_, true) => Some(other.clone()),
+                _ => None,
+            },
+        );
+    narrower.collect()
+}
+
+/// Whether a pattern allows nothing that the other does not.
+fn within(narrow: &str, wide: &str) -> bool {
+    match narrow.strip_suffix('*') {
+        Some(prefix) => wide
+            .strip_suffix('*')
+            .is_some_and(|wide| prefix.starts_with(wide)),
+        None => matches(wide, narrow),
+    }
 }
 
 /// Whether a list has the name; without a list everything is allowed.
@@ -68,7 +135,10 @@ pub(super) fn matches(pattern: &str, target: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::{access::Terms, telemetry::Serves};
 
     fn caller(routes: Option<&[&str]>, models: Option<&[&str]>) -> Caller {
         let own =
@@ -114,5 +184,47 @@ mod tests {
         assert!(some.may_use_prompt("review") && some.may_read_resource("handbook"));
         (some.prompts, some.resources) = (Some(vec!["r*".into()]), Some(vec!["hand".into()]));
         assert!(some.may_use_prompt("review") && !some.may_read_resource("handbook"));
+    }
+
+    /// Lists of names and beginnings over a small alphabet, so that many of them meet.
+    fn lists() -> impl Strategy<Value = Option<Vec<String>>> {
+        proptest::option::of(proptest::collection::vec("[ab]{0,3}\\*?", 0..4))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_lent_is_never_more_than_there_is(
+            (routes, models, tools) in (lists(), lists(), lists()),
+            (route, patterns) in (proptest::option::of("[ab]{0,3}"), lists()),
+            names in proptest::collection::vec("[ab]{0,4}", 1..8),
+        ) {
+            let parent = Caller { routes, models, tools, ..caller(None, None) };
+            let serves = Serves {
+                server: "s".into(),
+                tool: "s.t".into(),
+                request: String::new(),
+                notes: Arc::default(),
+            };
+            let terms = Terms {
+                route: route.as_deref().map(Into::into),
+                tools: patterns.clone().unwrap_or_default(),
+                depth: 9,
+                ..Terms::default()
+            };
+            let child = parent.lend(&Serving::open(&parent, serves, terms));
+            for name in &names {
+                let routed = route.as_ref().is_none_or(|route| route == name);
+                prop_assert_eq!(child.may_use_route(name), parent.may_use_route(name) && routed);
+                prop_assert_eq!(child.may_use_target(name), parent.may_use_target(name));
+                prop_assert_eq!(
+                    child.may_name_target(name),
+                    parent.may_name_target(name) && route.is_none()
+                );
+                let termed = patterns.iter().flatten().any(|pattern| matches(pattern, name));
+                prop_assert_eq!(child.may_use_tool(name), parent.may_use_tool(name) && termed);
+                prop_assert!(!child.may_use_prompt(name) && !child.may_read_resource(name));
+            }
+            prop_assert_eq!((child.name, child.rpm, child.tpm), (parent.name, parent.rpm, parent.tpm));
+        }
     }
 }

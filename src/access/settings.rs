@@ -67,16 +67,21 @@ impl KeySettings {
             .name
             .is_empty()
             .then(|| Problem::new(["name"], "a key needs a name, to be told apart in logs"));
-        let length = secret.reveal().len();
-        let short = (length < SHORTEST_KEY).then(|| {
-            Problem::new(["key"], format!("the key is only {length} characters long"))
-                .expected(format!("at least {SHORTEST_KEY}, and random"))
-        });
+        let short = Self::too_short(secret).map(|problem| problem.under(["key"]));
         let zero = |limit: &'static str| {
             Problem::new([limit], format!("{limit} is 0")).expected("at least 1")
         };
         let rpm = (self.rpm == Some(0)).then(|| zero("rpm"));
         let tpm = (self.tpm == Some(0)).then(|| zero("tpm"));
         [name, short, rpm, tpm].into_iter().flatten()
+    }
+
+    /// What is wrong with a key that can be guessed, whoever holds it.
+    pub(super) fn too_short(secret: &Secret) -> Option<Problem> {
+        let length = secret.reveal().len();
+        let message = format!("the key is only {length} characters long");
+        let problem = Problem::new(std::iter::empty::<String>(), message);
+        (length < SHORTEST_KEY)
+            .then(|| problem.expected(format!("at least {SHORTEST_KEY}, and random")))
     }
 }

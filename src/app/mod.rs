@@ -6,6 +6,7 @@
 mod ends;
 mod federate;
 mod load;
+mod loopback;
 mod material;
 mod own_tokens;
 mod pages;
@@ -90,7 +91,9 @@ impl Memory {
             broker: tools.broker.clone(),
             servers: federated.clone(),
         };
-        let fleet = Fleet::new(pins, web.clone(), ledger.clone()).with_tokens(Arc::new(tokens));
+        let fleet = Fleet::new(pins, web.clone(), ledger.clone());
+        let fleet = fleet.with_tokens(Arc::new(tokens));
+        let fleet = fleet.with_extra(tools.slots().clone());
         Self {
             federated,
             fleet: Arc::new(fleet),
@@ -128,9 +131,11 @@ impl Memory {
             self.schemas.clone(),
         );
         let desk = Arc::new(desk);
+        self.tools.slots().lend_to(wired.lends);
         self.federated.settle(&self.fleet, wired.servers);
         let servers = self.federated.servers(&self.fleet);
         let mut access = wired.access.with_mint(self.mint.clone());
+        access = access.with_clients(wired.clients);
         let mut limits = PerCaller::new(limits);
         if let Some(issuers) = wired.issuers {
             let settings = issuers.settings.clone();
@@ -176,6 +181,11 @@ impl Memory {
                 verifier
             }
         }
+    }
+
+    /// Tells where tool servers of this machine find the models: a URL that ends in `/v1`.
+    fn models_at(&self, base: &str) {
+        self.tools.slots().serve_at(base);
     }
 
     /// Forgets what no configuration uses any more.

@@ -9,6 +9,7 @@ use super::{
     Failed, Memory,
     ends::Ends,
     federate,
+    loopback::{Loopback, base_url},
     papers::{Papers, reload},
     wire::is_loopback,
 };
@@ -69,26 +70,37 @@ pub async fn run(options: Options) -> Result<(), Failed> {
     let (file, wired) = papers.read(|_| ())?;
     let memory = Memory::new(&file, options.output);
     let tls = wired.tls.clone();
-    let (face, offer) = memory.faces(wired, 1);
+    let unbound = |address: &str, error| Failed::Bind(address.to_owned(), error);
+    let server = &file.server;
+    let public = Listener::bind(&server.listen, tls.clone())
+        .await
+        .map_err(|error| unbound(&server.listen, error))?;
+    let address = |listener: &Listener| {
+        listener
+            .address()
+            .map_err(|error| unbound("the bound socket", error))
+    };
+    // Cancelled when everything else has ended.
+    let last = CancellationToken::new();
+    let loopback = tls.is_some().then(|| Loopback::new(&last));
+    if loopback.is_none() {
+        // Tool servers start with the first configuration, and are told then where the models are.
+        memory.models_at(&base_url(address(&public)?));
+    }
+    let faces = |wired, generation| match &loopback {
+        Some(loopback) => loopback.faces(&memory, wired, generation),
+        None => memory.faces(wired, generation),
+    };
+    let (face, offer) = faces(wired, 1);
     let hall = Arc::new(Hall::new(face, memory.ledger.clone()));
     let gate = Gate::new(offer, memory.ledger.clone(), hall.closing.clone());
     let gate = Arc::new(gate);
     let store = file.store.path.as_deref().map(Store::open).transpose()?;
     let endpoint = Endpoint::new(gate.clone(), store.map(Arc::new));
 
-    let unbound = |address: &str, error| Failed::Bind(address.to_owned(), error);
-    let server = &file.server;
-    let public = Listener::bind(&server.listen, tls)
-        .await
-        .map_err(|error| unbound(&server.listen, error))?;
     let admin = Listener::bind(&server.admin_listen, None)
         .await
         .map_err(|error| unbound(&server.admin_listen, error))?;
-    let address = |listener: &Listener| {
-        listener
-            .address()
-            .map_err(|error| unbound("the bound socket", error))
-    };
     let started = Started {
         hall: hall.clone(),
         public: address(&public)?,
@@ -99,7 +111,6 @@ pub async fn run(options: Options) -> Result<(), Failed> {
     (options.ready)(started);
 
     let stop = options.stop;
-    let admin_stop = CancellationToken::new();
     let public = serve(
         public,
         public_router(hall.clone(), Some(annex(endpoint))),
@@ -112,7 +123,7 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         admin_router(hall.clone()),
         hall.clone(),
         file.server.clone(),
-        admin_stop.clone(),
+        last.clone(),
     ));
     let signals = {
         let (hall, gate) = (hall.clone(), gate.clone());
@@ -132,7 +143,7 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         stay(&mut file.server.admin_listen, bound.1);
     };
     let put = |wired, generation| {
-        let (face, offer) = memory.faces(wired, generation);
+        let (face, offer) = faces(wired, generation);
         hall.put(face);
         gate.put(offer);
     };
@@ -152,7 +163,7 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         never = federated => match never {},
         never = nothing_to_reload(hangups) => match never {},
     }
-    admin_stop.cancel();
+    last.cancel();
     let _ = admin.await;
     hall.ledger.finish(super::LOG_PATIENCE);
     tracing::info!("waypost has drained and ends");

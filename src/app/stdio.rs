@@ -9,6 +9,7 @@ use super::{
     Failed, Memory,
     ends::Ends,
     federate,
+    loopback::Loopback,
     papers::{Papers, reload},
 };
 use crate::{
@@ -32,17 +33,18 @@ pub async fn stdio(source: Source, key: Option<String>, colour: bool) -> Result<
     };
     let (file, wired) = papers.read(|_| ())?;
     let memory = Memory::new(&file, Box::new(io::stderr()));
-    let (_, offer) = memory.faces(wired, 1);
+    let stop = CancellationToken::new();
+    let loopback = Loopback::new(&stop);
+    let (_, offer) = loopback.faces(&memory, wired, 1);
     let guest = Guest::with_key(&offer, key.as_deref())?;
     let gate = Gate::new(offer, memory.ledger.clone(), CancellationToken::new());
     let gate = Arc::new(gate);
-    let stop = CancellationToken::new();
     let signals = async {
         ends.asked(&stop).await;
         gate.draining.cancel();
         std::future::pending().await
     };
-    let put = |wired, generation| gate.put(memory.faces(wired, generation).1);
+    let put = |wired, generation| gate.put(loopback.faces(&memory, wired, generation).1);
     let reloads = reload(&papers, &memory, &file, changes, |_| (), put);
     let federated = federate::follow(&memory, |servers| gate.put(servers.beside(&gate.offer())));
     let streams = (BufReader::new(tokio::io::stdin()), tokio::io::stdout());

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod imports;
+mod models;
 mod oauth;
 mod program;
 mod servers;
@@ -9,13 +10,13 @@ mod tools;
 
 pub use oauth::Issuers;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use tokio_rustls::TlsAcceptor;
 
 use super::material;
 use crate::{
-    access::{self, Access},
+    access::{self, Access, Clients},
     catalog::{Auth, Card, Catalog, resolve, shipped},
     config::{File, secrets},
     federation::Spec,
@@ -40,6 +41,10 @@ pub struct Wired {
     pub tools: Vec<Tool>,
     /// Other MCP servers, each with what is true of what it offers.
     pub servers: Vec<(Spec, Entry)>,
+    /// Those of them that exchange tickets for keys.
+    pub clients: Clients,
+    /// Those that may ask for completions.
+    pub lends: HashSet<Arc<str>>,
     /// The prompts and resources.
     pub library: mcp::Library,
     /// How MCP is served.
@@ -82,12 +87,15 @@ pub fn wire(
         Some(access::Settings::Keys(keys)) => wiring.oauth(file, keys),
         None | Some(access::Settings::Open(_)) => None,
     };
+    let clients = wiring.models(file);
     let admin_key =
         wiring.optional_secret(file.server.admin_key.as_deref(), &["server", "admin_key"]);
     let tls = wiring.tls(file);
     wiring.addresses(file);
-    match (router, rules, library, access) {
-        (Some(router), Some(rules), Some(library), Some(access)) if wiring.problems.is_empty() => {
+    match (router, rules, library, access, clients) {
+        (Some(router), Some(rules), Some(library), Some(access), Some(clients))
+            if wiring.problems.is_empty() =>
+        {
             Ok(Wired {
                 router,
                 rules,
@@ -95,6 +103,10 @@ pub fn wire(
                 issuers,
                 tools,
                 servers,
+                clients,
+                lends: models::accesses(file)
+                    .map(|(name, ..)| name.into())
+                    .collect(),
                 library,
                 mcp: file.mcp.clone(),
                 server: file.server.clone(),

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    route::Dollars,
     secret::Secret,
     span::Span,
     upstream::guarded::{Allow, Bound},
@@ -211,12 +212,16 @@ pub struct ModelAccess {
     pub route: Option<String>,
     /// The most completions one call of a tool may ask for.
     pub max_completions: u32,
-    /// The most one call may spend on them, in US dollars.
-    pub max_cost: f64,
-    /// How many calls may stand within each other: a tool whose completion calls a tool …
+    /// The most one call may spend on them, in US dollars. Models whose price is not known are not counted.
+    pub max_cost: Dollars,
+    /// The tools it may call at `/mcp` with that key, by name or beginning, of those its caller may; none when empty.
+    pub tools: Vec<String>,
+    /// How many calls may stand within each other: of its tools, of tools it calls for them, and so on.
     pub max_depth: u32,
     /// Whether `sampling/createMessage` of 2025-11-25 is answered too.
     pub sampling: bool,
+    /// Where the gateway is for a server that speaks HTTP, as `https://gateway.example/v1`; its own address when absent.
+    pub base_url: Option<String>,
     /// What a server that speaks HTTP proves itself with when it exchanges a call's ticket for a key: `env:NAME` or `file:PATH`.
     pub client_key: Option<String>,
 }
@@ -226,9 +231,11 @@ impl Default for ModelAccess {
         Self {
             route: None,
             max_completions: 20,
-            max_cost: 0.5,
+            max_cost: Dollars::nanos(500_000_000),
+            tools: Vec::new(),
             max_depth: 2,
             sampling: false,
+            base_url: None,
             client_key: None,
         }
     }

@@ -7,6 +7,7 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::{Instant, sleep};
 
@@ -17,6 +18,7 @@ use super::{
     hints, name, sse,
 };
 use crate::{
+    access::Caller,
     dialect::{Ask, Dialect, Malformed, Work},
     outcome::{ErrorClass, Failure},
     relay::{self, Answered, Errand, Refused, Rights, Summary},
@@ -34,10 +36,14 @@ pub(super) async fn serve(
 ) -> Response {
     let arrived = Instant::now();
     let (head, body) = request.into_parts();
-    let entry = match door::enter(&hall, &head.headers).await {
+    let mut entry = match door::enter(&hall, &head.headers).await {
         Ok(entry) => entry,
         Err(refusal) => return refusal.respond(dialect),
     };
+    // A completion for a call of a tool is found under that call, as those are that we ask for it ourselves.
+    if let Some(serving) = &entry.caller.serves {
+        entry.id = serving.serves.next_id();
+    }
     let read = body::read(body, &entry.face.settings).await;
     let read = read.and_then(|body| Ask::read(dialect, work, &body).map_err(invalid));
     let read = read.and_then(|ask| {
@@ -76,18 +82,30 @@ fn unread(failure: &Failure) -> &'static str {
 fn errand(
     hall: &Hall,
     entry: &Entry,
-    (ask, hints, tool): (Ask, Hints, Option<String>),
+    (mut ask, hints, mut tool): (Ask, Hints, Option<String>),
     headers: &HeaderMap,
     surface: Surface,
     arrived: Instant,
 ) -> Errand {
+    let mut limits = entry.face.limits.of(&entry.caller.name);
+    let named = ask.outline.model.clone();
+    let serving = entry.caller.serves.as_ref();
+    if let Some(serving) = serving {
+        // The call was counted as a request when it came.
+        limits = Arc::new(limits.within_a_request());
+        tool = Some(serving.serves.tool.to_string());
+        if let Some(route) = &serving.terms.route {
+            ask.outline.model = route.to_string();
+        }
+    }
     let opening = Opening {
         id: entry.id.clone(),
         surface,
         caller: entry.caller.name.clone(),
         identity: entry.caller.told(),
-        model: ask.outline.model.clone(),
+        model: named,
         stream: ask.outline.stream,
+        serves: serving.map(|serving| serving.serves.clone()),
         at: jiff::Timestamp::now(),
         arrived,
     };
@@ -99,7 +117,7 @@ fn errand(
         tool,
         rights: Rights::Caller,
         affinity: 0,
-        limits: entry.face.limits.of(&entry.caller.name),
+        limits,
         patience,
         total,
         seed: rand::random(),
@@ -125,9 +143,10 @@ async fn answer(
         () = hall.closing.cancelled() => {
             Reply::failure(dialect, &relay::shutting_down(), &entry.id).respond(&entry.id)
         }
+        () = over(&entry.caller) => door::over(dialect, &entry.id),
         () = sleep(keepalive), if stream => {
             let waiting = sse::waiting(completion, keepalive, dialect, style, hall.closing.clone());
-            event_stream(waiting, &entry.id, None)
+            event_stream(waiting, &entry, None)
         }
     }
 }
@@ -152,7 +171,7 @@ fn respond(
         }
         Ok(Answered::Stream(flow, summary)) => event_stream(
             sse::flowing(flow, hall.closing.clone()),
-            &entry.id,
+            entry,
             Some(&summary),
         ),
         Err(refused) => {
@@ -168,7 +187,20 @@ fn respond(
     }
 }
 
-fn event_stream(body: Body, id: &str, summary: Option<&Summary>) -> Response {
+/// Comes back when the call is over that the caller's key was made for.
+async fn over(caller: &Caller) {
+    match &caller.serves {
+        Some(serving) => serving.over().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn event_stream(body: Body, entry: &Entry, summary: Option<&Summary>) -> Response {
+    // Cut off, without a last word: who would read it has given its answer.
+    let body = match &entry.caller.serves {
+        Some(serving) => Body::from_stream(body.into_data_stream().take_until(serving.over())),
+        None => body,
+    };
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(
@@ -178,7 +210,7 @@ fn event_stream(body: Body, id: &str, summary: Option<&Summary>) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Asks nginx not to collect the stream.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    identify(id, headers);
+    identify(&entry.id, headers);
     if let Some(summary) = summary {
         summarise(summary, headers);
     }

@@ -68,13 +68,22 @@ pub(super) async fn enter(hall: &Hall, headers: &HeaderMap) -> Result<Entry, Ref
 /// Why somebody is not let in, as the error they get.
 fn failure(denied: Denied) -> Failure {
     let class = match denied {
-        Denied::NoKey | Denied::WrongKey | Denied::BadToken(_) | Denied::Expired => {
-            ErrorClass::Auth
-        }
+        Denied::NoKey
+        | Denied::WrongKey
+        | Denied::Over
+        | Denied::Completions
+        | Denied::BadToken(_)
+        | Denied::Expired => ErrorClass::Auth,
         Denied::NoScope => ErrorClass::Permission,
         Denied::NoTell => ErrorClass::Unreachable,
     };
     Failure::new(class, denied.to_string())
+}
+
+/// What is told of a key whose call ended while it was used.
+pub(super) fn over(dialect: &dyn Dialect, id: &str) -> Response {
+    let failure = Failure::new(ErrorClass::Auth, Denied::Over.to_string());
+    Reply::failure(dialect, &failure, id).respond(id)
 }
 
 /// Counts a request that has no record, because it was refused before it could be read.

@@ -57,6 +57,7 @@ impl Reply {
                 reply.hopeless = true;
                 reply.summary = Some((**summary).clone());
             }
+            Refused::Spent(_) => reply.hopeless = true,
             Refused::Limited(limited) if limited.retry_after.is_none() => {
                 reply.hopeless = true;
                 reply.retry_after = None;
@@ -132,6 +133,7 @@ pub(super) fn failure(refused: &Refused) -> Failure {
             retry_after: limited.retry_after,
             ..Failure::new(ErrorClass::RateLimit, limited.to_string())
         },
+        Refused::Spent(spent) => Failure::new(ErrorClass::Quota, spent.to_string()),
         Refused::Exhausted(failure, _) => failure.clone(),
     }
 }

@@ -23,12 +23,13 @@ mod paths;
 mod router;
 mod settings;
 mod sse;
+mod ticket;
 mod tls;
 
 pub use hall::{Face, Hall};
 pub use hints::wishes;
 pub use listen::{Listener, serve};
 pub use paths::{Annex, Paths};
-pub use router::{admin_router, public_router};
+pub use router::{admin_router, models_router, public_router};
 pub use settings::{Settings, Tls};
 pub use tls::{BadTls, acceptor};

@@ -14,13 +14,25 @@ use super::{
     error::Reply,
     health, messages, metadata, models,
     paths::{Annex, CHAT, EMBEDDINGS, MESSAGES, Paths},
+    ticket,
 };
 use crate::access::WELL_KNOWN;
 
 /// The public listener, with what another face serves on it. Completions stand here for their other methods' sake:
 /// [`Paths`] finds them before.
 pub fn public_router(hall: Arc<Hall>, annex: Option<Annex>) -> Paths {
-    let router = Router::new()
+    let router = models(hall.clone());
+    Paths::public(hall, router, annex)
+}
+
+/// A listener for the programs of tool servers: what asks a model, and nothing else.
+pub fn models_router(hall: Arc<Hall>) -> Paths {
+    let router = models(hall.clone());
+    Paths::public(hall, router, None)
+}
+
+fn models(hall: Arc<Hall>) -> Router {
+    Router::new()
         .route(CHAT, post(chat::complete))
         .route(MESSAGES, post(messages::complete))
         .route(EMBEDDINGS, post(embeddings::embed))
@@ -28,12 +40,12 @@ pub fn public_router(hall: Arc<Hall>, annex: Option<Annex>) -> Paths {
         .route("/v1/models/{*id}", get(models::show))
         .route(WELL_KNOWN, get(metadata::show))
         .route(&format!("{WELL_KNOWN}/{{*path}}"), get(metadata::show))
+        .route("/oauth/token", post(ticket::exchange))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(hall.clone());
-    Paths::public(hall, router, annex)
+        .with_state(hall)
 }
 
 /// The admin listener.

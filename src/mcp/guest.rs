@@ -65,6 +65,7 @@ impl Guest {
     ) -> Result<Self, Unwelcome> {
         let presented = access::presented(headers).map_err(Unwelcome::Ambiguous)?;
         let caller = offer.access.admit(presented).await?;
+        caller.may_call_tools()?;
         Ok(Self {
             caller,
             request,
@@ -77,8 +78,10 @@ impl Guest {
 
     /// Lets in whoever has this key, on standard input and output, which has no heads.
     pub fn with_key(offer: &Offer, key: Option<&str>) -> Result<Self, Unwelcome> {
+        let caller = offer.access.identify(key)?;
+        caller.may_call_tools()?;
         Ok(Self {
-            caller: offer.access.identify(key)?,
+            caller,
             request: request_id(&HeaderMap::new()),
             idempotency_key: None,
             conversation: Arc::default(),

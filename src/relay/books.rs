@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{Answered, Refused, Summary, chain::Step, changes, planning::Chosen, record_of};
 use crate::{
+    access::{Reserved, Spent},
     catalog::Target,
     chat::{Outline, Usage, estimate_tokens},
     dialect::{Tidy, fault},
@@ -26,6 +27,8 @@ pub(super) struct Books {
 struct Open {
     receipt: Receipt,
     hold: Hold,
+    /// What is set aside of a call's budget.
+    reserved: Option<Reserved>,
     /// Estimated input tokens, for answers whose provider does not count.
     input: u64,
     stream: bool,
@@ -53,6 +56,7 @@ impl Books {
         let open = Open {
             receipt,
             hold: Hold::none(),
+            reserved: None,
             input: outline.input_tokens(),
             stream: outline.stream,
             work: None,
@@ -123,6 +127,13 @@ impl Books {
     pub(super) fn hold(&mut self, hold: Hold) {
         if let Some(open) = &mut self.open {
             open.hold = hold;
+        }
+    }
+
+    /// What the completion may cost is set aside of the budget of the call it is for.
+    pub(super) fn reserve(&mut self, reserved: Reserved) {
+        if let Some(open) = &mut self.open {
+            open.reserved = Some(reserved);
         }
     }
 
@@ -235,6 +246,7 @@ impl Books {
         }
         open.summary.usage = Some(usage);
         open.summary.cost = open.receipt.delivered(usage, now);
+        open.pay();
         open.hold.settle(usage.total().saturating_add(open.wasted));
         open.receipt.close(End::Delivered, now);
         open.summary
@@ -247,9 +259,10 @@ impl Books {
 
     /// The request ends with this failure.
     pub(super) fn close_failed(&mut self, class: ErrorClass) -> Summary {
-        let Some(open) = self.open.take() else {
+        let Some(mut open) = self.open.take() else {
             return Summary::default();
         };
+        open.pay();
         open.hold.settle(open.wasted);
         open.receipt.close(End::Failed(class), Instant::now());
         open.summary
@@ -281,6 +294,11 @@ impl Books {
         Refused::Limited(refused)
     }
 
+    pub(super) fn spent(mut self, spent: Spent) -> Refused {
+        self.close_failed(ErrorClass::Quota);
+        Refused::Spent(spent)
+    }
+
     /// What is known of the answer for its headers, while it still flows.
     pub(super) fn summary(&self) -> Summary {
         let open = self.open.as_ref();
@@ -289,6 +307,17 @@ impl Books {
 }
 
 impl Open {
+    /// Takes what was spent from the budget of the call it was for.
+    fn pay(&mut self) {
+        let Some(reserved) = self.reserved.take() else {
+            return;
+        };
+        match self.receipt.record() {
+            Some(record) if !record.attempts.is_empty() => reserved.settle(record.spent()),
+            _ => reserved.release(),
+        }
+    }
+
     /// The provider's count, or ours where it gave none.
     fn usage(&self) -> Usage {
         self.usage.unwrap_or_else(|| Usage {
@@ -309,6 +338,7 @@ impl Drop for Books {
         // The permit is dropped with the attempt: a caller who leaves says nothing about the target.
         let usage = open.work.take().map(|_| open.usage());
         open.receipt.abandoned(usage, now);
+        open.pay();
         let used = usage.map_or(0, |usage| usage.total());
         open.hold.settle(used.saturating_add(open.wasted));
         open.receipt.close(End::Abandoned, now);

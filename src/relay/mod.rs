@@ -25,12 +25,12 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
-    access::Caller,
+    access::{Caller, Spent},
     chat::Usage,
     dialect::Ask,
     limit::{self, Limits},
     outcome::Failure,
-    route::{Hints, NoPlan, Subject},
+    route::{Hints, NoPlan, Plan, Subject},
     telemetry::{self, Receipt},
 };
 
@@ -105,6 +105,8 @@ pub enum Refused {
     NoPlan(NoPlan),
     /// The caller has used up a limit.
     Limited(limit::Refused),
+    /// The call of a tool that it is for has used up what it may ask of models.
+    Spent(Spent),
     /// Everybody was asked who could be; this is the last failure.
     Exhausted(Failure, Box<Summary>),
 }
@@ -140,12 +142,26 @@ pub async fn complete(desk: Arc<Desk>, errand: Errand) -> Result<Answered, Refus
     };
     let chosen = Chosen::by(&desk, &inquiry);
     books.chosen(&chosen);
-    let plan = match chosen.plan(Instant::now(), |_, plan| plan) {
-        Ok(plan) => plan,
+    let priced = chosen.plan(Instant::now(), |question, plan| {
+        let priced = |plan: Plan| match &caller.serves {
+            Some(_) => (plan.worst_price(question), plan),
+            // Only completions for a call of a tool have a budget.
+            None => (None, plan),
+        };
+        plan.map(priced)
+    });
+    let (worst, plan) = match priced {
+        Ok(priced) => priced,
         Err(reason) => return Err(books.no_plan(&chosen, reason)),
     };
     let lasting = chosen.lasting;
     books.plan(&plan, lasting.learned.clone(), chosen.tool);
+    if let Some(serving) = &caller.serves {
+        match serving.reserve(worst) {
+            Ok(reserved) => books.reserve(reserved),
+            Err(spent) => return Err(books.spent(spent)),
+        }
+    }
     match limits.admit(ask.outline.reserved_tokens(), Instant::now()) {
         Ok(hold) => books.hold(hold),
         Err(refused) => return Err(books.limited(refused)),

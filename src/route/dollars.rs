@@ -11,6 +11,11 @@ use crate::catalog::NanoDollars;
 pub struct Dollars(NanoDollars);
 
 impl Dollars {
+    /// So many billionths of a dollar.
+    pub const fn nanos(amount: u64) -> Self {
+        Self(NanoDollars(amount))
+    }
+
     /// The amount as the catalogue counts it.
     pub fn get(self) -> NanoDollars {
         self.0

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Candidate, Retry, Strategy, Timeouts};
+use super::{Candidate, Question, Retry, Strategy, Timeouts};
 use crate::{
+    catalog::NanoDollars,
     facts::Circuit,
     outcome::{ErrorClass, Reason},
     policy::Policy,
@@ -91,6 +92,15 @@ impl Plan {
     pub fn first(&self) -> &Verdict {
         // A plan without a kept verdict is `NoPlan`.
         self.order().next().unwrap_or(&self.verdicts[0])
+    }
+
+    /// What one attempt costs at most, whoever of these is asked; nothing where no price is known.
+    pub fn worst_price(&self, question: &Question<'_>) -> Option<NanoDollars> {
+        let on = self.on.iter().flat_map(|(_, verdicts)| verdicts);
+        let tried = self.order().chain(on.filter(|verdict| verdict.kept));
+        tried
+            .filter_map(|verdict| verdict.candidate.worst_price(question))
+            .max()
     }
 
     /// Every candidate with its reason, kept ones in order.

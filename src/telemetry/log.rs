@@ -196,6 +196,7 @@ mod tests {
             strategy: Some("priority"),
             rule: None,
             tool: None,
+            serves: None,
             seed: 1,
             candidates: Vec::new(),
             attempts: vec![

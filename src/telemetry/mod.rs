@@ -7,6 +7,7 @@ mod expected;
 pub mod ledger;
 pub mod log;
 pub mod metrics;
+mod notes;
 mod receipt;
 pub mod record;
 mod request_id;
@@ -15,6 +16,7 @@ mod tool;
 
 pub use ledger::Ledger;
 pub use metrics::Metrics;
+pub use notes::{Completion, Notes, Serves};
 pub use receipt::{Beginning, Opening, Receipt};
 pub use record::{Attempt, Cost, End, Identity, Record, Surface};
 pub use request_id::{REQUEST_ID, request_id};

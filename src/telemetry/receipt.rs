@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Attempt, Cost, End, Identity, Ledger, Record, Surface, record::Candidate};
+use super::{Attempt, Cost, End, Identity, Ledger, Record, Serves, Surface, record::Candidate};
 use crate::{
     catalog::Target,
     chat::Usage,
@@ -37,6 +37,8 @@ pub struct Opening {
     pub model: String,
     /// Whether a stream was asked for.
     pub stream: bool,
+    /// The call of a tool it is made for, where the key was made for that.
+    pub serves: Option<Serves>,
     /// When it came, on the wall.
     pub at: jiff::Timestamp,
     /// When it came.
@@ -74,6 +76,7 @@ impl Receipt {
             strategy: None,
             rule: None,
             tool: None,
+            serves: opening.serves.map(Box::new),
             seed: 0,
             candidates: Vec::new(),
             attempts: Vec::new(),
@@ -173,6 +176,9 @@ impl Receipt {
             usage: None,
             cost: Cost::Nothing,
         });
+        if let Some(serves) = &record.serves {
+            serves.begin(record);
+        }
     }
 
     /// Notes what was found when the answer of the running attempt was checked.
@@ -269,6 +275,9 @@ impl Receipt {
         };
         record.end = end;
         record.total = Some(now.saturating_duration_since(arrived));
+        if let Some(serves) = &record.serves {
+            serves.end(&record);
+        }
         self.ledger.metrics().in_flight.dec();
         self.ledger.take(*record);
     }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Serialize, Serializer};
 
+use super::Serves;
 use crate::{
     catalog::NanoDollars,
     chat::Usage,
@@ -39,6 +40,9 @@ pub struct Record {
     /// The tool on whose behalf the completion was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
+    /// The call of a tool it was made for, where the key was made for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serves: Option<Box<Serves>>,
     /// The chance the plan was drawn with.
     pub seed: u64,
     /// Every candidate and why it stands where it stands.
@@ -74,6 +78,14 @@ pub struct Identity {
     /// The program it was given to, where it says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<Arc<str>>,
+}
+
+impl Record {
+    /// What all attempts cost together, those that came to nothing too.
+    pub fn spent(&self) -> Cost {
+        let costs = self.attempts.iter().map(|attempt| attempt.cost);
+        costs.fold(Cost::Nothing, Cost::plus)
+    }
 }
 
 /// One candidate of the plan.

@@ -26,7 +26,7 @@ pub(super) struct Job {
     pub(super) call: Call,
     pub(super) arguments: Value,
     pub(super) line: Attentive,
-    pub(super) notes: Notes,
+    pub(super) notes: Arc<Notes>,
     pub(super) seen: Seen,
     deadline: Instant,
     /// How long it waited for what is no part of its tool's time.
@@ -87,7 +87,7 @@ impl Job {
             call,
             arguments,
             line: Attentive::new(line),
-            notes: Notes::default(),
+            notes: Arc::default(),
             seen: Seen::default(),
             deadline,
             waited: OnceLock::new(),

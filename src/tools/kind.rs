@@ -60,7 +60,7 @@ pub struct Run<'a> {
     /// The caller's end.
     pub line: &'a dyn Line,
     /// What is noted of it.
-    pub notes: &'a Notes,
+    pub notes: &'a Arc<Notes>,
     /// When it must be over.
     pub deadline: Instant,
 }

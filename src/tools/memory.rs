@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     Tool,
+    kinds::mcp::Slots,
     once::Once,
     pages::Pages,
     shelf::Bounds,
@@ -40,8 +41,8 @@ pub struct Memory {
     pub(crate) web: Arc<Guarded>,
     /// Tokens for servers.
     pub(crate) broker: Arc<Broker>,
-    /// Keys that are made for calls.
-    pub(crate) mint: Arc<Mint>,
+    /// Where the models are for servers, and the keys their processes have.
+    pub(super) slots: Arc<Slots>,
 }
 
 impl Default for Memory {
@@ -61,8 +62,13 @@ impl Memory {
             taints: Taints::default(),
             broker: Arc::new(Broker::new(web.clone())),
             web,
-            mint,
+            slots: Arc::new(Slots::new(mint)),
         }
+    }
+
+    /// Where the models are for servers, and the keys their processes have.
+    pub fn slots(&self) -> &Arc<Slots> {
+        &self.slots
     }
 
     /// Gives these new tools what is remembered of them. With those that are `kept` they are all there are now; the

@@ -53,6 +53,7 @@ mod taint;
 mod tool;
 mod toolbox;
 
+pub use crate::telemetry::{Completion, Notes};
 use call::after;
 pub use call::{Call, Outcome, Refusal, Surface, call};
 pub(crate) use clean::clean_text;
@@ -65,7 +66,7 @@ pub use line::{Abilities, Answers, Level, Line, Listing, Nobody, Question, Unans
 pub use memory::{Conversation, Memory};
 pub use model::Wanted;
 pub use name::{problem as name_problem, wire_name};
-pub use output::{Completion, Content, Notes, Output};
+pub use output::{Content, Output};
 pub use places::Concurrency;
 pub use retry::Retry;
 pub use settings::{Annotations, Common, Settings, TaskSupport};

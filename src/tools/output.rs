@@ -1,10 +1,6 @@
 //! What a tool gives back.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use serde_json::{Map, Value};
-
-use crate::{chat::Usage, telemetry::Cost};
 
 /// What a tool gave.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,40 +85,5 @@ impl Output {
             structured: Some(value),
             ..Self::default()
         }
-    }
-}
-
-/// What is noted of a call while it runs, whatever comes of it.
-#[derive(Debug, Default)]
-pub struct Notes(Mutex<Vec<Completion>>);
-
-/// One completion made for a call.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Completion {
-    /// Its record: `/admin/requests/{id}`.
-    pub id: String,
-    /// The route it took; none where a target was named.
-    pub route: Option<Arc<str>>,
-    /// The target that answered.
-    pub target: Option<Arc<str>>,
-    /// What it cost in tokens.
-    pub usage: Option<Usage>,
-    /// What it cost in money.
-    pub cost: Cost,
-}
-
-impl Notes {
-    /// Notes a completion.
-    pub fn completion(&self, completion: Completion) {
-        let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.push(completion);
-    }
-
-    /// What was noted so far.
-    pub fn completions(&self) -> Vec<Completion> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
     }
 }

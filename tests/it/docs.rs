@@ -179,9 +179,11 @@ fn the_tools_of_the_tools_page_pass_the_check_below_its_first_example() {
 }
 
 #[test]
-fn the_configurations_of_the_mcp_page_pass_the_check() {
-    for block in examples("docs/mcp.md") {
-        passes("docs/mcp.md", &block);
+fn the_configurations_of_other_pages_pass_the_check() {
+    for page in ["docs/mcp.md", "docs/tool-models.md"] {
+        for block in examples(page) {
+            passes(page, &block);
+        }
     }
 }
 

@@ -280,6 +280,7 @@ routes: { r: { targets: [s/m], timeout: { idle: 5s } } }
         identity: None,
         model: "r".into(),
         stream: true,
+        serves: None,
         at: jiff::Timestamp::UNIX_EPOCH,
         arrived: now,
     };

@@ -24,6 +24,7 @@ mod guards;
 mod hostile;
 mod limits;
 mod listener;
+mod made_keys;
 mod mcp;
 mod messages;
 mod oauth;

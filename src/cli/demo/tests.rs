@@ -68,6 +68,7 @@ fn record(attempts: Vec<Attempt>) -> Record {
         strategy: Some("priority"),
         rule: None,
         tool: None,
+        serves: None,
         seed: 0,
         candidates: Vec::new(),
         target: delivered.map(|attempt| attempt.target.clone()),

@@ -19,7 +19,12 @@ static BEARER: HeaderValue = HeaderValue::from_static("Bearer");
 pub(super) fn denied(denied: Denied, access: &Access) -> Refused {
     let (message, reason) = (denied.to_string(), denied.label());
     match denied {
-        Denied::NoKey | Denied::WrongKey | Denied::BadToken(_) | Denied::Expired => {
+        Denied::NoKey
+        | Denied::WrongKey
+        | Denied::Over
+        | Denied::Completions
+        | Denied::BadToken(_)
+        | Denied::Expired => {
             let challenge = to_sign_in(access, denied);
             Refused::unauthorized(message, reason).with_challenge(challenge)
         }

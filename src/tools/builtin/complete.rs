@@ -9,7 +9,7 @@ use crate::{
     dialect::{LONGEST_MODEL, Work},
     json::Object,
     problem::Problem,
-    relay::{self, Rights},
+    relay::Rights,
     route::Hints,
     schema::Schema,
     span::Span,
@@ -22,9 +22,6 @@ use crate::{
 
 /// The name.
 const ID: &str = "llm.complete";
-
-/// The route of calls that name none, where there is such a route.
-const USUAL: &str = "auto";
 
 /// The longest a call may take. Most routes allow more, but few clients wait for longer: the TypeScript SDK gives up
 /// after a minute unless it hears of progress.
@@ -95,16 +92,9 @@ impl Complete {
     }
 }
 
-/// The route of a call that names none: the usual one, else the first by name, of those that this key may use and
-/// that have models to talk to.
+/// The route of a call that names none.
 fn usual_route(about: &About<'_>) -> Result<String, Fault> {
-    let usable = |name: &&str| {
-        model::talks(about.desk, name) && relay::would_ask(about.desk, name, about.caller)
-    };
-    let names = || about.desk.router.names().map(|name| &**name);
-    let usual = names().find(|name| *name == USUAL).filter(usable);
-    let route = usual.or_else(|| names().find(usable));
-    route.map(str::to_owned).ok_or_else(|| {
+    model::usual_route(about.desk, about.caller).ok_or_else(|| {
         wrong("There is no route that this key may use: name a target as `provider/model`, if it may use one")
     })
 }

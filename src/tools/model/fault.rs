@@ -30,6 +30,7 @@ pub(super) fn of(refused: &Refused, id: &str) -> Fault {
             },
             None => fault(ErrorClass::Permission, id),
         },
+        Refused::Spent(spent) => Fault::new(FaultClass::Declined, spent.to_string()),
         Refused::Exhausted(failure, _) => failed(failure, id),
     }
 }

@@ -8,10 +8,12 @@ mod answer;
 mod fault;
 mod format;
 mod stream;
+mod usual;
 mod whom;
 
 pub(super) use answer::{Finished, complete};
 pub(super) use format::{json_object, json_schema};
+pub(super) use usual::usual_route;
 pub(super) use whom::Whom;
 
 use std::{sync::Arc, time::Duration};
@@ -20,14 +22,14 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::{Completion, Fault, FaultClass, Run};
+use super::{Call, Completion, Fault, FaultClass, Run};
 use crate::{
     catalog::Mode,
     dialect::{Ask, Work, openai::OpenAi},
     json::Object,
     relay::{self, Answered, Desk, Errand, Refused, Rights, Summary},
     route::Hints,
-    telemetry::{Opening, Receipt, Surface},
+    telemetry::{Opening, Receipt, Serves, Surface},
 };
 
 /// What a tool asks of a model.
@@ -84,7 +86,7 @@ pub(super) async fn embed(run: &Run<'_>, wanted: &Wanted) -> Result<(Bytes, Comp
 async fn send(run: &Run<'_>, wanted: &Wanted) -> Result<(Answered, String), Fault> {
     let ask = wanted.ask()?;
     let call = run.call;
-    let id = format!("{}.{}", call.request, run.notes.completions().len() + 1);
+    let id = run.notes.next_id(&call.request);
     let arrived = Instant::now();
     let patience = patience(run.deadline.saturating_duration_since(arrived));
     let opening = Opening {
@@ -94,6 +96,7 @@ async fn send(run: &Run<'_>, wanted: &Wanted) -> Result<(Answered, String), Faul
         identity: call.caller.told(),
         model: ask.outline.model.clone(),
         stream: ask.outline.stream,
+        serves: serves(call),
         at: jiff::Timestamp::now(),
         arrived,
     };
@@ -121,7 +124,7 @@ async fn send(run: &Run<'_>, wanted: &Wanted) -> Result<(Answered, String), Faul
                     limits.with_label_values(&[limited.limit]).inc();
                 }
                 Refused::Exhausted(_, summary) => drop(note(run, id.clone(), summary)),
-                Refused::NoPlan(_) => {}
+                Refused::NoPlan(_) | Refused::Spent(_) => {}
             }
             Err(match refused {
                 // The caller named the model, and should name another.
@@ -134,6 +137,12 @@ async fn send(run: &Run<'_>, wanted: &Wanted) -> Result<(Answered, String), Faul
             })
         }
     }
+}
+
+/// The call that a completion is for, where its own key says so: not the one around it, which has its own record.
+fn serves(call: &Call) -> Option<Serves> {
+    let serving = call.caller.serves.as_ref()?;
+    (serving.serves.request == call.request).then(|| serving.serves.clone())
 }
 
 /// The routes this caller may name.

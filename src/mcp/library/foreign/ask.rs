@@ -179,6 +179,7 @@ impl<T> Of<T> {
             deadline: now.checked_add(time).unwrap_or(now),
             // A prompt or a resource that changes something when it is read is none.
             is_repeatable: true,
+            lent: None,
         };
         let answer = tokio::select! {
             biased;

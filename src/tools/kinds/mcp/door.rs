@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Map;
 use tokio::time::Instant;
 
-use super::Unanswered;
+use super::{Lent, Unanswered};
 use crate::{
     access::Caller,
     federation::{Answer, Credentials, Failed, Federated, Outgoing, Question, Relay},
@@ -34,6 +34,8 @@ pub(crate) struct Request<'a> {
     pub(crate) deadline: Instant,
     /// Whether asking twice does no harm.
     pub(crate) is_repeatable: bool,
+    /// What the server is lent for it.
+    pub(crate) lent: Option<&'a Lent>,
 }
 
 impl Door {
@@ -59,14 +61,24 @@ impl Door {
         request: &Request<'_>,
     ) -> Result<Answer, Unanswered> {
         let token = self.token(broker, request).await?;
+        let mut meta = Map::new();
+        if let Some(lent) = request.lent {
+            lent.tell(&mut meta);
+        }
+        let serve = |process| -> Box<dyn Send> {
+            match request.lent {
+                Some(lent) => lent.serve(process),
+                None => Box::new(()),
+            }
+        };
         let outgoing = Outgoing {
             question: request.question.clone(),
             relay: request.relay,
             token: token.as_ref(),
-            meta: Map::new(),
+            meta,
             deadline: request.deadline,
             repeatable: request.is_repeatable,
-            serving: None,
+            serving: request.lent.is_some().then_some(&serve),
         };
         let answer = self.server.ask(outgoing).await;
         answer.map_err(Unanswered::Failed)

@@ -7,12 +7,14 @@
 mod door;
 #[cfg(test)]
 pub(crate) mod double;
+mod lent;
 mod offer;
 mod questions;
 mod relay;
 mod result;
 mod rounds;
 mod sampling;
+mod slots;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -20,10 +22,12 @@ mod unanswered;
 
 pub use crate::federation::Settings;
 pub(crate) use door::{Door, Request};
+pub use lent::Lent;
 pub(crate) use offer::name;
 pub use offer::{Entry, tools};
 pub(crate) use relay::LineRelay;
 pub(crate) use result::handed_on;
+pub use slots::Slots;
 pub(crate) use unanswered::Unanswered;
 
 use futures_util::future::BoxFuture;

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::{questions::Asker, sampling};
+use super::{Lent, questions::Asker};
 use crate::{
     federation::{Federated, Relay, Trust},
     tools::{
@@ -32,8 +32,8 @@ const LARGEST_LOG: usize = 8 * 1024;
 pub(crate) struct LineRelay<'a> {
     line: &'a dyn Line,
     server: &'a dyn Federated,
-    /// The call it serves, whose completions may be the router's.
-    run: Option<&'a Run<'a>>,
+    /// The call it serves, and what the server is lent for it: its completions may be the router's.
+    lent: Option<(&'a Run<'a>, &'a Lent)>,
     /// How far the server says it is: it may only grow.
     progress: Mutex<f64>,
     asked: AtomicU32,
@@ -48,7 +48,7 @@ impl<'a> LineRelay<'a> {
         Self {
             line,
             server,
-            run: None,
+            lent: None,
             progress: Mutex::new(f64::NEG_INFINITY),
             asked: AtomicU32::new(0),
             later: Mutex::default(),
@@ -57,9 +57,13 @@ impl<'a> LineRelay<'a> {
     }
 
     /// Relays to the caller of this run.
-    pub(super) fn of_run(run: &'a Run<'a>, server: &'a dyn Federated) -> Self {
+    pub(super) fn of_run(
+        run: &'a Run<'a>,
+        lent: Option<&'a Lent>,
+        server: &'a dyn Federated,
+    ) -> Self {
         Self {
-            run: Some(run),
+            lent: lent.map(|lent| (run, lent)),
             ..Self::new(run.line, server)
         }
     }
@@ -82,12 +86,14 @@ impl<'a> LineRelay<'a> {
 
     /// The router's answer to a request for a completion, where the operator allows it; else nothing.
     pub(super) async fn completion(&self, question: &Question) -> Option<Result<Value, String>> {
-        let (Question::Sample(params), Some(run)) = (question, self.run) else {
+        let (Question::Sample(params), Some((run, lent))) = (question, self.lent) else {
             return None;
         };
         let access = self.server.spec().settings.model.as_ref();
-        let access = access.filter(|access| access.sampling)?;
-        Some(sampling::answer(run, access, params).await)
+        if !access.is_some_and(|access| access.sampling) {
+            return None;
+        }
+        Some(lent.sample(run, params).await)
     }
 
     fn put_off_all(&self, questions: Vec<(String, Question)>) {

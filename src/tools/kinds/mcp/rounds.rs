@@ -11,7 +11,7 @@ use rmcp::model::{
 use serde::{Deserialize, Serialize};
 use serde_json::to_value;
 
-use super::{OfServer, Request, Unanswered, relay::LineRelay, result, task};
+use super::{Lent, OfServer, Request, Unanswered, relay::LineRelay, result, task};
 use crate::{
     federation::{Answer, Failed, Question},
     tools::{Fault, FaultClass, Output, Run, Stop},
@@ -35,16 +35,21 @@ pub(super) struct Standing {
 pub(super) struct Rounds<'a> {
     pub(super) tool: &'a OfServer,
     pub(super) run: &'a Run<'a>,
+    /// What the server is lent for the call.
+    pub(super) lent: Option<&'a Lent>,
     pub(super) relay: LineRelay<'a>,
 }
 
 /// Runs a call.
 pub(super) async fn run(tool: &OfServer, run: Run<'_>) -> Result<Output, Stop> {
     let server = &*tool.door.server;
+    let lent = Lent::of(&run, server.spec());
+    let lent = lent.as_ref();
     let rounds = Rounds {
         tool,
         run: &run,
-        relay: LineRelay::of_run(&run, server),
+        lent,
+        relay: LineRelay::of_run(&run, lent, server),
     };
     let result = tokio::select! {
         // The server's question comes first: its request ends with it.
@@ -150,6 +155,7 @@ impl Rounds<'_> {
             relay: &self.relay,
             deadline: self.run.deadline,
             is_repeatable: self.tool.is_repeatable,
+            lent: self.lent,
         };
         let broker = &self.run.toolbox.memory.broker;
         let answer = self.tool.door.ask(broker, request).await;

@@ -3,7 +3,7 @@
 use super::sections::Page;
 
 /// The pages by their paths in the repository.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 10] = [
     ("README.md", include_str!("../../../../README.md")),
     ("docs/adding.md", include_str!("../../../../docs/adding.md")),
     (
@@ -24,6 +24,10 @@ const PAGES: [(&str, &str); 9] = [
         include_str!("../../../../docs/routing.md"),
     ),
     ("docs/rules.md", include_str!("../../../../docs/rules.md")),
+    (
+        "docs/tool-models.md",
+        include_str!("../../../../docs/tool-models.md"),
+    ),
     ("docs/tools.md", include_str!("../../../../docs/tools.md")),
 ];
 
