@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Lent, Unanswered};
 use crate::{
     access::Caller,
-    federation::{Answer, Credentials, Failed, Federated, Outgoing, Question, Relay},
+    federation::{Answer, Credentials, Failed, Federated, Outgoing, Question, Relay, Where},
     identity::{Broker, NoToken, Wanted},
     secret::Secret,
 };
@@ -66,11 +66,9 @@ impl Door {
             lent.tell(&mut meta);
         }
         let serve = |process| -> Box<dyn Send> {
-            match request.lent {
-                Some(lent) => lent.serve(process),
-                None => Box::new(()),
-            }
+            Box::new(request.lent.map(|lent| lent.serve(process)))
         };
+        let runs_here = matches!(self.server.spec().place, Where::Stdio { .. });
         let outgoing = Outgoing {
             question: request.question.clone(),
             relay: request.relay,
@@ -78,7 +76,7 @@ impl Door {
             meta,
             deadline: request.deadline,
             repeatable: request.is_repeatable,
-            serving: request.lent.is_some().then_some(&serve),
+            serving: runs_here.then_some(&serve),
         };
         let answer = self.server.ask(outgoing).await;
         answer.map_err(Unanswered::Failed)
