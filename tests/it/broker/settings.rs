@@ -26,7 +26,7 @@ fn environment(name: &str) -> Option<String> {
 /// What the server of this entry wants.
 fn wanted(access: &str, entry: &str) -> Option<Wanted> {
     match wire(&read(access, entry), &environment) {
-        Ok(mut wired) => wired.credentials.remove("crm"),
+        Ok(wired) => wired.servers.into_iter().next()?.1.credentials,
         Err(problems) => panic!("{problems:#?}"),
     }
 }

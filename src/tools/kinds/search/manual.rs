@@ -3,14 +3,19 @@
 use super::sections::Page;
 
 /// The pages by their paths in the repository.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: &[(&str, &str)] = &[
     ("README.md", include_str!("../../../../README.md")),
     ("docs/adding.md", include_str!("../../../../docs/adding.md")),
     (
         "docs/architecture.md",
         include_str!("../../../../docs/architecture.md"),
     ),
+    (
+        "docs/federation.md",
+        include_str!("../../../../docs/federation.md"),
+    ),
     ("docs/mcp.md", include_str!("../../../../docs/mcp.md")),
+    ("docs/oauth.md", include_str!("../../../../docs/oauth.md")),
     (
         "docs/operating.md",
         include_str!("../../../../docs/operating.md"),
@@ -24,12 +29,16 @@ const PAGES: [(&str, &str); 9] = [
         include_str!("../../../../docs/routing.md"),
     ),
     ("docs/rules.md", include_str!("../../../../docs/rules.md")),
+    (
+        "docs/security.md",
+        include_str!("../../../../docs/security.md"),
+    ),
     ("docs/tools.md", include_str!("../../../../docs/tools.md")),
 ];
 
 /// The pages.
 pub(super) fn pages() -> impl Iterator<Item = Page> {
-    PAGES.into_iter().map(|(path, text)| Page {
+    PAGES.iter().map(|&(path, text)| Page {
         title: String::new(),
         url: path.to_owned(),
         text: text.to_owned(),
