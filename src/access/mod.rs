@@ -15,7 +15,7 @@ mod settings;
 
 pub use identity::{Identity, Tokens};
 pub use mint::{Left, Made, Mint, Serving};
-pub use oauth::{Algorithm, Grant, Introspection, Issuer, OAuth, TokenType};
+pub use oauth::{Algorithm, Grant, Introspection, Issuer, OAuth, TokenType, is_scope};
 pub use presented::presented;
 pub use resource::WELL_KNOWN;
 pub use settings::{KeySettings, Keys, Open, Settings};

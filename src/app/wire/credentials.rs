@@ -185,7 +185,7 @@ impl Wiring<'_> {
         None
     }
 
-    /// The scopes asked for, each of the letters of RFC 6749 §3.3.
+    /// The scopes asked for.
     fn scopes(&mut self, settings: &Settings, inside: &[&str]) -> Option<Vec<String>> {
         let scopes = match &settings.credentials {
             Credentials::None => return None,
@@ -193,10 +193,8 @@ impl Wiring<'_> {
             | Credentials::TokenExchange { scopes, .. }
             | Credentials::IdJag { scopes, .. } => scopes,
         };
-        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
-        let is_scope = |scope: &str| !scope.is_empty() && scope.bytes().all(plain);
         let mut wrong = scopes.iter().enumerate();
-        if let Some((at, scope)) = wrong.find(|(_, scope)| !is_scope(scope)) {
+        if let Some((at, scope)) = wrong.find(|(_, scope)| !access::is_scope(scope)) {
             let at = at.to_string();
             let path = [inside, &["scopes", &at]].concat();
             let problem = Problem::new(path, format!("`{scope}` is no scope"));
