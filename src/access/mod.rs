@@ -18,7 +18,7 @@ mod settings;
 pub use clients::Clients;
 pub use identity::{Identity, Tokens};
 pub use mint::{Exchanged, Filled, Made, Mint, Slot, Ticket};
-pub use oauth::{Algorithm, Grant, Introspection, Issuer, OAuth, TokenType};
+pub use oauth::{Algorithm, Grant, Introspection, Issuer, OAuth, TokenType, is_scope};
 pub use presented::presented;
 pub use resource::WELL_KNOWN;
 pub use serving::{Reserved, Serving, Spent, Terms};

@@ -2,6 +2,8 @@
 
 mod problems;
 
+pub use problems::is_scope;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;

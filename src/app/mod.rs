@@ -170,17 +170,19 @@ impl Memory {
         (face, offer)
     }
 
-    /// What judges tokens by these settings: the same as before while they stay.
+    /// What judges tokens by these settings: the same as before while they stay. Otherwise it knows what the one before
+    /// knew of issuers that stay, so that a reload while one is down locks nobody out.
     fn verifier(&self, issuers: Issuers) -> Arc<Verifier> {
         let mut kept = self.verifier.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*kept {
-            Some((known, verifier)) if *known == issuers => verifier.clone(),
-            _ => {
-                let verifier = Arc::new(issuers.verifier(self.web.clone(), self.ledger.clone()));
-                *kept = Some((issuers, verifier.clone()));
-                verifier
-            }
-        }
+        let made = || issuers.verifier(self.web.clone(), self.ledger.clone());
+        let verifier = match &*kept {
+            Some((known, verifier)) if *known == issuers => return verifier.clone(),
+            Some((_, before)) => made().after(before),
+            None => made(),
+        };
+        let verifier = Arc::new(verifier);
+        *kept = Some((issuers, verifier.clone()));
+        verifier
     }
 
     /// Tells where tool servers of this machine find the models: a URL that ends in `/v1`.

@@ -9,9 +9,10 @@ import urllib.request
 import pytest
 from mcp.types import ElicitResult
 
-from conftest import ALICE, BOB, KEYS, PYTHON, SERVERS
+from conftest import ALICE, BOB, KEYS
+from diary import Diary
 from federated import ERAS, Federation
-from processes import Program, free_ports
+from processes import free_ports
 
 CONFIG = """
 access:
@@ -44,14 +45,6 @@ CALLERS = {"alice": ALICE, "bob": BOB}
 
 pairings = pytest.mark.parametrize("upstream", ["legacy", "modern"])
 eras = pytest.mark.parametrize("era", ERAS)
-
-
-class Diary(Program):
-    def __init__(self, port: int, folder):
-        super().__init__("diary", [PYTHON, SERVERS / "diary.py", str(port)], folder, {}, "", 20.0)
-
-    def _answers(self, _url: str) -> bool:
-        return "running on" in self.tail().lower()
 
 
 @pytest.fixture(scope="module")

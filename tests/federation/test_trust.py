@@ -6,9 +6,9 @@ import asyncio
 import pytest
 from mcp.types import ElicitResult
 
-from conftest import PYTHON, SERVERS
+from diary import Diary
 from federated import ERAS, Federation
-from processes import Program, free_ports
+from processes import free_ports
 
 CONFIG = """
 access:
@@ -33,14 +33,6 @@ tools:
 KEYS = {f"CALLER_{n}": f"wp-caller-{n:02}-0123456789abcdef0123456789abcdef" for n in range(12)}
 
 eras = pytest.mark.parametrize("era", ERAS)
-
-
-class Diary(Program):
-    def __init__(self, port: int, folder):
-        super().__init__("diary", [PYTHON, SERVERS / "diary.py", str(port)], folder, {}, "", 20.0)
-
-    def _answers(self, _url: str) -> bool:
-        return "running on" in self.tail().lower()
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,11 @@
 use std::{
     collections::BTreeSet,
     fs,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
+use serde_json::Value;
 use waypost::{
     app::wire,
     config::{File, parse},
@@ -91,6 +93,52 @@ fn every_metric_has_a_panel() {
 }
 
 #[test]
+fn panels_have_places_and_titles_of_their_own() {
+    let board: Value = serde_json::from_str(&text("grafana/waypost.json")).unwrap();
+    let panels = board["panels"].as_array().unwrap();
+    let span = |panel: &Value, start: &str, length: &str| {
+        let place = &panel["gridPos"];
+        let (start, length) = (&place[start], &place[length]);
+        let start = start.as_u64().unwrap();
+        start..start + length.as_u64().unwrap()
+    };
+    let meet = |one: Range<u64>, other: Range<u64>| one.start < other.end && other.start < one.end;
+    for (at, one) in panels.iter().enumerate() {
+        for other in &panels[..at] {
+            let titles = (&one["title"], &other["title"]);
+            assert_ne!(titles.0, titles.1);
+            assert_ne!(one["id"], other["id"], "{titles:?}");
+            let [across, down] = [("x", "w"), ("y", "h")]
+                .map(|(start, length)| meet(span(one, start, length), span(other, start, length)));
+            assert!(!(across && down), "{titles:?} overlap");
+        }
+    }
+}
+
+#[test]
+fn the_map_names_every_room() {
+    let rooms = text("src/lib.rs");
+    let rooms = rooms
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let page = text("docs/architecture.md");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with('|')).collect();
+    for room in rooms {
+        let cell = format!("`{room}`");
+        // The second cell names the rooms of the row.
+        let named = |row: &&str| {
+            row.split('|')
+                .nth(2)
+                .is_some_and(|rooms| rooms.contains(&cell))
+        };
+        assert!(
+            rows.iter().any(named),
+            "{room} is not in docs/architecture.md"
+        );
+    }
+}
+
+#[test]
 fn every_reason_is_documented() {
     let page = text("docs/routing.md");
     for reason in Reason::ALL {
@@ -150,13 +198,13 @@ fn the_routes_of_the_routing_page_pass_the_check() {
     }
 }
 
-/// A whole configuration passes the check, with a secret in every variable.
+/// A whole configuration passes the check, with a secret of its own in every variable.
 fn passes(page: &str, block: &str) {
     let environment = |name: &str| {
         Some(if name.ends_with("_URL") {
             "postgres://reader:a-password@127.0.0.1/shop".to_owned()
         } else {
-            "a-key-of-more-than-sixteen-letters".to_owned()
+            format!("a-key-of-more-than-sixteen-letters-in-{name}")
         })
     };
     let file = match parse::<File>(page, block) {
@@ -168,14 +216,19 @@ fn passes(page: &str, block: &str) {
     }
 }
 
+/// The further examples of a page pass the check, each below the first one.
+fn pass_below_the_first(page: &str) {
+    let blocks = examples(page);
+    let (frame, more) = blocks.split_first().unwrap();
+    passes(page, frame);
+    for block in more {
+        passes(page, &format!("{frame}{block}"));
+    }
+}
+
 #[test]
 fn the_tools_of_the_tools_page_pass_the_check_below_its_first_example() {
-    let blocks = examples("docs/tools.md");
-    let (frame, tools) = blocks.split_first().unwrap();
-    passes("docs/tools.md", frame);
-    for block in tools {
-        passes("docs/tools.md", &format!("{frame}{block}"));
-    }
+    pass_below_the_first("docs/tools.md");
 }
 
 #[test]
@@ -229,25 +282,13 @@ fn defences_of_the_security_page_name_places_and_tests_there_are() {
 }
 
 #[test]
-fn the_configurations_of_the_oauth_page_pass_the_check_below_its_first_example() {
-    let blocks = examples("docs/oauth.md");
-    let (frame, more) = blocks.split_first().unwrap();
-    passes("docs/oauth.md", frame);
-    for block in more {
-        passes("docs/oauth.md", &format!("{frame}{block}"));
-    }
+fn the_tokens_of_the_oauth_page_pass_the_check_below_its_first_example() {
+    pass_below_the_first("docs/oauth.md");
 }
 
 #[test]
-fn the_servers_of_the_federation_page_are_read_below_its_first_example() {
-    let blocks = examples("docs/federation.md");
-    let (frame, servers) = blocks.split_first().unwrap();
-    passes("docs/federation.md", frame);
-    for block in servers {
-        if let Err(problems) = parse::<File>("docs/federation.md", &format!("{frame}{block}")) {
-            panic!("{:#?}\n{block}", problems.diagnostics);
-        }
-    }
+fn the_servers_of_the_federation_page_pass_the_check_below_its_first_example() {
+    pass_below_the_first("docs/federation.md");
 }
 
 #[test]

@@ -179,7 +179,7 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// Whether a token can have this scope (RFC 6749 §3.3).
-fn is_scope(name: &str) -> bool {
+pub fn is_scope(name: &str) -> bool {
     let letter = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     !name.is_empty() && name.bytes().all(letter)
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use url::{Host, Url};
+use url::Url;
 
 use super::Wiring;
 use crate::{
@@ -137,7 +137,7 @@ impl Wiring<'_> {
         let (key, text) = written.token_url;
         let url = Url::parse(text).map_err(|_| format!("`{text}` is no URL"));
         let judged = url.and_then(|url| {
-            let allow = allow(settings, &url).with_port_of(&url);
+            let allow = allow(settings, &url);
             let why = |why| format!("`{text}` may not be asked: {why}");
             judge(&url, &allow).map_err(why).map(|()| (url, allow))
         });
@@ -185,7 +185,7 @@ impl Wiring<'_> {
         None
     }
 
-    /// The scopes asked for, each of the letters of RFC 6749 §3.3.
+    /// The scopes asked for.
     fn scopes(&mut self, settings: &Settings, inside: &[&str]) -> Option<Vec<String>> {
         let scopes = match &settings.credentials {
             Credentials::None => return None,
@@ -193,10 +193,8 @@ impl Wiring<'_> {
             | Credentials::TokenExchange { scopes, .. }
             | Credentials::IdJag { scopes, .. } => scopes,
         };
-        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
-        let is_scope = |scope: &str| !scope.is_empty() && scope.bytes().all(plain);
         let mut wrong = scopes.iter().enumerate();
-        if let Some((at, scope)) = wrong.find(|(_, scope)| !is_scope(scope)) {
+        if let Some((at, scope)) = wrong.find(|(_, scope)| !access::is_scope(scope)) {
             let at = at.to_string();
             let path = [inside, &["scopes", &at]].concat();
             let problem = Problem::new(path, format!("`{scope}` is no scope"));
@@ -243,17 +241,9 @@ fn two_of_a_header(settings: &Settings) -> Option<Problem> {
     Some(Problem::new(["headers", name], message).expected("one of both"))
 }
 
-/// What an authorization server may be reached by, besides the public internet: what its server may, and this machine,
-/// for who writes its address means it. What is wrong with the list is told where the server's own URL is read.
+/// What an authorization server may be reached by, besides the public internet: what its server may, and this machine.
+/// What is wrong with the list is told where the server's own URL is read.
 fn allow(settings: &Settings, url: &Url) -> Allow {
-    let mut entries = settings.allow_private.clone();
-    let this_machine = match url.host() {
-        Some(Host::Domain("localhost")) => true,
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        _ => false,
-    };
-    let host = url.host_str().filter(|_| this_machine);
-    entries.extend(host.map(|host| host.trim_matches(['[', ']']).to_owned()));
-    Allow::read(&entries).unwrap_or_default()
+    let allow = Allow::read(&settings.allow_private).unwrap_or_default();
+    allow.with_port_of(url).with_this_machine_of(url)
 }

@@ -10,6 +10,7 @@ use crate::{
     problem::Problem,
     secret::Secret,
     telemetry::Ledger,
+    tools::KindSettings,
     upstream::guarded::Guarded,
 };
 
@@ -53,16 +54,26 @@ impl Wiring<'_> {
 
     /// A tool's scope that is nowhere described may be a slip of the hand, and then no token has it.
     fn unknown_scopes(&mut self, file: &File, settings: &OAuth) {
-        for (id, tool) in &file.tools {
-            for (at, scope) in tool.common.scopes.iter().enumerate() {
+        let mut judge = |path: &[&str], scopes: &[String]| {
+            for (at, scope) in scopes.iter().enumerate() {
                 if !settings.scopes.contains_key(scope) {
-                    let path = ["tools", id, "scopes", &at.to_string()].map(str::to_owned);
+                    let at = at.to_string();
+                    let path = [path, &["scopes", &at]].concat();
                     let message = format!(
                         "the scope `{scope}` is not among `access.oauth.scopes`, so clients are not told to ask for it"
                     );
                     let known = settings.scopes.keys().map(String::as_str);
                     self.warnings
                         .push(Problem::new(path, message).suggest(scope, known));
+                }
+            }
+        };
+        for (id, tool) in &file.tools {
+            judge(&["tools", id], &tool.common.scopes);
+            if let KindSettings::Mcp(server) = &tool.kind {
+                for (name, policy) in &server.policy {
+                    let scopes = policy.scopes.as_deref().unwrap_or_default();
+                    judge(&["tools", id, "policy", name], scopes);
                 }
             }
         }

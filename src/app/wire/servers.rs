@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use http::{HeaderName, header};
-use url::{Host, Url};
+use url::Url;
 
 use super::{Wiring, program::names_secret};
 use crate::{
@@ -117,11 +117,7 @@ impl Wiring<'_> {
         settings: &Settings,
         path: &[&str],
     ) -> Option<Where> {
-        let mut allowed = settings.allow_private.clone();
-        // Who writes the address of this machine means it.
-        let own = written.iter().filter_map(|text| this_machine(text));
-        allowed.extend(own);
-        let mut allow = match Allow::read(&allowed) {
+        let mut allow = match Allow::read(&settings.allow_private) {
             Ok(allow) => allow,
             Err(problems) => {
                 let key = [path, &["allow_private"]].concat();
@@ -140,7 +136,7 @@ impl Wiring<'_> {
                     .push(problem.expected("like `https://tools.example.com/mcp`"));
                 continue;
             };
-            allow = allow.with_port_of(&url);
+            allow = allow.with_port_of(&url).with_this_machine_of(&url);
             if let Err(why) = judge(&url, &allow) {
                 let message = format!("`{text}` may not be asked: {why}");
                 self.problems
@@ -191,17 +187,6 @@ impl Wiring<'_> {
             }
         }
         headers
-    }
-}
-
-/// The host of a URL, if it is this machine's own.
-fn this_machine(url: &str) -> Option<String> {
-    let url = Url::parse(url).ok()?;
-    match url.host()? {
-        Host::Domain("localhost") => Some("localhost".to_owned()),
-        Host::Ipv4(address) if address.is_loopback() => Some(address.to_string()),
-        Host::Ipv6(address) if address.is_loopback() => Some(address.to_string()),
-        _ => None,
     }
 }
 

@@ -60,6 +60,21 @@ impl Allow {
         self
     }
 
+    /// The same, and the host of this URL if it is this machine: who writes the address of this machine means it.
+    pub fn with_this_machine_of(mut self, url: &Url) -> Self {
+        match url.host() {
+            Some(Host::Domain("localhost")) => self.names.push("localhost".to_owned()),
+            Some(Host::Ipv4(address)) if address.is_loopback() => {
+                self.networks.push(Network::one(address.into()));
+            }
+            Some(Host::Ipv6(address)) if address.is_loopback() => {
+                self.networks.push(Network::one(address.into()));
+            }
+            _ => {}
+        }
+        self
+    }
+
     fn add(&mut self, entry: &str) -> Result<(), String> {
         if let Some(network) = entry.contains('/').then(|| Network::read(entry)) {
             self.networks.push(network?);
@@ -277,6 +292,20 @@ mod tests {
         }
         for port in WEB_PORTS {
             assert!(allow.lets_port(&Host::Domain("anywhere.example"), port));
+        }
+    }
+
+    #[test]
+    fn this_machine_is_let_to_who_names_it_and_nothing_else_inside() {
+        let of = |url: &str| Allow::default().with_this_machine_of(&Url::parse(url).unwrap());
+        assert!(lets(&of("http://127.0.0.2/x"), None, "127.0.0.2"));
+        assert!(!lets(&of("http://127.0.0.2/x"), None, "127.0.0.1"));
+        assert!(lets(&of("http://[::1]/x"), None, "::1"));
+        let named = of("http://localhost/x");
+        assert!(lets(&named, Some("localhost"), "127.0.0.1"));
+        assert!(!lets(&named, None, "127.0.0.1"));
+        for other in ["10.1.2.3", "169.254.169.254", "localhost.example", "a"] {
+            assert_eq!(of(&format!("http://{other}/")), Allow::default(), "{other}");
         }
     }
 

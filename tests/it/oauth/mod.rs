@@ -1,7 +1,8 @@
-//! Callers with tokens of authorization servers, at both faces. Who they are is told by a double.
+//! Callers with tokens of authorization servers, at both faces. Who they are is told by a double, mostly.
 
 mod challenges;
 mod faces;
+mod outage;
 mod papers;
 mod stage;
 mod streams;

@@ -111,6 +111,11 @@ fn wrong_papers_are_told_with_their_place() {
         &["tools.docs.write.scopes.0: the scope `wriet` is not among"],
     );
     check(
+        "access:\n",
+        "  crm: { kind: mcp, url: 'https://crm.example/mcp', policy: { add: { scopes: [write, raed] } } }\naccess:\n",
+        &["tools.crm.policy.add.scopes.1: the scope `raed` is not among"],
+    );
+    check(
         "    scopes:\n      read",
         "    rpm: 0\n    scopes:\n      read",
         &["access.oauth.rpm: "],

@@ -65,9 +65,8 @@ impl Door {
         if let Some(lent) = request.lent {
             lent.tell(&mut meta);
         }
-        let serve = |process| -> Box<dyn Send> {
-            Box::new(request.lent.map(|lent| lent.serve(process)))
-        };
+        let serve =
+            |process| -> Box<dyn Send> { Box::new(request.lent.map(|lent| lent.serve(process))) };
         let runs_here = matches!(self.server.spec().place, Where::Stdio { .. });
         let outgoing = Outgoing {
             question: request.question.clone(),

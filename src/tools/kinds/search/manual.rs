@@ -3,14 +3,19 @@
 use super::sections::Page;
 
 /// The pages by their paths in the repository.
-const PAGES: [(&str, &str); 10] = [
+const PAGES: &[(&str, &str)] = &[
     ("README.md", include_str!("../../../../README.md")),
     ("docs/adding.md", include_str!("../../../../docs/adding.md")),
     (
         "docs/architecture.md",
         include_str!("../../../../docs/architecture.md"),
     ),
+    (
+        "docs/federation.md",
+        include_str!("../../../../docs/federation.md"),
+    ),
     ("docs/mcp.md", include_str!("../../../../docs/mcp.md")),
+    ("docs/oauth.md", include_str!("../../../../docs/oauth.md")),
     (
         "docs/operating.md",
         include_str!("../../../../docs/operating.md"),
@@ -25,6 +30,10 @@ const PAGES: [(&str, &str); 10] = [
     ),
     ("docs/rules.md", include_str!("../../../../docs/rules.md")),
     (
+        "docs/security.md",
+        include_str!("../../../../docs/security.md"),
+    ),
+    (
         "docs/tool-models.md",
         include_str!("../../../../docs/tool-models.md"),
     ),
@@ -33,7 +42,7 @@ const PAGES: [(&str, &str); 10] = [
 
 /// The pages.
 pub(super) fn pages() -> impl Iterator<Item = Page> {
-    PAGES.into_iter().map(|(path, text)| Page {
+    PAGES.iter().map(|&(path, text)| Page {
         title: String::new(),
         url: path.to_owned(),
         text: text.to_owned(),
