@@ -47,6 +47,8 @@ pub(super) struct Book {
     pub(super) got: Mutex<Vec<Got>>,
     sessions: Mutex<Vec<String>>,
     made: AtomicUsize,
+    /// The tools it lists, by name, each with its description.
+    pub(super) tools: Mutex<Vec<(String, String)>>,
     /// Pages of prompts; endless where there are none.
     pub(super) prompts: Mutex<Vec<String>>,
     pub(super) endless: AtomicBool,
@@ -85,6 +87,7 @@ impl Fake {
             got: Mutex::default(),
             sessions: Mutex::default(),
             made: AtomicUsize::new(0),
+            tools: Mutex::new(vec![("echo".to_owned(), String::new())]),
             prompts: Mutex::new(vec!["hello".to_owned()]),
             endless: AtomicBool::new(false),
             streams: Mutex::default(),
@@ -100,6 +103,20 @@ impl Fake {
             axum::serve(listener, app).await.unwrap();
         });
         Self { book, url, serving }
+    }
+
+    /// Lists these tools from now on, each with its description.
+    pub(super) fn lists(&self, tools: &[(&str, &str)]) {
+        let tools = tools.iter();
+        let tools =
+            tools.map(|(name, description)| ((*name).to_owned(), (*description).to_owned()));
+        *self.book.tools.lock().unwrap() = tools.collect();
+    }
+
+    /// Whether somebody hears what it says by itself.
+    pub(super) fn is_heard(&self) -> bool {
+        let streams = self.book.streams.lock().unwrap();
+        streams.iter().any(|stream| !stream.is_closed())
     }
 
     /// Forgets all sessions, as a server does that was started anew.
@@ -186,7 +203,7 @@ async fn serve(
         return StatusCode::ACCEPTED.into_response();
     }
     let capabilities = json!({
-        "tools": { "listChanged": true }, "prompts": { "listChanged": true }, "logging": {},
+        "tools": { "listChanged": true }, "prompts": { "listChanged": true }, "resources": {}, "logging": {},
     });
     let me = json!({ "name": "fake", "version": "1" });
     let answered = |result: Value| json!({ "jsonrpc": "2.0", "id": id, "result": result });
@@ -219,9 +236,13 @@ async fn serve(
         }
         "tools/list" => {
             let schema = json!({ "type": "object" });
-            let tool = json!({ "name": "echo", "inputSchema": schema });
+            let tools = book.tools.lock().unwrap().clone();
+            let tools = tools.iter().map(|(name, description)| {
+                json!({ "name": name, "description": description, "inputSchema": schema })
+            });
+            let tools: Vec<Value> = tools.collect();
             plain(&answered(
-                json!({ "resultType": "complete", "tools": [tool] }),
+                json!({ "resultType": "complete", "tools": tools }),
             ))
         }
         "prompts/list" => {
@@ -234,9 +255,49 @@ async fn serve(
             }
             plain(&answered(result))
         }
+        "resources/list" => {
+            let resource = json!({ "name": "note", "uri": "note://1" });
+            let list = json!({ "resultType": "complete", "resources": [resource] });
+            plain(&answered(list))
+        }
+        "prompts/get" | "resources/read" => plain(&answered(after_a_question(&message["params"]))),
         "tools/call" => call(&book, &message, told("authorization")).await,
         _ => plain(&refused(-32601, "Method not found")),
     }
+}
+
+/// A prompt or a resource that wants to know who asks, and then says it with the state that came back.
+fn after_a_question(params: &Value) -> Value {
+    if params["inputResponses"].is_null() {
+        return who("state of the server");
+    }
+    let text = format!(
+        "{} {}",
+        params["inputResponses"]["who"]["content"]["name"]
+            .as_str()
+            .unwrap(),
+        params["requestState"].as_str().unwrap(),
+    );
+    match params["uri"].as_str() {
+        Some(uri) => json!({
+            "resultType": "complete", "contents": [{ "uri": uri, "text": text }],
+            "ttlMs": 0, "cacheScope": "private",
+        }),
+        None => {
+            let message = json!({ "role": "user", "content": { "type": "text", "text": text } });
+            json!({ "resultType": "complete", "messages": [message] })
+        }
+    }
+}
+
+/// The question who asks, with a state.
+fn who(state: &str) -> Value {
+    let form = json!({ "type": "object", "properties": { "name": { "type": "string" } } });
+    let params = json!({ "mode": "form", "message": "Who?", "requestedSchema": form });
+    let request = json!({ "method": "elicitation/create", "params": params });
+    json!({
+        "resultType": "input_required", "inputRequests": { "who": request }, "requestState": state,
+    })
 }
 
 fn plain(answer: &Value) -> Response {
@@ -340,20 +401,24 @@ async fn call(book: &Arc<Book>, message: &Value, authorization: Option<String>) 
             let challenge = [(header::WWW_AUTHENTICATE, "Bearer scope=\"read\"")];
             (StatusCode::UNAUTHORIZED, challenge).into_response()
         }
+        "lacks" => {
+            let required = json!({ "requiredCapabilities": { "sampling": {} }, "more": "x" });
+            let error = json!({ "code": -32021, "message": "Missing", "data": required });
+            plain(&json!({ "jsonrpc": "2.0", "id": id, "error": error }))
+        }
+        "able" => {
+            let meta = &params["_meta"];
+            let said = [
+                &meta["io.modelcontextprotocol/clientCapabilities"],
+                &meta["io.modelcontextprotocol/logLevel"],
+            ];
+            plain(&text(&json!(said).to_string()))
+        }
         "busy" => {
             let later = [(header::RETRY_AFTER, "7")];
             (StatusCode::SERVICE_UNAVAILABLE, later).into_response()
         }
-        "input" => {
-            let request = json!({
-                "method": "elicitation/create",
-                "params": { "mode": "form", "message": "Who?", "requestedSchema": { "type": "object", "properties": {} } },
-            });
-            let result = json!({
-                "resultType": "input_required", "inputRequests": { "who": request }, "requestState": "kept",
-            });
-            plain(&json!({ "jsonrpc": "2.0", "id": id, "result": result }))
-        }
+        "input" => plain(&json!({ "jsonrpc": "2.0", "id": id, "result": who("kept") })),
         other => {
             let error = json!({ "code": -32602, "message": format!("Unknown tool: {other}") });
             plain(&json!({ "jsonrpc": "2.0", "id": id, "error": error }))

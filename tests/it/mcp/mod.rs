@@ -7,7 +7,7 @@ mod eras;
 mod http2;
 mod lists;
 mod parking;
-mod peer;
+pub(crate) mod peer;
 mod plain;
 mod prompts;
 mod refusals;
