@@ -1,14 +1,20 @@
 //! A server's tools, prompts and resources from end to end: through a whole gateway, to clients of both revisions.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
 
 use super::fake::{Era, Fake};
 use crate::{
-    mcp::peer::{Modern, Session},
+    mcp::{
+        peer::{Modern, Session},
+        speaker,
+    },
     support::{
         Gateway,
+        gateway::PATIENCE,
         web::{self, Web},
     },
 };
@@ -16,23 +22,52 @@ use crate::{
 const ALICE: &str = "wp-alice-0123456789";
 const BOB: &str = "wp-bob-0123456789";
 
+const ADMIN: &str = "adm-key-0123456789";
+
 /// Alice may call everything, Bob one tool.
 const ACCESS: &str = "
+server: { admin_key: adm-key-0123456789 }
 providers: { p: { dialect: simulated } }
-mcp: { builtin: false }
 access:
   keys:
     - { name: alice, key: wp-alice-0123456789 }
     - { name: bob, key: wp-bob-0123456789, tools: [s.who] }
 ";
 
-/// A gateway with a server `s` at this address, and more in its entry.
-async fn gateway(fake: &Fake, more: &str) -> Gateway {
-    let yaml = format!(
-        "{ACCESS}tools: {{ s: {{ kind: mcp, url: '{}'{more} }} }}",
-        fake.url
-    );
-    Gateway::start(&yaml).await
+/// A gateway with approvals of its own.
+struct Scene {
+    gateway: Gateway,
+    _folder: TempDir,
+}
+
+impl Scene {
+    /// With a server `s` at this address, and more in its entry.
+    async fn of(url: &str, more: &str) -> Self {
+        let tools = format!("tools: {{ s: {{ kind: mcp, url: '{url}'{more} }} }}");
+        Self::with(&tools).await
+    }
+
+    async fn with(rest: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pins = folder.path().join("pins.json");
+        let yaml = format!("{ACCESS}{rest}\nmcp: {{ builtin: false, pins: {pins:?} }}\n");
+        Self {
+            gateway: Gateway::start(&yaml).await,
+            _folder: folder,
+        }
+    }
+
+    fn alice(&self) -> Modern<'_> {
+        modern(&self.gateway, ALICE)
+    }
+
+    /// What waits of the server.
+    async fn held(&self) -> Vec<Value> {
+        let url = format!("{}/admin/servers/s", self.gateway.admin);
+        let asking = self.gateway.client.get(url).bearer_auth(ADMIN);
+        let shown = self.gateway.send(asking).await.json();
+        shown["held"].as_array().unwrap().clone()
+    }
 }
 
 fn modern<'a>(gateway: &'a Gateway, key: &'a str) -> Modern<'a> {
@@ -51,17 +86,11 @@ fn names(list: &Value) -> Vec<&str> {
 async fn until_listed(client: &Modern<'_>, expected: &[&str]) {
     let listed = async {
         while names(&client.result("tools/list", json!({})).await) != expected {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
     };
-    let listed = tokio::time::timeout(crate::support::gateway::PATIENCE, listed).await;
+    let listed = timeout(PATIENCE, listed).await;
     assert!(listed.is_ok(), "never listed: {expected:?}");
-}
-
-/// What waits of the server.
-async fn held(gateway: &Gateway) -> Vec<Value> {
-    let shown = gateway.admin("/admin/servers/s").await.json();
-    shown["held"].as_array().unwrap().clone()
 }
 
 async fn call(client: &Modern<'_>, tool: &str) -> Value {
@@ -73,8 +102,8 @@ async fn call(client: &Modern<'_>, tool: &str) -> Value {
 async fn what_waits_is_approved_and_called_in_both_revisions_by_whoever_may() {
     let fake = Fake::start(Era::Both).await;
     fake.lists(&[("who", "Says who."), ("steps", "Takes steps.")]);
-    let gateway = gateway(&fake, "").await;
-    let client = modern(&gateway, ALICE);
+    let scene = Scene::of(&fake.url, "").await;
+    let (gateway, client) = (&scene.gateway, scene.alice());
     gateway
         .until("its list is read", |hall| {
             let standing = hall.face().fleet.server("s").map(|it| it.standing());
@@ -88,25 +117,28 @@ async fn what_waits_is_approved_and_called_in_both_revisions_by_whoever_may() {
     let refused = client.error("tools/call", json!({ "name": "s__steps", "arguments": {} }));
     assert_eq!(refused.await.0, -32602);
 
-    let digests: Vec<Value> = held(&gateway)
+    let digests: Vec<Value> = scene
+        .held()
         .await
         .iter()
         .map(|it| it["digest"].clone())
         .collect();
     let wish = json!({ "all": true, "digests": digests }).to_string();
     let url = format!("{}/admin/servers/s/approve", gateway.admin);
-    let answer = gateway.send(gateway.client.post(url).body(wish)).await;
+    let answer = gateway
+        .send(gateway.client.post(url).bearer_auth(ADMIN).body(wish))
+        .await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     until_listed(&client, &["s__steps", "s__who"]).await;
 
     let answer = call(&client, "s__steps").await;
     assert_eq!(answer["content"][0]["text"], "done", "{answer}");
-    let session = Session::begin(&gateway, Some(ALICE)).await;
+    let session = Session::begin(gateway, Some(ALICE)).await;
     let params = json!({ "name": "s__steps", "arguments": {} });
     let answer = session.ask("tools/call", params).await;
     assert_eq!(answer["result"]["content"][0]["text"], "done", "{answer}");
 
-    let other = modern(&gateway, BOB);
+    let other = modern(gateway, BOB);
     assert_eq!(
         names(&other.result("tools/list", json!({})).await),
         ["s__who"]
@@ -122,8 +154,8 @@ async fn what_waits_is_approved_and_called_in_both_revisions_by_whoever_may() {
 async fn clients_hear_of_what_a_server_announces_and_drift_is_taken_out() {
     let fake = Fake::start(Era::Old).await;
     fake.lists(&[("who", "Says who."), ("steps", "Takes steps.")]);
-    let gateway = gateway(&fake, ", approve: first_use").await;
-    let client = modern(&gateway, ALICE);
+    let scene = Scene::of(&fake.url, ", approve: first_use").await;
+    let client = scene.alice();
     until_listed(&client, &["s__steps", "s__who"]).await;
     super::until("the server is listened to", || fake.is_heard()).await;
 
@@ -145,7 +177,7 @@ async fn clients_hear_of_what_a_server_announces_and_drift_is_taken_out() {
         ["notifications/tools/list_changed"]
     );
     until_listed(&client, &["s__steps"]).await;
-    let held = held(&gateway).await;
+    let held = scene.held().await;
     assert_eq!(held[0]["tool"], "who");
     assert_ne!(held[0]["change"]["kind"], "new");
     let refused = client.error("tools/call", json!({ "name": "s__who", "arguments": {} }));
@@ -156,8 +188,8 @@ async fn clients_hear_of_what_a_server_announces_and_drift_is_taken_out() {
 async fn prompts_and_resources_whose_server_asks_come_back_to_it_with_the_answer() {
     let fake = Fake::start(Era::New).await;
     fake.lists(&[("who", "Says who.")]);
-    let gateway = gateway(&fake, ", approve: first_use").await;
-    let client = modern(&gateway, ALICE);
+    let scene = Scene::of(&fake.url, ", approve: first_use").await;
+    let client = scene.alice();
     until_listed(&client, &["s__who"]).await;
     let prompt = (
         "prompts/get",
@@ -190,8 +222,8 @@ async fn a_server_is_told_what_this_client_can_do_and_its_check_comes_through() 
         ("able", "Says what it was told."),
         ("lacks", "Lacks something."),
     ]);
-    let gateway = gateway(&fake, ", approve: first_use").await;
-    let client = modern(&gateway, ALICE);
+    let scene = Scene::of(&fake.url, ", approve: first_use").await;
+    let client = scene.alice();
     until_listed(&client, &["s__able", "s__lacks"]).await;
     let answer = call(&client, "s__able").await;
     let said: Value = serde_json::from_str(answer["content"][0]["text"].as_str().unwrap()).unwrap();
@@ -203,6 +235,36 @@ async fn a_server_is_told_what_this_client_can_do_and_its_check_comes_through() 
     assert_eq!(answer["error"]["code"], -32021, "{answer}");
     let data = json!({ "requiredCapabilities": { "sampling": {} } });
     assert_eq!(answer["error"]["data"], data);
+}
+
+#[tokio::test]
+async fn a_task_begins_once_it_was_asked_and_is_what_it_is_at_the_server() {
+    let behind = Gateway::start(
+        "
+access: open
+mcp: { builtin: false }
+providers: { p: { dialect: simulated } }
+tools:
+  first: { kind: fixture, does: name_first_job, description: Asks., task: optional }
+  breaks: { kind: fixture, does: broken_job, description: Breaks., task: optional }
+",
+    )
+    .await;
+    let url = format!("{}/mcp", behind.url);
+    let scene = Scene::of(&url, ", approve: first_use, task: optional").await;
+    until_listed(&scene.alice(), &["s__breaks", "s__first"]).await;
+    let client = speaker::Modern::new(&scene.gateway, ALICE);
+    let state = client.state_of("s__first", json!({})).await;
+    let ada = json!({ "user_name": { "action": "accept", "content": { "name": "Ada" } } });
+    let begun = client.back("s__first", &state, ada).await;
+    let id = begun.result()["taskId"].as_str().unwrap();
+    let task = client.task_when(id, "completed").await;
+    assert_eq!(task["result"]["content"][0]["text"], "Hello, Ada!");
+
+    let id = client.begin("s__breaks", json!({})).await;
+    let task = client.task_when(&id, "failed").await;
+    assert_eq!(task["error"]["code"], -32603, "{task}");
+    assert!(task["result"].is_null(), "{task}");
 }
 
 #[tokio::test]
@@ -218,9 +280,10 @@ async fn lists_are_read_with_the_gateways_own_token() {
     let secret = folder.path().join("secret");
     std::fs::write(&secret, "a secret of ours").unwrap();
     let yaml = format!(
-        "{ACCESS}  oauth:
+        "  oauth:
     resource: http://127.0.0.1:8080/mcp
     issuers: [{{ issuer: 'https://corp.example', name: corp }}]
+    scopes: {{ all: {{ tools: ['*'] }} }}
 tools:
   s:
     kind: mcp
@@ -236,8 +299,8 @@ tools:
         issuer.address,
         secret.display(),
     );
-    let gateway = Arc::new(Gateway::start(&yaml).await);
-    let client = modern(&gateway, ALICE);
+    let scene = Scene::with(&yaml).await;
+    let client = scene.alice();
     until_listed(&client, &["s__who"]).await;
     assert!(
         issuer.last().contains("client_credentials"),

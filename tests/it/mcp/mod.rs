@@ -16,7 +16,7 @@ mod resume;
 mod said;
 mod sessions;
 mod soak;
-mod speaker;
+pub(crate) mod speaker;
 mod stage;
 mod stdio;
 mod tasks;
