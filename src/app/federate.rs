@@ -13,17 +13,21 @@ use tokio::time::sleep;
 
 use super::Memory;
 use crate::{
-    federation::{Fleet, Spec},
+    federation::{Announced, Fleet, Spec},
     identity::Wanted,
     mcp::{Library, Offer},
     tools::{
-        Tool,
+        Listing, Tool,
         kinds::mcp::{self, Door, Entry},
     },
 };
 
 /// How long to wait for more changes after one: servers that start together are put in place together.
 const QUIET: Duration = Duration::from_millis(50);
+
+/// How long clients are left alone after they were told that a list is another. A server that says so all the time
+/// would have all of them list all the time.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the present configuration says of each server.
 #[derive(Debug, Default)]
@@ -93,8 +97,34 @@ impl Servers {
     }
 }
 
-/// Puts what servers offer in place whenever it is something else.
-pub(super) async fn follow(memory: &Memory, put: impl Fn(Servers)) -> Infallible {
+/// Puts what servers offer in place whenever it is something else, and tells when they say that a list is another.
+pub(super) async fn follow(
+    memory: &Memory,
+    put: impl Fn(Servers),
+    tell: impl Fn(Listing),
+) -> Infallible {
+    tokio::select! {
+        never = follow_offers(memory, put) => never,
+        never = follow_words(&memory.fleet, |it| &mut it.tools, || tell(Listing::Tools)) => never,
+        never = follow_words(&memory.fleet, |it| &mut it.prompts, || tell(Listing::Prompts)) => never,
+        never = follow_words(&memory.fleet, |it| &mut it.resources, || tell(Listing::Resources)) => never,
+    }
+}
+
+/// Tells whenever a server says that a list is another.
+async fn follow_words(
+    fleet: &Fleet,
+    list: fn(&mut Announced) -> &mut bool,
+    tell: impl Fn(),
+) -> Infallible {
+    loop {
+        fleet.announced(list).await;
+        tell();
+        sleep(PAUSE).await;
+    }
+}
+
+async fn follow_offers(memory: &Memory, put: impl Fn(Servers)) -> Infallible {
     let mut changes = memory.fleet.changes();
     if !memory.fleet.servers().is_empty() {
         // Something may have been offered before anybody followed.

@@ -148,7 +148,7 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         gate.put(offer);
     };
     let reloads = reload(&papers, &memory, &file, changes, amend, put);
-    let federated = federate::follow(&memory, |servers| {
+    let put_servers = |servers: federate::Servers| {
         let offer = servers.beside(&gate.offer());
         let toolbox = offer.toolbox.clone();
         hall.put(Face {
@@ -156,7 +156,8 @@ pub async fn run(options: Options) -> Result<(), Failed> {
             ..(*hall.face()).clone()
         });
         gate.put(offer);
-    });
+    };
+    let federated = federate::follow(&memory, put_servers, |listing| gate.changed(listing));
     tokio::select! {
         ((), (), ()) = async { tokio::join!(signals, public, drained) } => {}
         never = reloads => match never {},

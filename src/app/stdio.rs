@@ -46,7 +46,8 @@ pub async fn stdio(source: Source, key: Option<String>, colour: bool) -> Result<
     };
     let put = |wired, generation| gate.put(loopback.faces(&memory, wired, generation).1);
     let reloads = reload(&papers, &memory, &file, changes, |_| (), put);
-    let federated = federate::follow(&memory, |servers| gate.put(servers.beside(&gate.offer())));
+    let put_servers = |servers: federate::Servers| gate.put(servers.beside(&gate.offer()));
+    let federated = federate::follow(&memory, put_servers, |listing| gate.changed(listing));
     let streams = (BufReader::new(tokio::io::stdin()), tokio::io::stdout());
     let serving = serve(gate.clone(), guest, streams, file.server.drain.get());
     let ended = tokio::select! {

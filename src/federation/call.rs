@@ -1,12 +1,16 @@
 //! One request to a server, and what comes of it.
+#![expect(
+    deprecated,
+    reason = "log messages are deprecated in 2026-07-28, and part of both revisions"
+)]
 
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, DetailedTask,
-    GetPromptRequestParams, GetPromptResult, GetTaskParams, ReadResourceRequestParams,
-    ReadResourceResult, UpdateTaskParams,
+    CallToolRequestParams, CallToolResponse, ClientCapabilities, CompleteRequestParams,
+    CompleteResult, DetailedTask, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
+    LoggingLevel, ReadResourceRequestParams, ReadResourceResponse, UpdateTaskParams,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -58,9 +62,9 @@ pub enum Answer {
     /// To a call.
     Call(CallToolResponse),
     /// To a prompt.
-    Prompt(GetPromptResult),
+    Prompt(GetPromptResponse),
     /// To a resource.
-    Read(ReadResourceResult),
+    Read(ReadResourceResponse),
     /// To a completion.
     Complete(CompleteResult),
     /// How it stands with a task.
@@ -71,6 +75,16 @@ pub enum Answer {
 
 /// The caller's end of one request to a server.
 pub trait Relay: Send + Sync {
+    /// What a server of 2026-07-28 is told that its client can do; unless somebody knows, all that any caller could.
+    fn able(&self) -> Option<ClientCapabilities> {
+        None
+    }
+
+    /// From which level on such a server is asked for log messages; none wants none.
+    fn log_level(&self) -> Option<LoggingLevel> {
+        None
+    }
+
     /// Tells of progress.
     fn progress<'a>(
         &'a self,
@@ -119,6 +133,8 @@ pub enum Failed {
         code: i32,
         /// Its words, cleaned and cut.
         message: String,
+        /// What it says beside them, as it came.
+        data: Option<Value>,
     },
     /// It wants other credentials.
     #[error("The server {server} wants a sign-in")]

@@ -1,13 +1,16 @@
 //! One connection to one replica: requests and their answers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use rmcp::{
     RoleClient,
     model::{
         CancelledNotification, CancelledNotificationParam, ClientRequest, GetExtensions, RequestId,
-        ServerCapabilities, ServerResult,
+        RequestMetaObject, ServerCapabilities, ServerResult,
     },
     service::{
         ClientInitializeError, ClientLifecycleMode, ClientServiceExt, Peer, PeerRequestOptions,
@@ -23,7 +26,7 @@ use tokio::{
 };
 
 use super::{
-    Answer, Failed, Outgoing, Relay,
+    Answer, Failed, Outgoing, Question, Relay,
     answering::Answering,
     asking::{Asking, Running, Said},
     reading,
@@ -134,12 +137,22 @@ impl Connection {
         self.signs.gone.is_cancelled()
     }
 
+    /// Whether it was held against its replica already that this connection broke; from now on it was.
+    pub(super) fn was_held_against(&self) -> bool {
+        self.signs.held_against.swap(true, Ordering::AcqRel)
+    }
+
     /// Asks something on behalf of a caller.
-    pub(super) async fn ask(&self, outgoing: &Outgoing<'_>) -> Result<Answer, Failed> {
+    pub(super) async fn ask(
+        &self,
+        question: &Question,
+        outgoing: &Outgoing<'_>,
+    ) -> Result<Answer, Failed> {
         let token = outgoing.token.cloned();
         let (asking, heard) = Asking::new(token, outgoing.deadline, true);
-        let (request, own) = reading::request(&outgoing.question);
+        let (request, own) = reading::request(question);
         let mut meta = own;
+        meta.extend(self.says_of(outgoing.relay));
         meta.extend(outgoing.meta.clone());
         let exchange = Exchange {
             request,
@@ -153,13 +166,25 @@ impl Connection {
                 server: self.server.to_string(),
             }),
             Ok(Err(error)) => Err(self.failed(error, &asking)),
-            Ok(Ok(result)) => {
-                reading::answer(&outgoing.question, result).ok_or_else(|| Failed::Unfit {
-                    server: self.server.to_string(),
-                    why: "it is the answer to another question".to_owned(),
-                })
+            Ok(Ok(result)) => reading::answer(question, result).ok_or_else(|| Failed::Unfit {
+                server: self.server.to_string(),
+                why: "it is the answer to another question".to_owned(),
+            }),
+        }
+    }
+
+    /// What a request says of the caller, where each stands by itself. In a session it was said at the beginning.
+    fn says_of(&self, relay: &dyn Relay) -> Map<String, Value> {
+        let mut said = RequestMetaObject::new();
+        if self.is_stateless() {
+            if let Some(able) = relay.able() {
+                said.set_client_capabilities(able);
+            }
+            if let Some(level) = relay.log_level() {
+                said.set_log_level(level);
             }
         }
+        said.0.0
     }
 
     /// Asks something of the gateway's own.
@@ -246,6 +271,7 @@ impl Connection {
             ServiceError::McpError(error) => Failed::Error {
                 code: error.code.0,
                 message: reading::words(&error.message),
+                data: error.data,
             },
             ServiceError::TransportSend(error) => match error.error.downcast_ref::<Cut>() {
                 Some(cut) => reading::failed(server, cut).unwrap_or(broken),

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{Extra, OwnTokens, Pins, Server, Spec, hooks::Nothing};
+use super::{Announced, Extra, OwnTokens, Pins, Server, Spec, hooks::Nothing};
 use crate::{telemetry::Ledger, upstream::guarded::Guarded};
 
 /// All servers.
@@ -30,6 +30,8 @@ pub(super) struct Ground {
     /// The gateway's file, where it is not the one that runs.
     pub(super) starter: Option<PathBuf>,
     pub(super) changed: watch::Sender<u64>,
+    /// What servers announced and nobody was told of yet.
+    pub(super) announced: watch::Sender<Announced>,
 }
 
 impl Fleet {
@@ -43,6 +45,7 @@ impl Fleet {
             tokens: Arc::new(Nothing),
             starter: None,
             changed: watch::Sender::new(0),
+            announced: watch::Sender::default(),
         };
         Self {
             servers: Mutex::default(),
@@ -122,6 +125,19 @@ impl Fleet {
     /// Told whenever something else is offered.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.ground.changed.subscribe()
+    }
+
+    /// Waits until some server says that this list is another, since this was asked last. For one who listens.
+    pub async fn announced(&self, list: fn(&mut Announced) -> &mut bool) {
+        let mut announced = self.ground.announced.subscribe();
+        // The fleet has the sender, so it does not close before this ends.
+        let _ = announced
+            .wait_for(|announced| *list(&mut announced.clone()))
+            .await;
+        self.ground.announced.send_if_modified(|announced| {
+            *list(announced) = false;
+            false
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Server>>> {

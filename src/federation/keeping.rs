@@ -6,7 +6,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 use rmcp::{model::SubscriptionFilter, service::Subscription};
 use tokio::{
     runtime::Handle,
-    time::{Instant, interval_at, sleep, timeout},
+    time::{Instant, interval_at, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     listing::{Listing, PATIENCE},
     replica::{Replica, State, wait},
     server::Inner,
+    watched::Signs,
 };
 
 /// How often lists are read without being told that they changed: not every server tells.
@@ -117,6 +118,7 @@ async fn use_it(inner: &Inner, replica: &Replica, connection: Arc<Connection>) {
     replica.put(State::Ready(connection.clone()));
     inner.judge();
     show(inner);
+    let mut read = Instant::now();
     let mut round = interval_at(Instant::now() + ROUND, ROUND);
     let mut subscription = tokio::select! {
         () = gone.cancelled() => return,
@@ -126,12 +128,16 @@ async fn use_it(inner: &Inner, replica: &Replica, connection: Arc<Connection>) {
         let changed = async {
             tokio::select! {
                 () = connection.signs.changed.notified() => {}
-                () = told(&mut subscription) => {}
+                () = told(&mut subscription, &connection.signs) => {}
                 _ = round.tick() => {}
             }
-            sleep(REST).await;
+            sleep_until(read + REST).await;
+            // Before they are read: what changes meanwhile is announced anew.
+            let announced = connection.signs.take_announced();
             list(inner, replica, &connection).await;
+            read = Instant::now();
             inner.judge();
+            inner.announce(announced);
         };
         tokio::select! {
             () = gone.cancelled() => return,
@@ -181,12 +187,13 @@ async fn subscribe(connection: &Connection) -> Option<Subscription> {
 }
 
 /// Waits until a subscription tells of a change, or is over, which hides changes too.
-async fn told(subscription: &mut Option<Subscription>) {
+async fn told(subscription: &mut Option<Subscription>, signs: &Signs) {
     let Some(open) = subscription else {
         return pending().await;
     };
-    if !matches!(open.next().await, Ok(Some(_))) {
-        *subscription = None;
+    match open.next().await {
+        Ok(Some(notification)) => drop(signs.note(&notification)),
+        _ => *subscription = None,
     }
 }
 

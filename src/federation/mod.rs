@@ -8,6 +8,7 @@
 //! What a server says of itself is data. Its name here is the operator's, its annotations widen no rights, and a tool
 //! is offered to nobody before its whole description was [approved](Pins).
 
+mod announced;
 mod answering;
 mod asking;
 mod call;
@@ -27,10 +28,12 @@ mod server;
 mod settings;
 mod standing;
 mod stdio;
+mod tasks;
 mod watched;
 mod web;
 
 pub use crate::store::{By, NotKept};
+pub use announced::Announced;
 pub use call::{Answer, Failed, Outgoing, Question, Relay, Serving};
 pub use catalogue::{Catalogue, Offered};
 pub use federated::Federated;

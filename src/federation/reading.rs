@@ -77,8 +77,10 @@ pub(super) fn answer(question: &Question, result: ServerResult) -> Option<Answer
         (Question::Call(_), Is::EmptyResult(_) | Is::TaskAckResult(_)) => {
             Answer::Call(CallToolResponse::Complete(CallToolResult::default()))
         }
-        (Question::Prompt(_), Is::GetPromptResult(result)) => Answer::Prompt(result),
-        (Question::Read(_), Is::ReadResourceResult(result)) => Answer::Read(result),
+        (Question::Prompt(_), Is::GetPromptResult(result)) => Answer::Prompt(result.into()),
+        (Question::Prompt(_), Is::InputRequiredResult(result)) => Answer::Prompt(result.into()),
+        (Question::Read(_), Is::ReadResourceResult(result)) => Answer::Read(result.into()),
+        (Question::Read(_), Is::InputRequiredResult(result)) => Answer::Read(result.into()),
         (Question::Complete(_), Is::CompleteResult(result)) => Answer::Complete(result),
         (Question::Task(_), Is::GetTaskResult(result)) => Answer::Task(Box::new(result.task)),
         (Question::Update(_), Is::EmptyResult(_) | Is::TaskAckResult(_)) => Answer::Updated,

@@ -11,7 +11,7 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 
 use super::{ReplicaStanding, connection::Connection, listing::Listing};
-use crate::health::{Circuit, Settings as Breaker};
+use crate::health::Circuit;
 
 /// The shortest and the longest wait before a replica is tried again.
 const WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
@@ -66,13 +66,14 @@ impl Replica {
         number: usize,
         place: String,
         room: usize,
+        circuit: Circuit,
         moved: watch::Sender<u64>,
     ) -> Self {
         Self {
             number,
             place,
             room,
-            circuit: Arc::new(Circuit::new(Breaker::default())),
+            circuit: Arc::new(circuit),
             state: Mutex::new(State::Connecting),
             listing: Mutex::default(),
             running: AtomicUsize::new(0),
@@ -185,6 +186,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
+    fn replica(moved: watch::Sender<u64>) -> Replica {
+        let circuit = Circuit::new(Default::default());
+        Replica::new(0, String::new(), 1, circuit, moved)
+    }
+
     #[test]
     fn waits_grow_to_a_bound() {
         assert_eq!(wait(1, 0.0), Duration::from_millis(200));
@@ -196,7 +202,7 @@ mod tests {
     #[tokio::test]
     async fn a_place_is_given_back_and_told_of() {
         let moved = watch::Sender::new(0);
-        let replica = Replica::new(0, String::new(), 1, moved.clone());
+        let replica = replica(moved.clone());
         let place = replica.take().unwrap();
         assert!(replica.take().is_none());
         let mut moves = moved.subscribe();
@@ -208,7 +214,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_is_known_whether_it_answered_since() {
-        let replica = Replica::new(0, String::new(), 1, watch::Sender::new(0));
+        let replica = replica(watch::Sender::new(0));
         let begun = Instant::now();
         assert!(!replica.answered_since(begun));
         tokio::time::advance(Duration::from_millis(5)).await;

@@ -17,13 +17,14 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Answer, Catalogue, Failed, Held, Outgoing, Spec, Standing, Where,
+    Announced, Answer, Catalogue, Failed, Held, Outgoing, Spec, Standing, Where,
     connection::Connection,
     fleet::Ground,
     keeping,
     replica::{Place, Replica, State},
+    tasks,
 };
-use crate::health::{Change, Passage};
+use crate::health::{Change, Circuit, Passage};
 
 /// How often a request may be sent: a replica that went away under it, its successor, and one more.
 const TRIES: usize = 3;
@@ -135,24 +136,26 @@ impl Inner {
     async fn ask(&self, outgoing: &Outgoing<'_>) -> Result<Answer, Failed> {
         let mut tried: Vec<Arc<Connection>> = Vec::new();
         let mut failed = None;
+        let (question, only) = tasks::at_replica(&outgoing.question);
         while tried.len() < TRIES {
-            let chosen = match self.choose(&tried, outgoing.deadline).await {
+            let chosen = match self.choose(only, &tried, outgoing.deadline).await {
                 Ok(chosen) => chosen,
                 // What was told of the request itself is more than that nobody else is there.
                 Err(nobody) => return Err(failed.unwrap_or(nobody)),
             };
             let serving = outgoing.serving.map(|serve| serve(chosen.replica.number));
             let begun = Instant::now();
-            let asked = chosen.connection.ask(outgoing).await;
+            let asked = chosen.connection.ask(&question, outgoing).await;
             drop(serving);
             let connection = chosen.connection.clone();
+            let number = chosen.replica.number;
             self.learn(chosen, begun, &asked);
             match asked {
                 Err(broken @ Failed::Broken { unsent, .. }) if unsent || outgoing.repeatable => {
                     failed = Some(broken);
                     tried.push(connection);
                 }
-                asked => return asked,
+                asked => return asked.map(|answer| tasks::of_replica(number, answer)),
             }
         }
         Err(failed.unwrap_or_else(|| self.away(None)))
@@ -168,6 +171,12 @@ impl Inner {
             }
             // One that answers others meanwhile does not hang: this request was too much for its time.
             Err(Failed::Late { .. }) if chosen.replica.answered_since(begun) => None,
+            // A connection breaks once, however many requests are lost with it.
+            Err(Failed::Broken { .. })
+                if chosen.connection.is_gone() && chosen.connection.was_held_against() =>
+            {
+                None
+            }
             Err(_) => chosen.passage.failed(now),
         };
         let Some(change) = changed else { return };
@@ -180,16 +189,18 @@ impl Inner {
         }
     }
 
-    /// The least busy replica that can be asked and was not; waits for one that is about to be there.
+    /// The least busy replica that can be asked and was not, or the only one that can answer; waits for one that is
+    /// about to be there.
     async fn choose(
         &self,
+        only: Option<usize>,
         tried: &[Arc<Connection>],
         deadline: Instant,
     ) -> Result<Chosen<'_>, Failed> {
         let mut moves = self.moved.subscribe();
         loop {
             moves.mark_unchanged();
-            let soonest = match self.look(tried) {
+            let soonest = match self.look(only, tried) {
                 Look::Found(chosen) => return Ok(chosen),
                 Look::Wait => None,
                 Look::Nobody(soonest) => Some(soonest),
@@ -204,7 +215,7 @@ impl Inner {
         }
     }
 
-    fn look(&self, tried: &[Arc<Connection>]) -> Look<'_> {
+    fn look(&self, only: Option<usize>, tried: &[Arc<Connection>]) -> Look<'_> {
         let now = Instant::now();
         let mut waits = false;
         let mut soonest: Option<Duration> = None;
@@ -213,6 +224,7 @@ impl Inner {
         let count = self.replicas.len().max(1);
         let mut all: Vec<&Replica> = self.replicas.iter().map(|replica| &**replica).collect();
         all.rotate_left(turn % count);
+        all.retain(|replica| only.is_none_or(|only| replica.number == only));
         all.sort_by_key(|replica| replica.running());
         for replica in all {
             let connection = match replica.state() {
@@ -251,6 +263,14 @@ impl Inner {
             Look::Wait
         } else {
             Look::Nobody(soonest)
+        }
+    }
+
+    /// Passes on that a server said its lists are others.
+    pub(super) fn announce(&self, announced: Announced) {
+        if announced != Announced::default() {
+            let all = &self.ground.announced;
+            all.send_modify(|all| all.add(announced));
         }
     }
 
@@ -308,7 +328,10 @@ fn is_wanted(only: Option<&[String]>, name: &str) -> bool {
 }
 
 fn replicas(spec: &Spec, moved: &watch::Sender<u64>) -> Vec<Arc<Replica>> {
-    let replica = |number, place, room| Arc::new(Replica::new(number, place, room, moved.clone()));
+    let replica = |number, place, room| {
+        let circuit = Circuit::new(spec.breaker);
+        Arc::new(Replica::new(number, place, room, circuit, moved.clone()))
+    };
     match &spec.place {
         Where::Http { urls, .. } => urls
             .iter()

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    policy::Breaker,
     route::Dollars,
     secret::Secret,
     span::Span,
@@ -250,6 +251,8 @@ pub struct Spec {
     pub settings: Settings,
     /// Where it is.
     pub place: Where,
+    /// When a replica that fails is left alone.
+    pub breaker: Breaker,
 }
 
 /// Where a server is.
@@ -278,7 +281,8 @@ pub enum Where {
 impl PartialEq for Spec {
     /// Whether it is the same server, to be kept over a reload.
     fn eq(&self, other: &Self) -> bool {
-        let same = (&self.name, &self.settings) == (&other.name, &other.settings);
+        let same = (&self.name, &self.settings, &self.breaker)
+            == (&other.name, &other.settings, &other.breaker);
         same && match (&self.place, &other.place) {
             (
                 Where::Stdio { environment, .. },

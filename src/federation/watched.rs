@@ -3,18 +3,26 @@
 //! rmcp would start a task for every notification, which loses their order and gives a server that floods as many tasks
 //! as it likes. So progress and logs are taken out here, in order and without waiting for anybody.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    time::Duration,
+};
 
 use rmcp::{
     RoleClient,
-    model::{GetExtensions, GetMeta, JsonRpcMessage, ServerNotification},
+    model::{ClientRequest, GetExtensions, GetMeta, JsonRpcMessage, RequestId, ServerNotification},
     service::{RxJsonRpcMessage, TxJsonRpcMessage},
     transport::Transport,
 };
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::asking::{Asking, Running, Said};
+use super::{
+    announced::Announced,
+    asking::{Asking, Running, Said},
+};
 use crate::upstream::guarded::Refused;
 
 /// How many messages in the middle of requests are heard in a second. One who shows progress to a person needs ten.
@@ -76,8 +84,38 @@ impl Cut {
 pub(super) struct Signs {
     /// Another list is there.
     pub(super) changed: Notify,
+    /// Which lists were said to be others.
+    announced: Mutex<Announced>,
+    /// Whether it was held against its replica that the connection broke.
+    pub(super) held_against: AtomicBool,
     /// The connection is over, or of no more use.
     pub(super) gone: CancellationToken,
+}
+
+impl Signs {
+    /// Takes note of a notification that a list is another: whether it was one.
+    pub(super) fn note(&self, notification: &ServerNotification) -> bool {
+        use ServerNotification as Is;
+        let mut announced = self.announced();
+        match notification {
+            Is::ToolListChangedNotification(_) => announced.tools = true,
+            Is::PromptListChangedNotification(_) => announced.prompts = true,
+            Is::ResourceListChangedNotification(_) => announced.resources = true,
+            _ => return false,
+        }
+        true
+    }
+
+    /// What was announced since this was asked last.
+    pub(super) fn take_announced(&self) -> Announced {
+        std::mem::take(&mut self.announced())
+    }
+
+    fn announced(&self) -> MutexGuard<'_, Announced> {
+        self.announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The transport of one connection.
@@ -88,6 +126,9 @@ pub(super) struct Watched<T: Transport<RoleClient>> {
     signs: Arc<Signs>,
     flood: Flood,
     server: Arc<str>,
+    /// The question whether it is new, once it is asked the old way instead: an answer comes too late.
+    discover: Option<RequestId>,
+    too_late: Option<RequestId>,
     _gone: DropGuard,
 }
 
@@ -139,6 +180,8 @@ impl<T: Transport<RoleClient>> Watched<T> {
             read,
             running,
             server,
+            discover: None,
+            too_late: None,
             _gone: signs.gone.clone().drop_guard(),
             signs,
             flood: Flood {
@@ -146,6 +189,17 @@ impl<T: Transport<RoleClient>> Watched<T> {
                 count: 0,
             },
         }
+    }
+
+    /// Whether it answers a question that nobody waits for any more. rmcp would take it for a broken handshake: a
+    /// program that starts slowly answers `server/discover` after it was given up and `initialize` was sent.
+    fn comes_too_late(&self, message: &RxJsonRpcMessage<RoleClient>) -> bool {
+        let id = match message {
+            JsonRpcMessage::Response(response) => Some(&response.id),
+            JsonRpcMessage::Error(error) => error.id.as_ref(),
+            _ => None,
+        };
+        id.is_some() && id == self.too_late.as_ref()
     }
 
     /// Gives a notification to whom it concerns; back, where that is rmcp.
@@ -173,9 +227,7 @@ impl<T: Transport<RoleClient>> Watched<T> {
                 asking.map(|asking| asking.hear(log_of(log.params)));
                 None
             }
-            Is::ToolListChangedNotification(_)
-            | Is::PromptListChangedNotification(_)
-            | Is::ResourceListChangedNotification(_) => {
+            changed if self.signs.note(&changed) => {
                 self.signs.changed.notify_one();
                 None
             }
@@ -211,6 +263,11 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Watched<T> {
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         let mut asking = None;
         if let JsonRpcMessage::Request(request) = &item {
+            match &request.request {
+                ClientRequest::DiscoverRequest(_) => self.discover = Some(request.id.clone()),
+                ClientRequest::InitializeRequest(_) => self.too_late = self.discover.take(),
+                _ => {}
+            }
             asking = request.request.extensions().get::<Arc<Asking>>().cloned();
             if let Some(asking) = &asking {
                 let token = request.request.get_meta().get_progress_token();
@@ -245,6 +302,11 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Watched<T> {
                 return None;
             };
             let message = match message {
+                JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)
+                    if self.comes_too_late(&message) =>
+                {
+                    continue;
+                }
                 JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => return Some(message),
                 other => other,
             };
@@ -281,25 +343,5 @@ impl<T: Transport<RoleClient>> fmt::Debug for Watched<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_second_has_room_for_so_much_and_the_next_one_again() {
-        let start = Instant::now();
-        let mut flood = Flood {
-            since: start,
-            count: 0,
-        };
-        let fates: Vec<Fate> = (0..=HEARD).map(|_| flood.count(start)).collect();
-        assert_eq!(fates.last(), Some(&Fate::LeftOut));
-        assert_eq!(
-            fates.iter().filter(|fate| **fate == Fate::Heard).count(),
-            HEARD as usize
-        );
-        let later = start + Duration::from_secs(1);
-        assert_eq!(flood.count(later), Fate::Heard);
-        flood.count = BORNE;
-        assert_eq!(flood.count(later), Fate::Unbearable);
-    }
-}
+#[path = "watched_tests.rs"]
+mod tests;

@@ -1,15 +1,16 @@
 //! `tools/call`: answered while the client waits, by a task it polls, or by a question it comes back with.
 
-use std::sync::Arc;
+use std::{future, sync::Arc, time::Duration};
 
+use futures_util::{FutureExt, future::BoxFuture};
 use rmcp::{
     ErrorData,
     model::{
         CallToolRequestParams, CallToolResponse, ClientCapabilities, CreateTaskResult,
-        RequestMetaObject,
+        RequestMetaObject, TaskPayload,
     },
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{
     Gate, Guest, Offer,
@@ -19,7 +20,7 @@ use super::{
     round::{Round, Subject},
     sessions,
     stamp::stamped_in,
-    tasks::TaskLine,
+    tasks::{Handle, TaskLine},
 };
 use crate::tools::{
     self, Call, Fault, FaultClass, Outcome, Output, Question, Refusal, TaskSupport, Tool,
@@ -31,6 +32,10 @@ const IDEMPOTENCY_KEY: &str = "dev.waypost/idempotencyKey";
 
 /// The member of `_meta` by which a result tells that a completion was made for it.
 const ROUTE: &str = "dev.waypost/route";
+
+/// How long a call that may be a task is no task yet, where only running it tells if it asks first. Servers that ask do
+/// so before they work.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
 
 /// One `tools/call`, read.
 struct Request<'a> {
@@ -57,7 +62,7 @@ pub(super) async fn call(
 ) -> Result<CallToolResponse, ErrorData> {
     let request = Request::read(gate, params, &asked)?;
     match request.as_task()? {
-        Some(job) => request.begin(job),
+        Some(job) => request.begin(job).await,
         None => request.answer().await,
     }
 }
@@ -161,17 +166,20 @@ impl<'a> Request<'a> {
             }
         };
         line.voice().finish().await;
-        match outcome {
+        self.conclude(outcome)
+    }
+
+    /// What the client is answered.
+    fn conclude(&self, outcome: Result<Outcome, Refusal>) -> Result<CallToolResponse, ErrorData> {
+        let result = match outcome {
             Ok(Outcome::Done(mut output)) => {
                 self.hand_over(&mut output);
-                Ok(stamped_in(asked.is_modern, convert::result(output)).into())
+                convert::result(output)
             }
-            Ok(Outcome::Asks(questions)) => self.come_back(&questions),
-            Err(refusal) => {
-                let result = convert::refusal(refusal)?;
-                Ok(stamped_in(self.asked.is_modern, result).into())
-            }
-        }
+            Ok(Outcome::Asks(questions)) => return self.come_back(&questions),
+            Err(refusal) => convert::refusal(refusal)?,
+        };
+        Ok(stamped_in(self.asked.is_modern, result).into())
     }
 
     /// Gives the client what its next call of this conversation is known by, where there are no sessions. Only
@@ -195,46 +203,68 @@ impl<'a> Request<'a> {
         Ok(stamped_in(self.asked.is_modern, result).into())
     }
 
-    /// Begins a task that makes the call.
-    fn begin(self, Job { tool, round }: Job) -> Result<CallToolResponse, ErrorData> {
+    /// Begins a task that makes the call, once it is sure that nothing is asked before.
+    async fn begin(self, Job { tool, round }: Job) -> Result<CallToolResponse, ErrorData> {
         if let Err(Unanswered::Later(questions)) = round.ask(tool.asks_first()) {
             return self.come_back(&questions);
         }
         let abilities = asks::abilities(&self.asked.declared);
-        let owner = self.call.caller.name.clone();
-        let gate = self.gate.clone();
-        let (toolbox, call) = (self.offer.toolbox.clone(), self.call);
+        let line = Arc::new(TaskLine::new(self.gate.clone(), abilities, round));
+        let made = tools::call(self.offer.toolbox.clone(), self.call.clone(), line.clone());
+        let mut made = Box::pin(made);
+        let mut at_once = None;
+        if tool.may_ask_first() {
+            at_once = tokio::select! {
+                biased;
+                outcome = &mut made => Some(outcome),
+                () = line.has_begun() => None,
+                () = sleep(FIRST_WORDS) => None,
+                () = self.asked.called_off.cancelled() => {
+                    return Err(ErrorData::internal_error("The call was cancelled", None));
+                }
+            };
+        }
+        match at_once {
+            Some(Ok(Outcome::Asks(questions))) => self.come_back(&questions),
+            Some(outcome) if tool.common.task == TaskSupport::Optional => self.conclude(outcome),
+            Some(outcome) => {
+                let ended = future::ready(outcome);
+                self.go_on(&tool, |_| Box::pin(ended.map(payload)))
+            }
+            None => self.go_on(&tool, |handle| {
+                line.run_as(handle);
+                Box::pin(made.map(payload))
+            }),
+        }
+    }
+
+    /// Lets the call go on as a task.
+    fn go_on(
+        &self,
+        tool: &Tool,
+        work: impl FnOnce(Handle) -> BoxFuture<'static, TaskPayload>,
+    ) -> Result<CallToolResponse, ErrorData> {
         let settings = &self.offer.settings.tasks;
+        let owner = &self.call.caller.name;
         let patience = tool.common.timeout.get();
-        let begun = self
-            .gate
-            .tasks
-            .begin(settings, &owner, patience, move |handle| {
-                let line = TaskLine {
-                    handle,
-                    gate,
-                    abilities,
-                    round,
-                };
-                Box::pin(async move {
-                    let ended = match tools::call(toolbox, call, Arc::new(line)).await {
-                        Ok(Outcome::Done(output)) => Ok(convert::result(output)),
-                        Ok(Outcome::Asks(_)) => {
-                            let message = "The tool asks in a way that tasks do not have";
-                            Err(ErrorData::internal_error(message, None))
-                        }
-                        Err(refusal) => convert::refusal(refusal),
-                    };
-                    convert::payload(ended)
-                })
-            });
-        match begun {
+        match self.gate.tasks.begin(settings, owner, patience, work) {
             Ok(task) => Ok(stamped_in(self.asked.is_modern, CreateTaskResult::new(task)).into()),
             Err(full) => {
                 let fault = Fault::new(FaultClass::Busy, full.to_string());
-                let result = convert::refusal(Refusal::Fault(fault))?;
-                Ok(stamped_in(self.asked.is_modern, result).into())
+                self.conclude(Err(Refusal::Fault(fault)))
             }
         }
     }
+}
+
+/// How a call ends as a task.
+fn payload(outcome: Result<Outcome, Refusal>) -> TaskPayload {
+    convert::payload(match outcome {
+        Ok(Outcome::Done(output)) => Ok(convert::result(output)),
+        Ok(Outcome::Asks(_)) => {
+            let message = "The tool asks in a way that tasks do not have";
+            Err(ErrorData::internal_error(message, None))
+        }
+        Err(refused) => convert::refusal_of_task(refused),
+    })
 }

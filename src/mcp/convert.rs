@@ -3,14 +3,14 @@
 use rmcp::{
     ErrorData,
     model::{
-        CallToolResult, ContentBlock, MetaObject, Resource, ResourceContents, TaskPayload,
-        Tool as WireTool, ToolAnnotations,
+        CallToolResult, ContentBlock, ErrorCode, MetaObject, Resource, ResourceContents,
+        TaskPayload, Tool as WireTool, ToolAnnotations,
     },
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::tools::{Content, Fault, FaultClass, Output, Refusal, Tool};
+use crate::tools::{Content, Fault, FaultClass, Output, ProtocolError, Refusal, Tool};
 
 /// A tool as clients see it.
 pub(super) fn tool(tool: &Tool) -> WireTool {
@@ -67,8 +67,31 @@ pub(super) fn refusal(refusal: Refusal) -> Result<CallToolResult, ErrorData> {
         Refusal::Fault(broken) if broken.class == FaultClass::Internal => {
             Err(ErrorData::internal_error(broken.message, None))
         }
-        Refusal::Fault(other) => Ok(fault(other)),
+        Refusal::Fault(broken) => match &broken.protocol {
+            Some(error) if error.is_for_the_client => Err(protocol(&broken.message, error)),
+            _ => Ok(fault(broken)),
+        },
     }
+}
+
+/// A call that was refused as a task: one that ended with an error of the protocol has no result.
+pub(super) fn refusal_of_task(refused: Refusal) -> Result<CallToolResult, ErrorData> {
+    match &refused {
+        Refusal::Fault(fault) => match &fault.protocol {
+            Some(error) => Err(protocol(&fault.message, error)),
+            None => refusal(refused),
+        },
+        _ => refusal(refused),
+    }
+}
+
+/// An error of the protocol's own.
+pub(super) fn protocol(message: &str, error: &ProtocolError) -> ErrorData {
+    ErrorData::new(
+        ErrorCode(error.code),
+        message.to_owned(),
+        error.data.clone(),
+    )
 }
 
 /// There is no such tool, or none this caller may know of.

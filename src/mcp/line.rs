@@ -146,6 +146,10 @@ impl Line for ClientLine {
             .boxed()
     }
 
+    fn wanted(&self) -> Option<Level> {
+        self.peer.as_ref().and(self.wanted).map(level::from_wire)
+    }
+
     fn ask(
         &self,
         questions: Vec<(String, Question)>,

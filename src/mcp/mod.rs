@@ -16,6 +16,7 @@ pub mod endpoint;
 mod gate;
 mod guest;
 mod handle;
+mod inquiry;
 mod level;
 pub mod library;
 mod line;

@@ -285,8 +285,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let asked = Asked::of(self, context)?;
-        let read = visits::read(&self.gate, &asked, &request.uri).await?;
-        Ok(stamped_in(asked.is_modern, read).into())
+        visits::read(&self.gate, &asked, request).await
     }
 
     async fn complete(

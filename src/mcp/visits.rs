@@ -1,26 +1,30 @@
 //! `resources/read` and `completion/complete`: of the configuration, or of another server that is asked for it.
 
+use std::sync::Arc;
+
 use rmcp::{
     ErrorData,
-    model::{CompleteRequestParams, CompleteResult, ReadResourceResult},
+    model::{
+        CompleteRequestParams, CompleteResult, ReadResourceRequestParams, ReadResourceResponse,
+    },
 };
 
-use super::{Gate, asked::Asked, handle, library::Visit};
+use super::{Gate, asked::Asked, handle, inquiry::Inquiry, library::Visit, round::Subject};
 use crate::tools::{Conversation, Memory, Nobody, Reader};
 
-/// Reads a resource.
+/// Reads a resource, or gives what its server wants its user to answer first.
 pub(super) async fn read(
-    gate: &Gate,
+    gate: &Arc<Gate>,
     asked: &Asked,
-    uri: &str,
-) -> Result<ReadResourceResult, ErrorData> {
-    let conversation = handle::conversation(gate, &asked.guest, &asked.meta)?;
-    let offer = gate.offer();
-    let visit = visit(asked, &conversation, &offer.toolbox.memory);
-    tokio::select! {
-        read = offer.library.read(uri, visit) => read,
-        () = asked.called_off.cancelled() => Err(called_off()),
-    }
+    params: ReadResourceRequestParams,
+) -> Result<ReadResourceResponse, ErrorData> {
+    let caller = &asked.guest.caller.name;
+    let subject = || Subject::new(caller, "resources/read", &params.uri, None);
+    let brought = (params.request_state.as_deref(), params.input_responses);
+    let inquiry = Inquiry::of(gate, asked, subject, brought)?;
+    let library = &inquiry.offer.library;
+    let read = library.read(&params.uri, inquiry.visit());
+    inquiry.answer(read).await
 }
 
 /// Completes what is typed.

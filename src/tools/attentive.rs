@@ -53,6 +53,14 @@ impl Line for Attentive {
         self.line.log(level, logger, data)
     }
 
+    fn wanted(&self) -> Option<Level> {
+        self.line.wanted()
+    }
+
+    fn begun(&self) {
+        self.line.begun();
+    }
+
     fn ask(
         &self,
         questions: Vec<(String, Question)>,

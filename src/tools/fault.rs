@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{Question, Unanswered, output::Output};
 
 /// What went wrong with one call. The label of each is part of the metrics contract.
@@ -87,6 +89,17 @@ impl FaultClass {
     }
 }
 
+/// A fault as an error of JSON-RPC.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProtocolError {
+    /// Its code.
+    pub code: i32,
+    /// What the protocol wants beside it.
+    pub data: Option<Value>,
+    /// Whether it says something of the client and not of the call: no model can do anything about it.
+    pub is_for_the_client: bool,
+}
+
 /// One failed call. The message goes to a model: a sentence of ours, with at most short, escaped quotations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
@@ -100,6 +113,8 @@ pub struct Fault {
     pub output: Option<Box<Output>>,
     /// Whether what the tool stands on was not reached at all: the call changed nothing, and may be made again.
     pub unsent: bool,
+    /// What it is as an error of the protocol, if the tool ended with one.
+    pub protocol: Option<Box<ProtocolError>>,
 }
 
 impl Fault {
@@ -111,6 +126,7 @@ impl Fault {
             retry_after: None,
             output: None,
             unsent: false,
+            protocol: None,
         }
     }
 

@@ -31,6 +31,12 @@ pub trait Kind: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether only running it tells if it asks before its work begins. A call that may run as a task is one from when
+    /// the kind says that the work [has begun](Line::begun), or a moment has passed.
+    fn may_ask_first(&self) -> bool {
+        false
+    }
+
     /// Whether it neither logs nor asks on its caller's line; progress it may tell. Calls of such tools are answered
     /// without a line that could carry questions, which is cheaper.
     fn is_silent(&self) -> bool {

@@ -27,6 +27,16 @@ pub trait Line: Send + Sync {
     /// Sends a log message, if the caller wants such of this level.
     fn log<'a>(&'a self, level: Level, logger: &'a str, data: Value) -> BoxFuture<'a, ()>;
 
+    /// From which level on the caller wants log messages; none wants none. Kinds whose messages are made elsewhere say
+    /// so there.
+    fn wanted(&self) -> Option<Level> {
+        None
+    }
+
+    /// Takes note that the work goes on elsewhere by itself now: where the call may become a task, it does, and what
+    /// the kind asks from here on is asked by the task.
+    fn begun(&self) {}
+
     /// Asks the caller. Where answers come with a later call only (stateless MCP), those known already are given at
     /// once; if one is missing, the kind passes [`Unanswered::Later`] on as [`super::Stop::Asks`] and is run anew.
     fn ask(&self, questions: Vec<(String, Question)>)

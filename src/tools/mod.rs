@@ -58,7 +58,7 @@ use call::after;
 pub use call::{Call, Outcome, Refusal, Surface, call};
 pub(crate) use clean::clean_text;
 pub use explain::{Called, Unexplained};
-pub use fault::{Fault, FaultClass, Stop};
+pub use fault::{Fault, FaultClass, ProtocolError, Stop};
 pub use gauges::{ToolState, gauges, states};
 pub use input::Input;
 pub use kind::{About, Kind, KindSettings, Materials, ReadPages, Run};

@@ -203,6 +203,11 @@ impl Tool {
         self.kind.is_silent() && !self.common.sends_out
     }
 
+    /// Whether only running it tells if it asks before its work begins.
+    pub fn may_ask_first(&self) -> bool {
+        self.kind.may_ask_first()
+    }
+
     /// What it asks before it begins.
     pub fn asks_first(&self) -> Vec<(String, Question)> {
         self.kind.asks_first()

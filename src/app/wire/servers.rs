@@ -64,6 +64,7 @@ impl Wiring<'_> {
                     name: id.as_str().into(),
                     settings: (**settings).clone(),
                     place,
+                    breaker: entry.common.breaker,
                 };
                 let entry = Entry {
                     common: entry.common.clone(),

@@ -7,6 +7,7 @@
 
 mod ask;
 mod form;
+mod rounds;
 #[cfg(test)]
 mod tests;
 

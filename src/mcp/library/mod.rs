@@ -69,11 +69,11 @@ pub struct Library {
     foreign: Foreign,
 }
 
-/// What came of asking for a prompt.
+/// What came of asking for a prompt or a resource.
 #[derive(Debug)]
-pub(super) enum Got {
-    /// The prompt.
-    Prompt(GetPromptResult),
+pub(super) enum Got<T> {
+    /// It is this.
+    This(T),
     /// The user has to answer first.
     Asks(Vec<(String, Question)>),
 }
@@ -210,7 +210,7 @@ impl Library {
         name: &str,
         arguments: Map<String, Value>,
         visit: Visit<'_>,
-    ) -> Result<Got, ErrorData> {
+    ) -> Result<Got<GetPromptResult>, ErrorData> {
         let caller = visit.caller;
         let prompt = self.prompts.get(name);
         if let Some(prompt) = prompt.filter(|_| caller.may_use_prompt(name)) {
@@ -229,11 +229,12 @@ impl Library {
         &self,
         uri: &str,
         visit: Visit<'_>,
-    ) -> Result<ReadResourceResult, ErrorData> {
+    ) -> Result<Got<ReadResourceResult>, ErrorData> {
         if let Some(contents) = self.contents(visit.caller, uri)? {
-            return Ok(ReadResourceResult::new(vec![contents])
+            let read = ReadResourceResult::new(vec![contents])
                 .with_ttl_ms(LIST_TTL)
-                .with_cache_scope(CacheScope::Private));
+                .with_cache_scope(CacheScope::Private);
+            return Ok(Got::This(read));
         }
         let foreign = self.foreign.read(uri, visit).await;
         foreign.unwrap_or_else(|| {

@@ -85,7 +85,7 @@ impl Prompt {
         caller: &Caller,
         arguments: Map<String, Value>,
         line: &dyn Line,
-    ) -> Result<Got, ErrorData> {
+    ) -> Result<Got<GetPromptResult>, ErrorData> {
         let mut input = self.input(arguments)?;
         match self.answers(line).await? {
             Answered::All(members) => input.extend(members),
@@ -96,7 +96,7 @@ impl Prompt {
         let messages: Result<Vec<_>, _> = messages.map(|it| it.render(&input, caller)).collect();
         let mut result = GetPromptResult::new(messages?);
         result.description.clone_from(&self.wire.description);
-        Ok(Got::Prompt(result))
+        Ok(Got::This(result))
     }
 
     /// The values to offer for an argument; `None` if there is no such argument.

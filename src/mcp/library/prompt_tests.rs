@@ -55,7 +55,7 @@ messages: [{ text: 'Paint it ${input.name} ${input.shade == null ? 0 : input.sha
     let prompt = Prompt::build("p", &settings, &BTreeMap::new(), &read).unwrap();
     let caller = Access::open().identify(None).unwrap();
     match prompt.get(&caller, Map::new(), line).await {
-        Ok(Got::Prompt(result)) => {
+        Ok(Got::This(result)) => {
             let message = serde_json::to_value(&result.messages[0]).unwrap();
             Ok(message["content"]["text"].as_str().unwrap().to_owned())
         }

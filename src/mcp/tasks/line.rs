@@ -1,12 +1,13 @@
 //! The client's end of a call that runs as a task: it hears when it asks, and answers when it likes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::{
     FutureExt,
     future::{BoxFuture, try_join_all},
 };
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use super::Handle;
 use crate::{
@@ -20,11 +21,37 @@ const LONGEST: usize = 1_000;
 
 /// The client's end of a call that runs as a task.
 pub(in crate::mcp) struct TaskLine {
-    pub(in crate::mcp) handle: Handle,
-    pub(in crate::mcp) gate: Arc<Gate>,
-    pub(in crate::mcp) abilities: Abilities,
+    /// The task, once there is one.
+    task: OnceLock<Handle>,
+    begun: Notify,
+    gate: Arc<Gate>,
+    abilities: Abilities,
     /// What was answered before the task began.
-    pub(in crate::mcp) round: Arc<Round>,
+    round: Arc<Round>,
+}
+
+impl TaskLine {
+    /// The line of a call that is no task yet: what it asks is answered with a later call.
+    pub(in crate::mcp) fn new(gate: Arc<Gate>, abilities: Abilities, round: Arc<Round>) -> Self {
+        Self {
+            task: OnceLock::new(),
+            begun: Notify::new(),
+            gate,
+            abilities,
+            round,
+        }
+    }
+
+    /// Waits until the work has begun.
+    pub(in crate::mcp) async fn has_begun(&self) {
+        self.begun.notified().await;
+    }
+
+    /// From now on the call runs as this task.
+    pub(in crate::mcp) fn run_as(&self, task: Handle) {
+        // A call becomes a task once.
+        let _ = self.task.set(task);
+    }
 }
 
 impl Line for TaskLine {
@@ -48,7 +75,9 @@ impl Line for TaskLine {
             (None, Some(total)) => format!("{progress} of {total}"),
             (None, None) => progress.to_string(),
         };
-        self.handle.say(message);
+        if let Some(task) = self.task.get() {
+            task.say(message);
+        }
         std::future::ready(()).boxed()
     }
 
@@ -61,18 +90,29 @@ impl Line for TaskLine {
         questions: Vec<(String, Question)>,
     ) -> BoxFuture<'_, Result<Answers, Unanswered>> {
         let (mut answers, open) = self.round.split(questions);
+        let Some(task) = self.task.get() else {
+            let all = match open.is_empty() {
+                true => Ok(answers),
+                false => Err(Unanswered::Later(open)),
+            };
+            return std::future::ready(all).boxed();
+        };
         async move {
             let asked = open.into_iter().map(|(key, question)| async move {
                 if !asks::is_able(self.abilities, &question) {
                     return Err(Unanswered::Unable(question));
                 }
-                let answer = self.handle.ask(key.clone(), question).await?;
+                let answer = task.ask(key.clone(), question).await?;
                 Ok((key, answer))
             });
             answers.extend(try_join_all(asked).await?);
             Ok(answers)
         }
         .boxed()
+    }
+
+    fn begun(&self) {
+        self.begun.notify_one();
     }
 
     fn leave(&self, state: Value, past: &[String]) {

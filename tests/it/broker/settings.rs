@@ -26,7 +26,11 @@ fn environment(name: &str) -> Option<String> {
 /// What the server of this entry wants.
 fn wanted(access: &str, entry: &str) -> Option<Wanted> {
     match wire(&read(access, entry), &environment) {
-        Ok(wired) => wired.servers.into_iter().next()?.1.credentials,
+        Ok(wired) => {
+            let mut servers = wired.servers.into_iter();
+            let crm = servers.find(|(spec, _)| &*spec.name == "crm");
+            crm.and_then(|(_, entry)| entry.credentials)
+        }
         Err(problems) => panic!("{problems:#?}"),
     }
 }

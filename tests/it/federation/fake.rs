@@ -1,5 +1,7 @@
 //! A scripted server on loopback: it speaks either revision, writes down what it gets, and misbehaves when told.
 
+mod calls;
+
 use std::{
     collections::HashMap,
     convert::Infallible,
@@ -9,6 +11,7 @@ use std::{
     },
 };
 
+use self::calls::{after_a_question, call};
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -47,6 +50,8 @@ pub(super) struct Book {
     pub(super) got: Mutex<Vec<Got>>,
     sessions: Mutex<Vec<String>>,
     made: AtomicUsize,
+    /// The tools it lists, by name, each with its description.
+    pub(super) tools: Mutex<Vec<(String, String)>>,
     /// Pages of prompts; endless where there are none.
     pub(super) prompts: Mutex<Vec<String>>,
     pub(super) endless: AtomicBool,
@@ -85,6 +90,7 @@ impl Fake {
             got: Mutex::default(),
             sessions: Mutex::default(),
             made: AtomicUsize::new(0),
+            tools: Mutex::new(vec![("echo".to_owned(), String::new())]),
             prompts: Mutex::new(vec!["hello".to_owned()]),
             endless: AtomicBool::new(false),
             streams: Mutex::default(),
@@ -100,6 +106,20 @@ impl Fake {
             axum::serve(listener, app).await.unwrap();
         });
         Self { book, url, serving }
+    }
+
+    /// Lists these tools from now on, each with its description.
+    pub(super) fn lists(&self, tools: &[(&str, &str)]) {
+        let tools = tools.iter();
+        let tools =
+            tools.map(|(name, description)| ((*name).to_owned(), (*description).to_owned()));
+        *self.book.tools.lock().unwrap() = tools.collect();
+    }
+
+    /// Whether somebody hears what it says by itself.
+    pub(super) fn is_heard(&self) -> bool {
+        let streams = self.book.streams.lock().unwrap();
+        streams.iter().any(|stream| !stream.is_closed())
     }
 
     /// Forgets all sessions, as a server does that was started anew.
@@ -186,7 +206,7 @@ async fn serve(
         return StatusCode::ACCEPTED.into_response();
     }
     let capabilities = json!({
-        "tools": { "listChanged": true }, "prompts": { "listChanged": true }, "logging": {},
+        "tools": { "listChanged": true }, "prompts": { "listChanged": true }, "resources": {}, "logging": {},
     });
     let me = json!({ "name": "fake", "version": "1" });
     let answered = |result: Value| json!({ "jsonrpc": "2.0", "id": id, "result": result });
@@ -219,9 +239,13 @@ async fn serve(
         }
         "tools/list" => {
             let schema = json!({ "type": "object" });
-            let tool = json!({ "name": "echo", "inputSchema": schema });
+            let tools = book.tools.lock().unwrap().clone();
+            let tools = tools.iter().map(|(name, description)| {
+                json!({ "name": name, "description": description, "inputSchema": schema })
+            });
+            let tools: Vec<Value> = tools.collect();
             plain(&answered(
-                json!({ "resultType": "complete", "tools": [tool] }),
+                json!({ "resultType": "complete", "tools": tools }),
             ))
         }
         "prompts/list" => {
@@ -234,6 +258,12 @@ async fn serve(
             }
             plain(&answered(result))
         }
+        "resources/list" => {
+            let resource = json!({ "name": "note", "uri": "note://1" });
+            let list = json!({ "resultType": "complete", "resources": [resource] });
+            plain(&answered(list))
+        }
+        "prompts/get" | "resources/read" => plain(&answered(after_a_question(&message["params"]))),
         "tools/call" => call(&book, &message, told("authorization")).await,
         _ => plain(&refused(-32601, "Method not found")),
     }
@@ -253,110 +283,4 @@ fn events(said: mpsc::UnboundedReceiver<Value>, leaves: Option<Leaves>) -> Respo
     });
     let kind = [(header::CONTENT_TYPE, "text/event-stream")];
     (kind, Body::from_stream(events.boxed())).into_response()
-}
-
-async fn call(book: &Arc<Book>, message: &Value, authorization: Option<String>) -> Response {
-    let id = message["id"].clone();
-    let params = message["params"].clone();
-    let text = |text: &str| {
-        let content = json!([{ "type": "text", "text": text }]);
-        let result = json!({ "resultType": "complete", "content": content });
-        json!({ "jsonrpc": "2.0", "id": id, "result": result })
-    };
-    let (say, said) = mpsc::unbounded_channel();
-    let note = |method: &str, params: Value| {
-        let note = json!({ "jsonrpc": "2.0", "method": method, "params": params });
-        let _ = say.send(note);
-    };
-    let token = params["_meta"]["progressToken"].clone();
-    match params["name"].as_str().unwrap() {
-        "who" => plain(&text(&authorization.unwrap_or_default())),
-        "slow" => {
-            book.let_go.notified().await;
-            plain(&text("at last"))
-        }
-        "hang" => {
-            let leaves = Leaves(book.clone());
-            note(
-                "notifications/progress",
-                json!({ "progressToken": token, "progress": 0 }),
-            );
-            // Never ends by itself.
-            book.streams.lock().unwrap().push(say);
-            events(said, Some(leaves))
-        }
-        "steps" => {
-            for step in 1..=3 {
-                let params = json!({ "progressToken": token, "progress": step, "message": "step" });
-                note("notifications/progress", params);
-                note(
-                    "notifications/message",
-                    json!({ "level": "info", "data": step }),
-                );
-            }
-            let _ = say.send(text("done"));
-            events(said, None)
-        }
-        "flood" => {
-            for step in 0..20_000 {
-                let params = json!({ "progressToken": token, "progress": step });
-                note("notifications/progress", params);
-            }
-            let _ = say.send(text("done"));
-            events(said, None)
-        }
-        "giant" => plain(&text(&"x".repeat(100_000))),
-        "giant_event" => {
-            let _ = say.send(text(&"x".repeat(100_000)));
-            events(said, None)
-        }
-        "die" => {
-            // A stream that ends without an answer.
-            drop(say);
-            events(said, None)
-        }
-        "ask" => {
-            let question = json!({
-                "jsonrpc": "2.0", "id": format!("q-{id}"), "method": "elicitation/create",
-                "params": {
-                    "mode": "form", "message": "Who?",
-                    "requestedSchema": { "type": "object", "properties": { "name": { "type": "string" } } },
-                },
-            });
-            let (answer, answered) = oneshot::channel();
-            let key = question["id"].to_string();
-            book.asked.lock().unwrap().insert(key, answer);
-            let _ = say.send(question);
-            let text = text("");
-            tokio::spawn(async move {
-                let answer = answered.await.unwrap();
-                let mut result = text;
-                result["result"]["content"][0]["text"] = answer.to_string().into();
-                let _ = say.send(result);
-            });
-            events(said, None)
-        }
-        "sign_in" => {
-            let challenge = [(header::WWW_AUTHENTICATE, "Bearer scope=\"read\"")];
-            (StatusCode::UNAUTHORIZED, challenge).into_response()
-        }
-        "busy" => {
-            let later = [(header::RETRY_AFTER, "7")];
-            (StatusCode::SERVICE_UNAVAILABLE, later).into_response()
-        }
-        "input" => {
-            let request = json!({
-                "method": "elicitation/create",
-                "params": { "mode": "form", "message": "Who?", "requestedSchema": { "type": "object", "properties": {} } },
-            });
-            let result = json!({
-                "resultType": "input_required", "inputRequests": { "who": request }, "requestState": "kept",
-            });
-            plain(&json!({ "jsonrpc": "2.0", "id": id, "result": result }))
-        }
-        other => {
-            let error = json!({ "code": -32602, "message": format!("Unknown tool: {other}") });
-            plain(&json!({ "jsonrpc": "2.0", "id": id, "error": error }))
-        }
-    }
 }

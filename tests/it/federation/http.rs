@@ -256,7 +256,8 @@ async fn what_a_server_answers_instead_is_told_for_what_it_is() {
         unknown,
         Failed::Error {
             code: -32602,
-            message
+            message,
+            data: None,
         }
     );
 }

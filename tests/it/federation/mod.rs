@@ -2,6 +2,7 @@
 
 mod fake;
 mod http;
+mod kind;
 mod servers;
 mod stdio;
 mod wiring;

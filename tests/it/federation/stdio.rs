@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rustix::process::{Pid, test_kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -120,6 +121,32 @@ async fn a_program_that_dies_is_started_again_and_only_its_call_is_lost() {
     assert_ne!(first, second);
     assert!(!is_there(&first));
     assert_eq!(server.standing().replicas[0].reconnects, 1);
+}
+
+#[tokio::test]
+async fn many_calls_lost_with_one_program_are_one_failure() {
+    // Two would open the circuit.
+    let breaker =
+        r#""breaker": { "consecutive": 2, "min_calls": 1000, "open_for": "1h", "open_max": "1h" }"#;
+    let (_fleet, server, folder) = shell(breaker);
+    let caller = Caller::default();
+    let ask = Ask::new(&server, &caller);
+    ask.text("pid", json!({})).await.unwrap();
+    let hang = async |_| ask.text("hang", json!({})).await;
+    let lost = join_all((0..10).map(hang));
+    let dies = async {
+        until("all ten are under way", || {
+            server.standing().replicas[0].running == 10
+        })
+        .await;
+        ask.text("die", json!({})).await
+    };
+    let (lost, died) = tokio::join!(lost, dies);
+    for lost in lost.into_iter().chain([died]) {
+        assert!(matches!(lost, Err(Failed::Broken { .. })), "{lost:?}");
+    }
+    ask.text("pid", json!({})).await.unwrap();
+    drop(folder);
 }
 
 #[tokio::test]

@@ -7,13 +7,13 @@ use tokio::time::timeout;
 use crate::support::{Answer, Gateway, gateway::PATIENCE};
 
 /// A client of 2026-07-28, which has no session.
-pub(super) struct Modern<'a> {
-    pub(super) gateway: &'a Gateway,
-    pub(super) key: Option<&'a str>,
+pub(crate) struct Modern<'a> {
+    pub(crate) gateway: &'a Gateway,
+    pub(crate) key: Option<&'a str>,
 }
 
 /// What every request of 2026-07-28 says of itself.
-pub(super) fn meta() -> Value {
+pub(crate) fn meta() -> Value {
     json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}},
@@ -21,7 +21,7 @@ pub(super) fn meta() -> Value {
 }
 
 impl Modern<'_> {
-    pub(super) fn request(&self, method: &str, mut params: Value) -> RequestBuilder {
+    pub(crate) fn request(&self, method: &str, mut params: Value) -> RequestBuilder {
         params["_meta"] = meta();
         let name = params.get("name").or_else(|| params.get("uri"));
         let name = name.and_then(Value::as_str).map(str::to_owned);
@@ -42,20 +42,20 @@ impl Modern<'_> {
     }
 
     /// The whole answer to a request.
-    pub(super) async fn ask(&self, method: &str, params: Value) -> Value {
+    pub(crate) async fn ask(&self, method: &str, params: Value) -> Value {
         let answer = self.gateway.send(self.request(method, params)).await;
         answer_of(&answer)
     }
 
     /// The result of a request.
-    pub(super) async fn result(&self, method: &str, params: Value) -> Value {
+    pub(crate) async fn result(&self, method: &str, params: Value) -> Value {
         let answer = self.ask(method, params).await;
         assert!(answer["error"].is_null(), "{answer}");
         answer["result"].clone()
     }
 
     /// The code and message of a request's error.
-    pub(super) async fn error(&self, method: &str, params: Value) -> (i64, String) {
+    pub(crate) async fn error(&self, method: &str, params: Value) -> (i64, String) {
         let answer = self.ask(method, params).await;
         let error = &answer["error"];
         let code = error["code"].as_i64();
@@ -64,7 +64,7 @@ impl Modern<'_> {
     }
 
     /// Opens a subscription, and reads its acknowledgement.
-    pub(super) async fn listen(&self, notifications: Value) -> Events {
+    pub(crate) async fn listen(&self, notifications: Value) -> Events {
         let params = json!({"notifications": notifications});
         let mut events = Events::of(self.request("subscriptions/listen", params)).await;
         let first = events.next().await.expect("an acknowledgement");
@@ -83,14 +83,14 @@ fn answer_of(answer: &Answer) -> Value {
 }
 
 /// A session of 2025-11-25.
-pub(super) struct Session<'a> {
+pub(crate) struct Session<'a> {
     gateway: &'a Gateway,
     id: String,
     key: Option<&'a str>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) async fn begin(gateway: &'a Gateway, key: Option<&'a str>) -> Self {
+    pub(crate) async fn begin(gateway: &'a Gateway, key: Option<&'a str>) -> Self {
         let mut session = Self {
             gateway,
             id: String::new(),
@@ -134,18 +134,18 @@ impl<'a> Session<'a> {
     }
 
     /// The whole answer to a request.
-    pub(super) async fn ask(&self, method: &str, params: Value) -> Value {
+    pub(crate) async fn ask(&self, method: &str, params: Value) -> Value {
         answer_of(&self.send(method, Some(2), params).await)
     }
 
     /// What the server says by itself.
-    pub(super) async fn events(&self) -> Events {
+    pub(crate) async fn events(&self) -> Events {
         Events::of(self.with_head(self.gateway.get("/mcp"))).await
     }
 }
 
 /// A stream of events.
-pub(super) struct Events {
+pub(crate) struct Events {
     response: reqwest::Response,
     text: String,
 }
@@ -161,7 +161,7 @@ impl Events {
     }
 
     /// The next message; `None` at the end.
-    pub(super) async fn next(&mut self) -> Option<Value> {
+    pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let data = event.lines().filter_map(|line| line.strip_prefix("data:"));
@@ -179,7 +179,7 @@ impl Events {
     }
 
     /// The methods of the next messages.
-    pub(super) async fn methods(&mut self, count: usize) -> Vec<String> {
+    pub(crate) async fn methods(&mut self, count: usize) -> Vec<String> {
         let mut methods = Vec::new();
         for _ in 0..count {
             let message = self.next().await.expect("a message");

@@ -8,11 +8,11 @@ use tokio::time::timeout;
 use crate::support::{Gateway, gateway::PATIENCE};
 
 /// Alice's key, and Bob's.
-pub(super) const ALICE: &str = "wp-alice-0123456789abcdef";
-pub(super) const BOB: &str = "wp-bob-0123456789abcdef00";
+pub(crate) const ALICE: &str = "wp-alice-0123456789abcdef";
+pub(crate) const BOB: &str = "wp-bob-0123456789abcdef00";
 
 /// A gateway with two keys and these tools, each `NAME: {…}` on a line; `mcp` is more of `mcp`.
-pub(super) async fn gateway(mcp: &str, tools: &[&str]) -> Gateway {
+pub(crate) async fn gateway(mcp: &str, tools: &[&str]) -> Gateway {
     let tools: String = tools.iter().map(|tool| format!("  {tool}\n")).collect();
     let yaml = format!(
         "providers: {{ nobody: {{ dialect: simulated }} }}\n\
@@ -26,40 +26,40 @@ pub(super) async fn gateway(mcp: &str, tools: &[&str]) -> Gateway {
 
 /// A client of 2026-07-28: every request stands alone.
 #[derive(Clone)]
-pub(super) struct Modern<'a> {
+pub(crate) struct Modern<'a> {
     gateway: &'a Gateway,
     key: &'a str,
     /// What it can be asked.
-    pub(super) able: Value,
+    pub(crate) able: Value,
     /// More of `_meta`.
-    pub(super) meta: Value,
+    pub(crate) meta: Value,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) status: u16,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
     /// What came before the answer.
-    pub(super) notes: Vec<Value>,
+    pub(crate) notes: Vec<Value>,
     /// The answer.
-    pub(super) answer: Value,
+    pub(crate) answer: Value,
 }
 
 impl Reply {
-    pub(super) fn result(&self) -> &Value {
+    pub(crate) fn result(&self) -> &Value {
         self.answer
             .get("result")
             .unwrap_or_else(|| panic!("{self:?}"))
     }
 
-    pub(super) fn code(&self) -> i64 {
+    pub(crate) fn code(&self) -> i64 {
         self.answer["error"]["code"]
             .as_i64()
             .unwrap_or_else(|| panic!("{self:?}"))
     }
 
     /// The text of a tool's result.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         self.result()["content"][0]["text"]
             .as_str()
             .unwrap_or_else(|| panic!("{self:?}"))
@@ -68,7 +68,7 @@ impl Reply {
 
 impl<'a> Modern<'a> {
     /// One that can be asked everything, and polls tasks.
-    pub(super) fn new(gateway: &'a Gateway, key: &'a str) -> Self {
+    pub(crate) fn new(gateway: &'a Gateway, key: &'a str) -> Self {
         let able = json!({
             "elicitation": {}, "sampling": {}, "roots": {},
             "extensions": {"io.modelcontextprotocol/tasks": {}},
@@ -82,14 +82,14 @@ impl<'a> Modern<'a> {
     }
 
     /// The same with other abilities.
-    pub(super) fn able(&self, able: Value) -> Self {
+    pub(crate) fn able(&self, able: Value) -> Self {
         Self {
             able,
             ..self.clone()
         }
     }
 
-    pub(super) fn request(&self, method: &str, mut params: Value) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: &str, mut params: Value) -> reqwest::RequestBuilder {
         let name = ["name", "taskId", "uri"];
         let name = name.iter().find_map(|key| params[key].as_str());
         let name = name.unwrap_or_default().to_owned();
@@ -111,7 +111,7 @@ impl<'a> Modern<'a> {
         }
     }
 
-    pub(super) async fn ask(&self, method: &str, params: Value) -> Reply {
+    pub(crate) async fn ask(&self, method: &str, params: Value) -> Reply {
         let answer = self.gateway.send(self.request(method, params)).await;
         let mut messages: Vec<Value> = if answer.header("content-type").contains("event-stream") {
             let events = answer
@@ -131,37 +131,37 @@ impl<'a> Modern<'a> {
         }
     }
 
-    pub(super) async fn call(&self, tool: &str, arguments: Value) -> Reply {
+    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Reply {
         self.ask("tools/call", json!({"name": tool, "arguments": arguments}))
             .await
     }
 
     /// Calls a tool that answers `input_required`; gives its state.
-    pub(super) async fn state_of(&self, tool: &str, arguments: Value) -> String {
+    pub(crate) async fn state_of(&self, tool: &str, arguments: Value) -> String {
         let reply = self.call(tool, arguments).await;
         assert_eq!(reply.result()["resultType"], "input_required", "{reply:?}");
         reply.result()["requestState"].as_str().unwrap().to_owned()
     }
 
     /// Comes back to a tool without arguments.
-    pub(super) async fn back(&self, tool: &str, state: &str, answers: Value) -> Reply {
+    pub(crate) async fn back(&self, tool: &str, state: &str, answers: Value) -> Reply {
         let params = json!({"name": tool, "arguments": {}, "requestState": state, "inputResponses": answers});
         self.ask("tools/call", params).await
     }
 
     /// Begins a task; gives its id.
-    pub(super) async fn begin(&self, tool: &str, arguments: Value) -> String {
+    pub(crate) async fn begin(&self, tool: &str, arguments: Value) -> String {
         let reply = self.call(tool, arguments).await;
         assert_eq!(reply.result()["resultType"], "task", "{reply:?}");
         reply.result()["taskId"].as_str().unwrap().to_owned()
     }
 
-    pub(super) async fn task(&self, id: &str) -> Reply {
+    pub(crate) async fn task(&self, id: &str) -> Reply {
         self.ask("tasks/get", json!({"taskId": id})).await
     }
 
     /// The task, once its status is this.
-    pub(super) async fn task_when(&self, id: &str, status: &str) -> Value {
+    pub(crate) async fn task_when(&self, id: &str, status: &str) -> Value {
         let reached = async {
             loop {
                 let task = self.task(id).await;
@@ -178,20 +178,20 @@ impl<'a> Modern<'a> {
 }
 
 /// A client of 2025-11-25, in its session.
-pub(super) struct Legacy<'a> {
+pub(crate) struct Legacy<'a> {
     gateway: &'a Gateway,
     session: String,
 }
 
 /// One answer that is still being written.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     response: reqwest::Response,
     read: String,
 }
 
 impl Stream {
     /// The next message; none at the end.
-    pub(super) async fn next(&mut self) -> Option<Value> {
+    pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             while let Some(end) = self.read.find("\n\n") {
                 let event: String = self.read.drain(..end + 2).collect();
@@ -209,7 +209,7 @@ impl Stream {
 
 impl<'a> Legacy<'a> {
     /// Opens a session of Alice's with a client that can be asked these.
-    pub(super) async fn open(gateway: &'a Gateway, able: Value) -> Self {
+    pub(crate) async fn open(gateway: &'a Gateway, able: Value) -> Self {
         let mut this = Self {
             gateway,
             session: String::new(),
@@ -240,7 +240,7 @@ impl<'a> Legacy<'a> {
     }
 
     /// Sends a request with the id of its method's length, which is as good as any.
-    pub(super) async fn send(&self, method: &str, params: Value) -> Stream {
+    pub(crate) async fn send(&self, method: &str, params: Value) -> Stream {
         let id = params["id"].as_u64().unwrap_or(method.len() as u64);
         let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         let response = timeout(PATIENCE, self.post(&body).send()).await;
@@ -251,7 +251,7 @@ impl<'a> Legacy<'a> {
     }
 
     /// What the session says outside of requests.
-    pub(super) async fn listen(&self) -> Stream {
+    pub(crate) async fn listen(&self) -> Stream {
         let request = self.gateway.get("/mcp");
         let request = request
             .bearer_auth(ALICE)
@@ -266,14 +266,14 @@ impl<'a> Legacy<'a> {
     }
 
     /// Sends what has no answer.
-    pub(super) async fn tell(&self, mut message: Value) {
+    pub(crate) async fn tell(&self, mut message: Value) {
         message["jsonrpc"] = json!("2.0");
         let answer = self.gateway.send(self.post(&message)).await;
         assert_eq!(answer.status, 202, "{answer:?}");
     }
 
     /// Sends a request and reads everything that comes.
-    pub(super) async fn ask(&self, method: &str, params: Value) -> Reply {
+    pub(crate) async fn ask(&self, method: &str, params: Value) -> Reply {
         let mut stream = self.send(method, params).await;
         let status = stream.response.status().as_u16();
         let mut notes = Vec::new();

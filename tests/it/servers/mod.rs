@@ -42,6 +42,7 @@ impl Scene {
                 headers: vec![Vec::new()],
                 allow: Default::default(),
             },
+            breaker: Default::default(),
         };
         let scene = Self {
             gateway,

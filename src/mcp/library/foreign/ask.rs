@@ -6,18 +6,22 @@ use rmcp::{
     ErrorData,
     model::{
         ArgumentInfo, CacheScope, CompleteRequestParams, CompleteResult, ContentBlock,
-        GetPromptRequestParams, MetaObject, ReadResourceRequestParams, ReadResourceResult,
-        Reference, ResourceContents, ResultType,
+        GetPromptRequestParams, GetPromptResponse, GetPromptResult, MetaObject,
+        ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Reference,
+        ResourceContents, ResultType,
     },
 };
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{Foreign, Of};
+use super::{
+    Foreign, Of,
+    rounds::{Back, Told},
+};
 use crate::{
     access::Caller,
     federation::{Answer, Question, Trust},
-    mcp::library::Got,
+    mcp::{convert, library::Got},
     tools::{
         self, Fault, FaultClass, Line, Reader, UNTRUSTED, clean_text,
         kinds::mcp::{LineRelay, Request, handed_on},
@@ -40,12 +44,6 @@ pub(in crate::mcp) struct Visit<'a> {
     pub(in crate::mcp) line: &'a dyn Line,
 }
 
-/// What came of asking.
-enum Told {
-    Answer(Answer),
-    Asks(Vec<(String, tools::Question)>),
-}
-
 impl Foreign {
     /// A prompt of a server; none where there is none this caller may use.
     pub(in crate::mcp::library) async fn prompt(
@@ -53,13 +51,18 @@ impl Foreign {
         name: &str,
         arguments: &Map<String, Value>,
         visit: Visit<'_>,
-    ) -> Option<Result<Got, ErrorData>> {
+    ) -> Option<Result<Got<GetPromptResult>, ErrorData>> {
         let of = self.prompts.get(name);
         let of = of.filter(|_| visit.caller.may_use_prompt(name))?;
-        let mut params = GetPromptRequestParams::new(of.own_name.clone());
-        params.arguments = Some(arguments.clone());
-        Some(match of.ask(Question::Prompt(params), visit).await {
-            Ok(Told::Answer(Answer::Prompt(mut prompt))) => {
+        let question = |back: Back| {
+            let mut params = GetPromptRequestParams::new(of.own_name.clone());
+            params.arguments = Some(arguments.clone());
+            params.input_responses = back.responses;
+            params.request_state = back.state;
+            Question::Prompt(params)
+        };
+        Some(match of.ask(question, visit).await {
+            Ok(Told::Answer(Answer::Prompt(GetPromptResponse::Complete(mut prompt)))) => {
                 for message in &mut prompt.messages {
                     if let ContentBlock::Text(text) = &mut message.content {
                         clean_text(&mut text.text);
@@ -68,7 +71,7 @@ impl Foreign {
                 // Of 2025-11-25 it does not say so.
                 prompt.result_type = Some(ResultType::COMPLETE);
                 prompt.meta = of.marked(prompt.meta.take());
-                Ok(Got::Prompt(prompt))
+                Ok(Got::This(prompt))
             }
             Ok(Told::Asks(questions)) => Ok(Got::Asks(questions)),
             Ok(Told::Answer(_)) => Err(not_an_answer()),
@@ -81,22 +84,27 @@ impl Foreign {
         &self,
         uri: &str,
         visit: Visit<'_>,
-    ) -> Option<Result<ReadResourceResult, ErrorData>> {
-        let question = || Question::Read(ReadResourceRequestParams::new(uri));
+    ) -> Option<Result<Got<ReadResourceResult>, ErrorData>> {
+        let question = |back: Back| {
+            let mut params = ReadResourceRequestParams::new(uri);
+            params.input_responses = back.responses;
+            params.request_state = back.state;
+            Question::Read(params)
+        };
         let listed = self.resources.values().find(|of| of.wire.uri == uri);
         let (told, meta) = match listed {
             // Whose address it is was decided, whatever template would have it as well.
             Some(of) if !of.is_readable(visit.caller) => return None,
-            Some(of) => (of.ask(question(), visit).await, of.is_untrusted()),
+            Some(of) => (of.ask(question, visit).await, of.is_untrusted()),
             None => {
                 let mut templates = self.templates.values();
                 let of =
                     templates.find(|of| of.wire.form.has(uri) && of.is_readable(visit.caller))?;
-                (of.ask(question(), visit).await, of.is_untrusted())
+                (of.ask(question, visit).await, of.is_untrusted())
             }
         };
         Some(match told {
-            Ok(Told::Answer(Answer::Read(mut read))) => {
+            Ok(Told::Answer(Answer::Read(ReadResourceResponse::Complete(mut read)))) => {
                 for contents in &mut read.contents {
                     if let ResourceContents::TextResourceContents { text, .. } = contents {
                         clean_text(text);
@@ -106,9 +114,11 @@ impl Foreign {
                 read.meta = marked(read.meta.take(), meta);
                 // How long it holds is the server's word; that it is this caller's alone is ours.
                 let ttl = read.ttl_ms.unwrap_or_default();
-                Ok(read.with_ttl_ms(ttl).with_cache_scope(CacheScope::Private))
+                let read = read.with_ttl_ms(ttl);
+                Ok(Got::This(read.with_cache_scope(CacheScope::Private)))
             }
-            Ok(_) => Err(not_an_answer()),
+            Ok(Told::Asks(questions)) => Ok(Got::Asks(questions)),
+            Ok(Told::Answer(_)) => Err(not_an_answer()),
             Err(error) => Err(error),
         })
     }
@@ -125,12 +135,12 @@ impl Foreign {
             params.context.clone_from(&request.context);
             Question::Complete(params)
         };
-        let told = match &request.r#ref {
+        let answer = match &request.r#ref {
             Reference::Prompt(prompt) => {
                 let of = self.prompts.get(&prompt.name);
                 let of = of.filter(|_| visit.caller.may_use_prompt(&prompt.name))?;
                 let reference = Reference::for_prompt(of.own_name.clone());
-                of.ask_within(TYPING, question(reference), visit).await
+                of.ask_once(TYPING, question(reference), visit).await
             }
             Reference::Resource(template) => {
                 let mut templates = self.templates.values();
@@ -138,12 +148,12 @@ impl Foreign {
                     of.wire.wire.uri_template == template.uri && of.is_readable(visit.caller)
                 })?;
                 let reference = Reference::for_resource(template.uri.clone());
-                of.ask_within(TYPING, question(reference), visit).await
+                of.ask_once(TYPING, question(reference), visit).await
             }
             _ => return None,
         };
-        Some(match told {
-            Ok(Told::Answer(Answer::Complete(mut completed))) => {
+        Some(match answer {
+            Ok(Answer::Complete(mut completed)) => {
                 completed.meta = completed.meta.map(|meta| MetaObject(handed_on(meta)));
                 completed.completion.values.iter_mut().for_each(clean_text);
                 Ok(completed)
@@ -155,44 +165,50 @@ impl Foreign {
 }
 
 impl<T> Of<T> {
-    async fn ask(&self, question: Question, visit: Visit<'_>) -> Result<Told, ErrorData> {
-        self.ask_within(self.timeout, question, visit).await
-    }
-
-    async fn ask_within(
+    /// Asks what no server may ask anything back for.
+    async fn ask_once(
         &self,
         time: Duration,
         question: Question,
         visit: Visit<'_>,
-    ) -> Result<Told, ErrorData> {
+    ) -> Result<Answer, ErrorData> {
+        self.note(visit);
+        let relay = LineRelay::new(visit.line, &*self.door.server);
+        self.ask_within(time, &relay, question, visit).await
+    }
+
+    /// Takes note of who reads what a stranger says: before it is asked, because what it says meanwhile is read even
+    /// if its answer is not.
+    pub(super) fn note(&self, visit: Visit<'_>) {
         if self.is_untrusted() {
-            // Before it is asked: what it says meanwhile is read even if its answer is not.
             visit.memory.taints.note(visit.reader, &self.names.1);
         }
-        let server = &*self.door.server;
-        let relay = LineRelay::new(visit.line, server);
+    }
+
+    /// Sends one request.
+    pub(super) async fn ask_within(
+        &self,
+        time: Duration,
+        relay: &LineRelay<'_>,
+        question: Question,
+        visit: Visit<'_>,
+    ) -> Result<Answer, ErrorData> {
         let now = Instant::now();
         let request = Request {
             question,
             caller: visit.caller,
-            relay: &relay,
+            relay,
             deadline: now.checked_add(time).unwrap_or(now),
             // A prompt or a resource that changes something when it is read is none.
             is_repeatable: true,
             lent: None,
         };
-        let answer = tokio::select! {
-            biased;
-            questions = relay.put_off() => return Ok(Told::Asks(questions)),
-            answer = tokio::time::timeout(time, self.door.ask(&visit.memory.broker, request)) => answer,
-        };
-        let answer = answer.map_err(|_| {
+        let answer = tokio::time::timeout(time, self.door.ask(&visit.memory.broker, request));
+        let answer = answer.await.map_err(|_| {
             let message = format!("The server {} did not answer in time", self.names.0);
             ErrorData::internal_error(message, None)
         })?;
-        answer
-            .map(Told::Answer)
-            .map_err(|unanswered| error(unanswered.into()))
+        answer.map_err(|unanswered| error(unanswered.into()))
     }
 
     fn is_untrusted(&self) -> bool {
@@ -214,7 +230,10 @@ fn marked(meta: Option<MetaObject>, is_untrusted: bool) -> Option<MetaObject> {
 }
 
 /// Why there is no answer, in the protocol's words.
-fn error(fault: Fault) -> ErrorData {
+pub(super) fn error(fault: Fault) -> ErrorData {
+    if let Some(error) = fault.protocol.filter(|error| error.is_for_the_client) {
+        return convert::protocol(&fault.message, &error);
+    }
     match fault.class {
         FaultClass::InvalidArguments => ErrorData::invalid_params(fault.message, None),
         _ => ErrorData::internal_error(fault.message, None),

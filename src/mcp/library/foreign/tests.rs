@@ -34,11 +34,11 @@ fn server(name: &str, trust: Trust) -> Arc<Double> {
         let answer = match outgoing.question {
             Question::Prompt(params) => {
                 let message = PromptMessage::new_text(Role::User, params.name);
-                Answer::Prompt(GetPromptResult::new(vec![message]))
+                Answer::Prompt(GetPromptResult::new(vec![message]).into())
             }
             Question::Read(params) => {
                 let contents = ResourceContents::text("a\u{202E}b", params.uri);
-                Answer::Read(ReadResourceResult::new(vec![contents]))
+                Answer::Read(ReadResourceResult::new(vec![contents]).into())
             }
             Question::Complete(params) => {
                 let values = vec![format!("{:?}", params.r#ref)];
@@ -185,7 +185,9 @@ async fn what_strangers_write_is_clean_marked_and_remembered() {
         let b = server("b", trust);
         let library = library(&[&b]);
         let scene = Scene::of(caller(&["*"], &["*"]));
-        let read = library.read("note://1", scene.visit()).await.unwrap();
+        let Ok(Got::This(read)) = library.read("note://1", scene.visit()).await else {
+            panic!("it cannot be read");
+        };
         assert!(format!("{:?}", read.contents).contains(r#""ab""#));
         assert_eq!(scene.is_held(), untrusted);
         let marked = read.meta.is_some_and(|meta| meta.0.contains_key(UNTRUSTED));
@@ -193,7 +195,7 @@ async fn what_strangers_write_is_clean_marked_and_remembered() {
 
         let scene = Scene::of(caller(&["*"], &["*"]));
         let got = library.prompt("b.review", Map::new(), scene.visit()).await;
-        let Ok(Got::Prompt(prompt)) = got else {
+        let Ok(Got::This(prompt)) = got else {
             panic!("{got:?}");
         };
         assert!(format!("{:?}", prompt.messages).contains(r#""review""#));

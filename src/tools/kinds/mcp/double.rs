@@ -55,6 +55,7 @@ impl Double {
                 name: name.into(),
                 settings,
                 place,
+                breaker: Default::default(),
             },
             offered: Mutex::new(Arc::new(offered)),
             script: Box::new(script),

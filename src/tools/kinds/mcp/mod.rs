@@ -27,6 +27,7 @@ pub(crate) use offer::name;
 pub use offer::{Entry, tools};
 pub(crate) use relay::LineRelay;
 pub(crate) use result::handed_on;
+pub(crate) use rounds::Standing;
 pub use slots::Slots;
 pub(crate) use unanswered::Unanswered;
 
@@ -45,6 +46,10 @@ struct OfServer {
 }
 
 impl Kind for OfServer {
+    fn may_ask_first(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, run: Run<'a>) -> BoxFuture<'a, Result<Output, Stop>> {
         Box::pin(rounds::run(self, run))
     }

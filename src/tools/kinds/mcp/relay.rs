@@ -1,4 +1,8 @@
 //! The caller's end of one request to a server: its words on a line of ours, and its questions too.
+#![expect(
+    deprecated,
+    reason = "servers of 2025-11-25 log and ask for completions and folders this way"
+)]
 
 use std::sync::{
     Mutex, PoisonError,
@@ -6,6 +10,10 @@ use std::sync::{
 };
 
 use futures_util::future::BoxFuture;
+use rmcp::model::{
+    ClientCapabilities, ElicitationCapability, InputRequests, InputResponses, LoggingLevel,
+};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -13,7 +21,7 @@ use super::{Lent, questions::Asker};
 use crate::{
     federation::{Federated, Relay, Trust},
     tools::{
-        Abilities, Level, Line, Question, Run, Unanswered,
+        Abilities, Fault, FaultClass, Level, Line, Question, Run, Stop, Unanswered,
         clean::{clean_text, clean_value},
         size,
     },
@@ -32,8 +40,10 @@ const LARGEST_LOG: usize = 8 * 1024;
 pub(crate) struct LineRelay<'a> {
     line: &'a dyn Line,
     server: &'a dyn Federated,
-    /// The call it serves, and what the server is lent for it: its completions may be the router's.
-    lent: Option<(&'a Run<'a>, &'a Lent)>,
+    /// The call it serves.
+    run: Option<&'a Run<'a>>,
+    /// What the server is lent for it: its completions may be the router's.
+    lent: Option<&'a Lent>,
     /// How far the server says it is: it may only grow.
     progress: Mutex<f64>,
     asked: AtomicU32,
@@ -48,6 +58,7 @@ impl<'a> LineRelay<'a> {
         Self {
             line,
             server,
+            run: None,
             lent: None,
             progress: Mutex::new(f64::NEG_INFINITY),
             asked: AtomicU32::new(0),
@@ -63,7 +74,8 @@ impl<'a> LineRelay<'a> {
         server: &'a dyn Federated,
     ) -> Self {
         Self {
-            lent: lent.map(|lent| (run, lent)),
+            run: Some(run),
+            lent,
             ..Self::new(run.line, server)
         }
     }
@@ -86,7 +98,8 @@ impl<'a> LineRelay<'a> {
 
     /// The router's answer to a request for a completion, where the operator allows it; else nothing.
     pub(super) async fn completion(&self, question: &Question) -> Option<Result<Value, String>> {
-        let (Question::Sample(params), Some((run, lent))) = (question, self.lent) else {
+        let (Question::Sample(params), Some(run), Some(lent)) = (question, self.run, self.lent)
+        else {
             return None;
         };
         let access = self.server.spec().settings.model.as_ref();
@@ -94,6 +107,43 @@ impl<'a> LineRelay<'a> {
             return None;
         }
         Some(lent.sample(run, params).await)
+    }
+
+    /// Where the request stands with its server, if this goes on with an earlier one.
+    pub(crate) fn left<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_value(self.line.left()?).ok()
+    }
+
+    /// Leaves for a later request where this one stands, with these questions behind it.
+    pub(crate) fn leave(&self, standing: &impl Serialize, past: &InputRequests) {
+        let past: Vec<String> = past.keys().cloned().collect();
+        // It came as JSON.
+        let standing = serde_json::to_value(standing).unwrap_or_default();
+        self.line.leave(standing, &past);
+    }
+
+    /// The caller's answers to a server's questions, and the router's where it asks for a completion.
+    pub(crate) async fn answers(&self, requests: &InputRequests) -> Result<InputResponses, Stop> {
+        let questions = self.asker().questions(requests);
+        let questions = questions.map_err(|why| {
+            Fault::new(
+                FaultClass::Declined,
+                format!("The tool's server asks: {why}"),
+            )
+        })?;
+        let mut answers = InputResponses::new();
+        let mut open = Vec::new();
+        for (key, question) in questions {
+            match self.completion(&question).await {
+                Some(Ok(answer)) => drop(answers.insert(key, answer)),
+                Some(Err(why)) => return Err(Fault::new(FaultClass::Declined, why).into()),
+                None => open.push((key, question)),
+            }
+        }
+        if !open.is_empty() {
+            answers.extend(self.line.ask(open).await?);
+        }
+        Ok(answers)
     }
 
     fn put_off_all(&self, questions: Vec<(String, Question)>) {
@@ -145,6 +195,32 @@ fn is_able(abilities: Abilities, question: &Question) -> bool {
 }
 
 impl Relay for LineRelay<'_> {
+    fn able(&self) -> Option<ClientCapabilities> {
+        let abilities = self.line.abilities();
+        let access = self.server.spec().settings.model.as_ref();
+        let router_answers = self.lent.is_some() && access.is_some_and(|access| access.sampling);
+        let mut able = ClientCapabilities::builder().enable_tasks().build();
+        if self.run.is_none() {
+            // Only calls become tasks that are waited for here.
+            able.extensions = None;
+        }
+        able.elicitation = abilities
+            .elicitation
+            .then(|| ElicitationCapability::new().with_form(Default::default()));
+        able.sampling = (abilities.sampling || router_answers).then(Default::default);
+        able.roots = abilities.roots.then(Default::default);
+        Some(able)
+    }
+
+    fn log_level(&self) -> Option<LoggingLevel> {
+        self.line.wanted().map(|level| match level {
+            Level::Debug => LoggingLevel::Debug,
+            Level::Info => LoggingLevel::Info,
+            Level::Warning => LoggingLevel::Warning,
+            Level::Error => LoggingLevel::Error,
+        })
+    }
+
     fn progress<'a>(
         &'a self,
         progress: f64,

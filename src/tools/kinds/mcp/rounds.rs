@@ -6,10 +6,10 @@
 //! done once.
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, InputRequests, InputResponses, JsonObject,
+    CallToolRequestParams, CallToolResponse, InputRequests, InputRequiredResult, InputResponses,
+    JsonObject,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::to_value;
 
 use super::{Lent, OfServer, Request, Unanswered, relay::LineRelay, result, task};
 use crate::{
@@ -20,15 +20,25 @@ use crate::{
 /// The most rounds of one run: nobody is asked more often before something happens.
 const MOST_ROUNDS: usize = 16;
 
-/// Where a call stands with its server.
+/// Where a request stands with its server.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Standing {
+pub(crate) struct Standing {
     /// What the server asks.
-    pub(super) requests: InputRequests,
+    pub(crate) requests: InputRequests,
     /// What it wants back with the answers.
-    pub(super) state: Option<String>,
+    pub(crate) state: Option<String>,
     /// The task it has made of the call.
     pub(super) task: Option<String>,
+}
+
+impl From<InputRequiredResult> for Standing {
+    fn from(required: InputRequiredResult) -> Self {
+        Self {
+            requests: required.input_requests.unwrap_or_default(),
+            state: required.request_state,
+            task: None,
+        }
+    }
 }
 
 /// One run of a call.
@@ -62,9 +72,7 @@ pub(super) async fn run(tool: &OfServer, run: Run<'_>) -> Result<Output, Stop> {
 
 impl Rounds<'_> {
     async fn to_the_end(&self) -> Result<rmcp::model::CallToolResult, Stop> {
-        let left = self.run.line.left();
-        let mut standing: Option<Standing> =
-            left.and_then(|left| serde_json::from_value(left).ok());
+        let mut standing: Option<Standing> = self.relay.left();
         for _ in 0..MOST_ROUNDS {
             let (response, past) = match standing.take() {
                 Some(Standing {
@@ -73,7 +81,7 @@ impl Rounds<'_> {
                     ..
                 }) => return task::result(self, task, requests).await,
                 Some(asked) => {
-                    let answers = self.answers(&asked.requests).await?;
+                    let answers = self.relay.answers(&asked.requests).await?;
                     let response = self.call(Some(answers), asked.state).await?;
                     (response, asked.requests)
                 }
@@ -81,54 +89,18 @@ impl Rounds<'_> {
             };
             let next = match response {
                 CallToolResponse::Complete(result) => return Ok(result),
-                CallToolResponse::InputRequired(required) => Standing {
-                    requests: required.input_requests.unwrap_or_default(),
-                    state: required.request_state,
-                    task: None,
-                },
+                CallToolResponse::InputRequired(required) => required.into(),
                 CallToolResponse::Task(created) => Standing {
                     task: Some(created.task.task_id),
                     ..Standing::default()
                 },
                 _ => return Err(self.not_an_answer().into()),
             };
-            self.leave(&next, &past);
+            self.relay.leave(&next, &past);
             standing = Some(next);
         }
         let message = format!("The tool asked {MOST_ROUNDS} times and did not come to a result");
         Err(Fault::new(FaultClass::Declined, message).into())
-    }
-
-    /// Leaves for a later run where the call stands, with these questions behind it.
-    pub(super) fn leave(&self, standing: &Standing, past: &InputRequests) {
-        let past: Vec<String> = past.keys().cloned().collect();
-        // It came as JSON.
-        let standing = to_value(standing).unwrap_or_default();
-        self.run.line.leave(standing, &past);
-    }
-
-    /// The caller's answers to a server's questions, and the router's where it asks for a completion.
-    pub(super) async fn answers(&self, requests: &InputRequests) -> Result<InputResponses, Stop> {
-        let questions = self.relay.asker().questions(requests);
-        let questions = questions.map_err(|why| {
-            Fault::new(
-                FaultClass::Declined,
-                format!("The tool's server asks: {why}"),
-            )
-        })?;
-        let mut answers = InputResponses::new();
-        let mut open = Vec::new();
-        for (key, question) in questions {
-            match self.relay.completion(&question).await {
-                Some(Ok(answer)) => drop(answers.insert(key, answer)),
-                Some(Err(why)) => return Err(Fault::new(FaultClass::Declined, why).into()),
-                None => open.push((key, question)),
-            }
-        }
-        if !open.is_empty() {
-            answers.extend(self.run.line.ask(open).await?);
-        }
-        Ok(answers)
     }
 
     async fn call(

@@ -26,18 +26,19 @@ pub(super) async fn result(
     id: String,
     mut asked: InputRequests,
 ) -> Result<CallToolResult, Stop> {
+    rounds.run.line.begun();
     let mut answered = BTreeSet::new();
     // The deadline of the call ends it: every poll waits at least the shortest time.
     for polls in 1_u32.. {
         if !asked.is_empty() {
-            let answers = rounds.answers(&asked).await?;
+            let answers = rounds.relay.answers(&asked).await?;
             let update = UpdateTaskParams::new(&id, answers);
             rounds.ask(Question::Update(update)).await?;
             let standing = Standing {
                 task: Some(id.clone()),
                 ..Standing::default()
             };
-            rounds.leave(&standing, &asked);
+            rounds.relay.leave(&standing, &asked);
             answered.extend(std::mem::take(&mut asked).into_keys());
         }
         let answer = rounds.ask(Question::Task(GetTaskParams::new(&id))).await?;
@@ -56,7 +57,7 @@ pub(super) async fn result(
                     requests: asked.clone(),
                     state: None,
                 };
-                rounds.leave(&standing, &InputRequests::new());
+                rounds.relay.leave(&standing, &InputRequests::new());
                 if !asked.is_empty() {
                     continue;
                 }
@@ -88,6 +89,7 @@ fn failed(error: &Value) -> Fault {
             .and_then(|code| i32::try_from(code).ok())
             .unwrap_or_default(),
         message: message.unwrap_or_default().to_owned(),
+        data: error.get("data").cloned(),
     };
     super::Unanswered::Failed(failed).into()
 }

@@ -1,10 +1,16 @@
 //! Why a server has not answered, in the words of a tool's faults.
 
+use rmcp::{
+    ErrorData,
+    model::{ClientCapabilities, ErrorCode},
+};
+use serde_json::Value;
+
 use crate::{
     federation::Failed,
     identity::NoToken,
     schema::shown_text,
-    tools::{Fault, FaultClass},
+    tools::{Fault, FaultClass, ProtocolError},
 };
 
 /// The most of a server's own words that an error repeats, in characters.
@@ -47,6 +53,17 @@ fn class_of_token(no_token: &NoToken) -> FaultClass {
     }
 }
 
+/// What the client would have to be able to do, where that is what a server's error says: in the words of the protocol,
+/// and no others.
+fn lacking(code: i32, data: Option<Value>) -> Option<Value> {
+    if code != ErrorCode::MISSING_REQUIRED_CLIENT_CAPABILITY.0 {
+        return None;
+    }
+    let required = data?.get_mut("requiredCapabilities")?.take();
+    let required: ClientCapabilities = serde_json::from_value(required).ok()?;
+    ErrorData::missing_required_client_capability(required).data
+}
+
 fn of_server(failed: Failed) -> Fault {
     let message = failed.to_string();
     match failed {
@@ -59,14 +76,27 @@ fn of_server(failed: Failed) -> Fault {
             ..Fault::new(FaultClass::Unavailable, message)
         },
         Failed::Late { .. } => Fault::new(FaultClass::Timeout, message),
-        Failed::Error { code, message } => {
+        Failed::Error {
+            code,
+            message,
+            data,
+        } => {
             let class = match code {
                 INVALID_PARAMS => FaultClass::InvalidArguments,
                 INTERNAL_ERROR => FaultClass::Failed,
                 _ => FaultClass::Declined,
             };
             let said = shown_text(&message, SHOWN);
-            Fault::new(class, format!("The tool's server answered: \"{said}\""))
+            let message = format!("The tool's server answered: \"{said}\"");
+            let lacks = lacking(code, data);
+            Fault {
+                protocol: Some(Box::new(ProtocolError {
+                    code,
+                    is_for_the_client: lacks.is_some(),
+                    data: lacks,
+                })),
+                ..Fault::new(class, message)
+            }
         }
         Failed::Unauthorized { .. } => Fault {
             unsent: true,

@@ -96,6 +96,7 @@ async fn each_failure_says_who_is_to_blame() {
     let error = |code| Failed::Error {
         code,
         message: "no\u{1B}[2J such".to_owned(),
+        data: None,
     };
     for (failed, class, unsent) in [
         (

@@ -1,0 +1,109 @@
+//! A request for a prompt or a resource, which may have to ask its client first.
+
+use std::{future::Future, sync::Arc};
+
+use rmcp::{
+    ErrorData,
+    model::{InputRequiredResult, InputResponses},
+};
+use tokio::time::timeout;
+
+use super::{
+    Gate, Offer,
+    asked::Asked,
+    asks, handle,
+    library::{Got, Visit},
+    line::ClientLine,
+    round::{LIFE, Round, Subject},
+    sessions,
+    stamp::{Stamped, stamped_in},
+};
+use crate::tools::{Conversation, Reader};
+
+/// One such request, read.
+pub(super) struct Inquiry<'a> {
+    gate: &'a Gate,
+    asked: &'a Asked,
+    round: Option<Arc<Round>>,
+    line: ClientLine,
+    conversation: Arc<Conversation>,
+    pub(super) offer: Arc<Offer>,
+}
+
+impl<'a> Inquiry<'a> {
+    /// Reads what a client brought: nothing at first, its state and answers when it comes back.
+    pub(super) fn of(
+        gate: &'a Arc<Gate>,
+        asked: &'a Asked,
+        subject: impl FnOnce() -> Subject,
+        brought: (Option<&str>, Option<InputResponses>),
+    ) -> Result<Self, ErrorData> {
+        let round = Round::of(gate, asked.is_modern, subject, brought)?;
+        Ok(Self {
+            gate,
+            asked,
+            line: ClientLine::new(gate.clone(), asked, None, round.clone()),
+            round,
+            conversation: handle::conversation(gate, &asked.guest, &asked.meta)?,
+            offer: gate.offer(),
+        })
+    }
+
+    /// Who asks, and where.
+    pub(super) fn visit(&self) -> Visit<'_> {
+        let guest = &self.asked.guest;
+        Visit {
+            caller: &guest.caller,
+            reader: Reader {
+                caller: &guest.caller.name,
+                conversation: &self.conversation,
+                surface: guest.surface,
+            },
+            memory: &self.offer.toolbox.memory,
+            line: &self.line,
+        }
+    }
+
+    /// What comes of it, as long as somebody waits for it: the answer, or what the client has to answer first.
+    pub(super) async fn answer<T, R>(
+        &self,
+        got: impl Future<Output = Result<Got<T>, ErrorData>>,
+    ) -> Result<R, ErrorData>
+    where
+        T: Stamped,
+        R: From<T> + From<InputRequiredResult>,
+    {
+        let asked = self.asked;
+        let got = tokio::select! {
+            got = timeout(LIFE, got) => got.map_err(|_| too_late())?,
+            () = sessions::over(asked.guest.session.as_deref()) => {
+                return Err(ErrorData::internal_error("The session is over", None));
+            }
+            () = asked.called_off.cancelled() => {
+                // Nobody reads it: rmcp drops the answer to a request that was called off.
+                return Err(ErrorData::internal_error("The request was cancelled", None));
+            }
+        };
+        match (got?, &self.round) {
+            (Got::This(answer), _) => Ok(stamped_in(asked.is_modern, answer).into()),
+            (Got::Asks(questions), Some(round)) => {
+                let abilities = asks::abilities(&asked.declared);
+                let result = round.come_back(&self.gate.sealer, abilities, &questions)?;
+                Ok(stamped_in(asked.is_modern, result).into())
+            }
+            (Got::Asks(_), None) => Err(ErrorData::invalid_params(
+                "What the user answered does not fit what the prompt asks",
+                None,
+            )),
+        }
+    }
+}
+
+/// A person is asked, who may never answer: without an end the request would be open for as long as its client.
+fn too_late() -> ErrorData {
+    let message = format!(
+        "The prompt asked its user, who did not answer within {} s",
+        LIFE.as_secs()
+    );
+    ErrorData::internal_error(message, None)
+}
