@@ -138,6 +138,7 @@ async fn every_surface_is_answered_by_the_route_and_is_the_calls_own() {
     let record = gateway.record("call-1.1").await;
     assert_eq!((&*record.caller, &*record.model), ("alice", "gpt-4o-mini"));
     assert_eq!(record.tool.as_deref(), Some("crm.search"));
+    gateway.record("call-1.2").await;
     let shown = gateway.admin("/admin/requests/call-1.2").await.json();
     assert_eq!(
         shown["serves"],
