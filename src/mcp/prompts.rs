@@ -29,5 +29,5 @@ pub(super) async fn get(
     let arguments = params.arguments.unwrap_or_default();
     let library = &inquiry.offer.library;
     let got = library.prompt(&params.name, arguments, inquiry.visit());
-    inquiry.answer(got).await
+    Box::pin(inquiry.answer(got)).await
 }

@@ -252,7 +252,7 @@ impl ServerHandler for Server {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        prompts::get(self, request, context).await
+        Box::pin(prompts::get(self, request, context)).await
     }
 
     async fn list_resources(
@@ -285,7 +285,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let asked = Asked::of(self, context)?;
-        visits::read(&self.gate, &asked, request).await
+        Box::pin(visits::read(&self.gate, &asked, request)).await
     }
 
     async fn complete(

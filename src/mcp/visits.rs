@@ -24,7 +24,7 @@ pub(super) async fn read(
     let inquiry = Inquiry::of(gate, asked, subject, brought)?;
     let library = &inquiry.offer.library;
     let read = library.read(&params.uri, inquiry.visit());
-    inquiry.answer(read).await
+    Box::pin(inquiry.answer(read)).await
 }
 
 /// Completes what is typed.

@@ -50,6 +50,7 @@ impl Kind for Served {
 
 fn spec(place: Where) -> Spec {
     Spec {
+        breaker: Default::default(),
         name: "crm".into(),
         settings: Settings {
             model: Some(ModelAccess {
