@@ -46,7 +46,7 @@ pub struct Settings {
     pub approve: Approve,
     /// Whether what it says may be trusted as if an operator had written it.
     pub trust: Trust,
-    /// Whether its tools and prompts keep their bare names here. One whose name is taken is then not offered.
+    /// Whether its tools and prompts keep their bare names here, but for those with a dot or `__`. One whose name is taken is then not offered.
     pub bare_names: bool,
     /// The names of its tools that are offered, where not all are: `search`, `read_*`.
     pub only: Option<Vec<String>>,

@@ -41,9 +41,11 @@ pub fn tools(server: &Arc<dyn Federated>, entry: &Entry) -> Vec<Tool> {
     tools.collect()
 }
 
-/// What something of a server is called here.
+/// What something of a server is called here. A bare name that begins as another server's would keeps the prefix: rights
+/// and approvals are by name.
 pub(crate) fn name(server: &str, settings: &Settings, name: &str) -> String {
-    if settings.bare_names {
+    let is_anothers = name.contains('.') || name.contains("__");
+    if settings.bare_names && !is_anothers {
         name.to_owned()
     } else {
         format!("{server}.{name}")

@@ -197,6 +197,24 @@ fn a_name_that_is_taken_is_not_offered_again() {
 }
 
 #[test]
+fn a_bare_name_that_could_be_another_servers_keeps_its_prefix() {
+    let names = ["search", "crm.search", "crm__export"];
+    let catalogue = Catalogue {
+        tools: names.map(|name| offered(name, json!({}))).into(),
+        ..Catalogue::default()
+    };
+    let server = Double::new(
+        "bare",
+        |it| it.bare_names = true,
+        catalogue,
+        |_| Box::pin(std::future::pending()),
+    );
+    let tools = tools_of(&server, Common::default());
+    let ids: Vec<&str> = tools.iter().map(|tool| tool.id.as_str()).collect();
+    assert_eq!(ids, ["search", "bare.crm.search", "bare.crm__export"]);
+}
+
+#[test]
 fn limits_are_kept_when_the_list_changes_and_forgotten_with_the_tool() {
     let memory = Arc::new(Memory::default());
     let server = with_tool("t", json!({}), |it| it.trust = Trust::Trusted);
