@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -107,7 +107,9 @@ impl Asking {
 #[derive(Debug, Default)]
 pub(super) struct Running(Mutex<ById>);
 
-type ById = HashMap<RequestId, (Option<ProgressToken>, Arc<Asking>)>;
+/// Whoever asks keeps its request alive. One that left before its request was sent ends before it begins, and must not
+/// stand here for ever.
+type ById = HashMap<RequestId, (Option<ProgressToken>, Weak<Asking>)>;
 
 impl Running {
     fn lock(&self) -> MutexGuard<'_, ById> {
@@ -115,8 +117,10 @@ impl Running {
     }
 
     /// Takes note of one.
-    pub(super) fn begin(&self, id: RequestId, token: Option<ProgressToken>, asking: Arc<Asking>) {
-        self.lock().insert(id, (token, asking));
+    pub(super) fn begin(&self, id: RequestId, token: Option<ProgressToken>, asking: &Arc<Asking>) {
+        let mut running = self.lock();
+        running.retain(|_, (_, asking)| asking.strong_count() > 0);
+        running.insert(id, (token, Arc::downgrade(asking)));
     }
 
     /// It is over.
@@ -129,20 +133,21 @@ impl Running {
         let running = self.lock();
         let mut all = running.values();
         let found = all.find(|(own, _)| own.as_ref() == Some(token));
-        found.map(|(_, asking)| asking.clone())
+        found.and_then(|(_, asking)| asking.upgrade())
     }
 
     /// The request of this number.
     pub(super) fn by_id(&self, id: &RequestId) -> Option<Arc<Asking>> {
-        self.lock().get(id).map(|(_, asking)| asking.clone())
+        self.lock().get(id).and_then(|(_, asking)| asking.upgrade())
     }
 
     /// The only request of a caller there is.
     pub(super) fn only(&self) -> Option<Arc<Asking>> {
         let running = self.lock();
-        let mut callers = running.values().filter(|(_, asking)| asking.is_a_callers);
+        let asking = running.values().filter_map(|(_, asking)| asking.upgrade());
+        let mut callers = asking.filter(|asking| asking.is_a_callers);
         let only = callers.next()?;
-        callers.next().is_none().then(|| only.1.clone())
+        callers.next().is_none().then_some(only)
     }
 }
 
@@ -160,10 +165,11 @@ mod tests {
     async fn what_has_no_relation_belongs_to_the_only_caller_or_to_none() {
         let running = Running::default();
         assert!(running.only().is_none());
-        running.begin(NumberOrString::Number(1), None, asking(true));
-        running.begin(NumberOrString::Number(2), None, asking(false));
+        let (first, ours, third) = (asking(true), asking(false), asking(true));
+        running.begin(NumberOrString::Number(1), None, &first);
+        running.begin(NumberOrString::Number(2), None, &ours);
         assert!(running.only().is_some());
-        running.begin(NumberOrString::Number(3), None, asking(true));
+        running.begin(NumberOrString::Number(3), None, &third);
         assert!(running.only().is_none());
         running.end(&NumberOrString::Number(1));
         let only = running.only().unwrap();
@@ -171,6 +177,20 @@ mod tests {
             &only,
             &running.by_id(&NumberOrString::Number(3)).unwrap()
         ));
+    }
+
+    #[tokio::test]
+    async fn who_left_before_its_request_was_sent_is_in_nobodys_way() {
+        let running = Running::default();
+        let left = asking(true);
+        running.end(&NumberOrString::Number(1));
+        running.begin(NumberOrString::Number(1), None, &left);
+        drop(left);
+        assert!(running.only().is_none());
+        let next = asking(true);
+        running.begin(NumberOrString::Number(2), None, &next);
+        assert!(Arc::ptr_eq(&running.only().unwrap(), &next));
+        assert_eq!(running.lock().len(), 1, "nothing is left of it");
     }
 
     #[tokio::test]

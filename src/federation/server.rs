@@ -169,6 +169,11 @@ impl Inner {
                 chosen.replica.answers();
                 chosen.passage.succeeded(now)
             }
+            // It was there to say so: that too many ask, or more than is taken, may be this caller's doing alone.
+            Err(Failed::Away { .. } | Failed::Unfit { .. }) => {
+                chosen.replica.answers();
+                None
+            }
             // One that answers others meanwhile does not hang: this request was too much for its time.
             Err(Failed::Late { .. }) if chosen.replica.answered_since(begun) => None,
             // A connection breaks once, however many requests are lost with it.

@@ -271,8 +271,7 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Watched<T> {
             asking = request.request.extensions().get::<Arc<Asking>>().cloned();
             if let Some(asking) = &asking {
                 let token = request.request.get_meta().get_progress_token();
-                self.running
-                    .begin(request.id.clone(), token, asking.clone());
+                self.running.begin(request.id.clone(), token, asking);
                 asking.sent(true);
             }
         }

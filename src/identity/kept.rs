@@ -13,8 +13,8 @@ pub(super) type Digest = [u8; blake3::OUT_LEN];
 
 /// What is known of tokens, by their digests: bounded in number and in time.
 ///
-/// Two halves instead of an order of use: when the young half is full it becomes the old one, and what was in the old
-/// one is gone. Neither putting nor finding ever walks through what is kept, whoever sends the tokens.
+/// Two halves instead of an order of use: when the young half is full, or a minute old, it becomes the old one, and what
+/// was in the old one is gone. Neither putting nor finding ever walks through what is kept, whoever sends the tokens.
 #[derive(Debug)]
 pub(super) struct Kept<T> {
     half: usize,
@@ -25,7 +25,11 @@ pub(super) struct Kept<T> {
 struct Halves<T> {
     young: HashMap<Digest, Entry<T>>,
     old: HashMap<Digest, Entry<T>>,
+    turned: Instant,
 }
+
+/// How long a half is young: as long as anything is kept at most.
+const TURN: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 struct Entry<T> {
@@ -39,6 +43,7 @@ impl<T: Clone> Kept<T> {
         let halves = Halves {
             young: HashMap::new(),
             old: HashMap::new(),
+            turned: Instant::now(),
         };
         Self {
             half: most.div_ceil(2),
@@ -48,7 +53,8 @@ impl<T: Clone> Kept<T> {
 
     /// What is known of a token now.
     pub(super) fn get(&self, token: &Digest) -> Option<T> {
-        let halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        halves.turn_in_time();
         let entry = halves.young.get(token).or_else(|| halves.old.get(token))?;
         (Instant::now() < entry.until).then(|| entry.value.clone())
     }
@@ -57,10 +63,29 @@ impl<T: Clone> Kept<T> {
     pub(super) fn put(&self, token: Digest, value: T, time: Duration) {
         let until = Instant::now() + time;
         let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        halves.turn_in_time();
         if halves.young.len() >= self.half && !halves.young.contains_key(&token) {
-            halves.old = std::mem::take(&mut halves.young);
+            halves.turn();
         }
         halves.young.insert(token, Entry { value, until });
+    }
+}
+
+impl<T> Halves<T> {
+    fn turn(&mut self) {
+        self.old = std::mem::take(&mut self.young);
+        self.turned = Instant::now();
+    }
+
+    /// Lets go of what is over: it holds whole tokens.
+    fn turn_in_time(&mut self) {
+        let age = self.turned.elapsed();
+        if age >= 2 * TURN {
+            self.turn();
+        }
+        if age >= TURN {
+            self.turn();
+        }
     }
 }
 
@@ -80,6 +105,22 @@ mod tests {
         assert_eq!(kept.get(&digest(1)), Some("one"));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(kept.get(&digest(1)), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_over_is_let_go_of_with_the_next_look() {
+        let kept = Kept::new(10);
+        let held = std::sync::Arc::new(());
+        kept.put(digest(1), held.clone(), Duration::from_secs(60));
+        tokio::time::advance(TURN).await;
+        kept.get(&digest(2));
+        tokio::time::advance(TURN).await;
+        kept.get(&digest(2));
+        assert_eq!(std::sync::Arc::strong_count(&held), 1);
+        kept.put(digest(1), held.clone(), Duration::from_secs(60));
+        tokio::time::advance(3 * TURN).await;
+        kept.get(&digest(2));
+        assert_eq!(std::sync::Arc::strong_count(&held), 1);
     }
 
     #[tokio::test(start_paused = true)]
