@@ -225,7 +225,7 @@ mod tests {
             request: request.to_owned(),
             notes: Arc::default(),
         };
-        let serving = Serving::open(&caller, serves, Terms::default());
+        let serving = Serving::open(serves, Terms::default());
         (caller.lend(&serving), serving)
     }
 

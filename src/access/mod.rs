@@ -103,10 +103,8 @@ pub enum Denied {
     /// The key was made for a call of a tool, and that call is over.
     #[error("The call this key was made for is over, or has not begun.")]
     Over,
-    /// The key was made for completions, and tools are called with it.
-    #[error(
-        "This key was made for the completions of one call of a tool, and calls no tools: see `model.tools` and `model.max_depth` of its server."
-    )]
+    /// The key was made for completions, and MCP is spoken with it.
+    #[error("This key was made for the completions of one call of a tool, and calls no tools.")]
     Completions,
     /// A token is not good here. The reason is told to whoever sent it, in letters that may stand in a challenge.
     #[error("The access token is not good here: {0}")]

@@ -61,17 +61,20 @@ impl Caller {
         identity.is_some_and(|identity| scopes.iter().any(|it| !identity.scopes.contains(it)))
     }
 
-    /// Whether tools may be called at all.
+    /// Whether MCP may be spoken at all. A server that called tools in its caller's name could approve what its own call
+    /// is asked about, and do elsewhere what is held back in it.
     ///
     /// # Errors
     /// The key was made for completions alone.
     pub fn may_call_tools(&self) -> Result<(), Denied> {
-        let may = self.serves.as_ref().is_none_or(|call| call.may_call());
-        may.then_some(()).ok_or(Denied::Completions)
+        match self.serves {
+            None => Ok(()),
+            Some(_) => Err(Denied::Completions),
+        }
     }
 
-    /// The same caller as the server of one call may speak for it: with what the call's terms allow of what the caller
-    /// may, and nothing else.
+    /// The same caller as the server of one call may speak for it: with the models that the call's terms allow of those
+    /// the caller may use, and nothing else.
     pub fn lend(&self, serving: &Arc<Serving>) -> Self {
         let terms = &serving.terms;
         let routes = match &terms.route {
@@ -81,42 +84,13 @@ impl Caller {
         };
         Self {
             routes,
-            tools: Some(both(self.tools.as_deref(), &terms.tools)),
+            tools: Some(Vec::new()),
             prompts: Some(Vec::new()),
             resources: Some(Vec::new()),
             key: None,
             serves: Some(serving.clone()),
             ..self.clone()
         }
-    }
-}
-
-/// The patterns of what both lists allow; without a first list, of what the second does.
-fn both(mine: Option<&[String]>, theirs: &[String]) -> Vec<String> {
-    let Some(mine) = mine else {
-        return theirs.to_vec();
-    };
-    let pairs = mine
-        .iter()
-        .flat_map(|one| theirs.iter().map(move |other| (one, other)));
-    let narrower =
-        pairs.filter_map(
-            |(one, other)| match (within(one, other), within(other, one)) {
-                (true, _) => Some(one.clone()),
-                (_, true) => Some(other.clone()),
-                _ => None,
-            },
-        );
-    narrower.collect()
-}
-
-/// Whether a pattern allows nothing that the other does not.
-fn within(narrow: &str, wide: &str) -> bool {
-    match narrow.strip_suffix('*') {
-        Some(prefix) => wide
-            .strip_suffix('*')
-            .is_some_and(|wide| prefix.starts_with(wide)),
-        None => matches(wide, narrow),
     }
 }
 
@@ -195,7 +169,7 @@ mod tests {
         #[test]
         fn what_is_lent_is_never_more_than_there_is(
             (routes, models, tools) in (lists(), lists(), lists()),
-            (route, patterns) in (proptest::option::of("[ab]{0,3}"), lists()),
+            route in proptest::option::of("[ab]{0,3}"),
             names in proptest::collection::vec("[ab]{0,4}", 1..8),
         ) {
             let parent = Caller { routes, models, tools, ..caller(None, None) };
@@ -207,11 +181,9 @@ mod tests {
             };
             let terms = Terms {
                 route: route.as_deref().map(Into::into),
-                tools: patterns.clone().unwrap_or_default(),
-                depth: 9,
                 ..Terms::default()
             };
-            let child = parent.lend(&Serving::open(&parent, serves, terms));
+            let child = parent.lend(&Serving::open(serves, terms));
             for name in &names {
                 let routed = route.as_ref().is_none_or(|route| route == name);
                 prop_assert_eq!(child.may_use_route(name), parent.may_use_route(name) && routed);
@@ -220,10 +192,10 @@ mod tests {
                     child.may_name_target(name),
                     parent.may_name_target(name) && route.is_none()
                 );
-                let termed = patterns.iter().flatten().any(|pattern| matches(pattern, name));
-                prop_assert_eq!(child.may_use_tool(name), parent.may_use_tool(name) && termed);
+                prop_assert!(!child.may_use_tool(name));
                 prop_assert!(!child.may_use_prompt(name) && !child.may_read_resource(name));
             }
+            prop_assert_eq!(child.may_call_tools(), Err(Denied::Completions));
             prop_assert_eq!((child.name, child.rpm, child.tpm), (parent.name, parent.rpm, parent.tpm));
         }
     }

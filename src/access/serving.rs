@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::Caller;
 use crate::{
     catalog::NanoDollars,
     telemetry::{Cost, Notes, Serves},
@@ -18,14 +17,10 @@ use crate::{
 pub struct Terms {
     /// The route of all its completions, whatever model they name; the models its caller may use where there is none.
     pub route: Option<Arc<str>>,
-    /// The tools it may call, by patterns of their names.
-    pub tools: Vec<String>,
     /// The most completions.
     pub completions: u32,
     /// The most they may cost together.
     pub cost: NanoDollars,
-    /// How many calls may stand within each other.
-    pub depth: u32,
 }
 
 /// One call of a server's tool while it runs: what made keys are good for.
@@ -35,11 +30,7 @@ pub struct Serving {
     pub serves: Serves,
     /// What is allowed.
     pub terms: Terms,
-    /// How many calls stand here, this one included.
-    depth: u32,
     left: Mutex<Left>,
-    /// The call that this one was made for.
-    around: Option<Arc<Serving>>,
     over: CancellationToken,
 }
 
@@ -86,42 +77,17 @@ pub enum Spent {
         /// The most, in dollars.
         most: String,
     },
-    /// Too many calls stand within each other.
-    #[error(
-        "The tool {tool} was called {depth} calls deep, and may ask for completions in {most}."
-    )]
-    Depth {
-        /// The tool.
-        tool: Arc<str>,
-        /// How deep.
-        depth: u32,
-        /// The deepest.
-        most: u32,
-    },
 }
 
 impl Serving {
-    /// A call by this caller, which may itself come from a call. What was noted of it before, when it was tried, is
-    /// spent.
-    pub fn open(caller: &Caller, serves: Serves, terms: Terms) -> Arc<Self> {
-        let around = caller.serves.clone();
-        let over = around.as_ref().map(|around| around.over.child_token());
+    /// A call that begins. What was noted of it before, when it was tried, is spent.
+    pub fn open(serves: Serves, terms: Terms) -> Arc<Self> {
         Arc::new(Self {
-            depth: around
-                .as_ref()
-                .map_or(1, |around| around.depth.saturating_add(1)),
             left: Mutex::new(Left::of(&terms, &serves.notes)),
-            around,
             serves,
             terms,
-            // A call within a call does not outlive it.
-            over: over.unwrap_or_default(),
+            over: CancellationToken::new(),
         })
-    }
-
-    /// Whether another call may be made for this one.
-    pub(super) fn may_call(&self) -> bool {
-        self.depth < self.terms.depth && !self.terms.tools.is_empty()
     }
 
     /// The call is over: what was made for it is worth nothing from here on, and what still runs is called off.
@@ -139,40 +105,21 @@ impl Serving {
         self.over.clone().cancelled_owned()
     }
 
-    /// Leave for one completion that costs so much at worst, from this call and from those around it. One whose price
-    /// nobody knows counts as a completion alone.
+    /// Leave for one completion that costs so much at worst. One whose price nobody knows counts as a completion alone.
     ///
     /// # Errors
-    /// A budget is spent.
+    /// The budget is spent.
     pub fn reserve(self: &Arc<Self>, worst: Option<NanoDollars>) -> Result<Reserved, Spent> {
         let worst = worst.unwrap_or_default();
         self.take(worst)?;
-        let around = self
-            .around
-            .as_ref()
-            .map(|around| around.reserve(Some(worst)));
-        match around.transpose() {
-            Ok(around) => Ok(Reserved {
-                serving: self.clone(),
-                worst,
-                around: around.map(Box::new),
-            }),
-            Err(spent) => {
-                self.give_back(1, worst);
-                Err(spent)
-            }
-        }
+        Ok(Reserved {
+            serving: self.clone(),
+            worst,
+        })
     }
 
     fn take(&self, worst: NanoDollars) -> Result<(), Spent> {
         let tool = || self.serves.tool.clone();
-        if self.depth > self.terms.depth {
-            return Err(Spent::Depth {
-                tool: tool(),
-                depth: self.depth,
-                most: self.terms.depth,
-            });
-        }
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         if left.completions == 0 {
             return Err(Spent::Completions {
@@ -211,7 +158,6 @@ impl Serving {
 pub struct Reserved {
     serving: Arc<Serving>,
     worst: NanoDollars,
-    around: Option<Box<Reserved>>,
 }
 
 impl Reserved {
@@ -222,30 +168,21 @@ impl Reserved {
             Cost::Known(cost) => cost,
             Cost::Unknown => self.worst,
         };
-        for reserved in self.all() {
-            reserved.serving.charge(reserved.worst, cost);
-        }
+        self.serving.charge(self.worst, cost);
     }
 
     /// Gives it back: nobody was asked.
     pub fn release(self) {
-        for reserved in self.all() {
-            reserved.serving.give_back(1, reserved.worst);
-        }
-    }
-
-    /// This call's and those of the calls around it.
-    fn all(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |inner| inner.around.as_deref())
+        self.serving.give_back(1, self.worst);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{access::Access, telemetry::Completion};
+    use crate::telemetry::Completion;
 
-    fn serving(caller: &Caller, completions: u32, cost: u64, depth: u32) -> Arc<Serving> {
+    fn serving(completions: u32, cost: u64) -> Arc<Serving> {
         let serves = Serves {
             server: "crm".into(),
             tool: "crm.search".into(),
@@ -255,10 +192,9 @@ mod tests {
         let terms = Terms {
             completions,
             cost: NanoDollars(cost),
-            depth,
             ..Terms::default()
         };
-        Serving::open(caller, serves, terms)
+        Serving::open(serves, terms)
     }
 
     fn nano(amount: u64) -> Option<NanoDollars> {
@@ -267,8 +203,7 @@ mod tests {
 
     #[test]
     fn what_runs_at_once_cannot_spend_more_than_there_is() {
-        let caller = Access::open().identify(None).unwrap();
-        let serving = serving(&caller, 9, 100, 1);
+        let serving = serving(9, 100);
         let first = serving.reserve(nano(60)).unwrap();
         let spent = serving.reserve(nano(60)).unwrap_err();
         assert!(matches!(spent, Spent::Cost { .. }), "{spent}");
@@ -284,8 +219,7 @@ mod tests {
 
     #[test]
     fn completions_are_counted_but_for_those_nobody_was_asked_for() {
-        let caller = Access::open().identify(None).unwrap();
-        let serving = serving(&caller, 2, 100, 1);
+        let serving = serving(2, 100);
         serving.reserve(nano(100)).unwrap().release();
         serving.reserve(nano(100)).unwrap().settle(Cost::Nothing);
         drop(serving.reserve(nano(100)).unwrap());
@@ -298,8 +232,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_tried_again_has_what_was_left() {
-        let caller = Access::open().identify(None).unwrap();
-        let first = serving(&caller, 2, 100, 1);
+        let first = serving(2, 100);
         first.serves.notes.completion(Completion {
             id: first.serves.next_id(),
             route: None,
@@ -307,47 +240,9 @@ mod tests {
             usage: None,
             cost: Cost::Known(NanoDollars(70)),
         });
-        let again = Serving::open(&caller, first.serves.clone(), first.terms.clone());
+        let again = Serving::open(first.serves.clone(), first.terms.clone());
         assert!(again.reserve(nano(31)).is_err());
         again.reserve(nano(30)).unwrap().settle(Cost::Nothing);
         assert!(again.reserve(nano(0)).is_err());
-    }
-
-    #[test]
-    fn a_call_within_a_call_spends_what_both_have() {
-        let caller = Access::open().identify(None).unwrap();
-        let outer = serving(&caller, 3, 100, 2);
-        let mut within = (*caller).clone();
-        within.serves = Some(outer.clone());
-        let inner = serving(&within, 9, 1_000, 2);
-        inner
-            .reserve(nano(90))
-            .unwrap()
-            .settle(Cost::Known(NanoDollars(80)));
-        assert!(inner.reserve(nano(30)).is_err());
-        // What the outer call refused is not taken from the inner one.
-        inner.reserve(nano(20)).unwrap().release();
-        inner.reserve(nano(20)).unwrap().settle(Cost::Nothing);
-        outer.reserve(nano(20)).unwrap().settle(Cost::Nothing);
-        let spent = inner.reserve(nano(0)).unwrap_err();
-        assert!(
-            matches!(spent, Spent::Completions { most: 3, .. }),
-            "{spent}"
-        );
-
-        within.serves = Some(inner);
-        let deepest = serving(&within, 9, 1_000, 2);
-        let spent = deepest.reserve(nano(0)).unwrap_err();
-        assert!(
-            matches!(
-                spent,
-                Spent::Depth {
-                    depth: 3,
-                    most: 2,
-                    ..
-                }
-            ),
-            "{spent}"
-        );
     }
 }

@@ -141,7 +141,7 @@ tools: {{ crm: {{ kind: mcp, url: 'http://127.0.0.1:9/mcp', allow_private: [127.
             request: "req_1".to_owned(),
             notes: Arc::default(),
         };
-        let serving = Serving::open(&caller, serves, Terms::default());
+        let serving = Serving::open(serves, Terms::default());
         let made = face.access.mint().make(caller.lend(&serving));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         for (key, status) in [("", 401), (key, 401), (made.key.reveal(), 200)] {

@@ -215,10 +215,6 @@ pub struct ModelAccess {
     pub max_completions: u32,
     /// The most one call may spend on them, in US dollars. Models whose price is not known are not counted.
     pub max_cost: Dollars,
-    /// The tools it may call at `/mcp` with that key, by name or beginning, of those its caller may; none when empty.
-    pub tools: Vec<String>,
-    /// How many calls may stand within each other: of its tools, of tools it calls for them, and so on.
-    pub max_depth: u32,
     /// Whether `sampling/createMessage` of 2025-11-25 is answered too.
     pub sampling: bool,
     /// Where the gateway is for a server that speaks HTTP, as `https://gateway.example/v1`; its own address when absent.
@@ -233,8 +229,6 @@ impl Default for ModelAccess {
             route: None,
             max_completions: 20,
             max_cost: Dollars::nanos(500_000_000),
-            tools: Vec::new(),
-            max_depth: 2,
             sampling: false,
             base_url: None,
             client_key: None,

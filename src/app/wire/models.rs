@@ -56,14 +56,10 @@ impl Wiring<'_> {
 /// What is wrong with one server's access. Paths start at the keys of `model`.
 fn problems(settings: &Settings, access: &ModelAccess) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (key, most) in [
-        ("max_completions", access.max_completions),
-        ("max_depth", access.max_depth),
-    ] {
-        if most == 0 {
-            let problem = Problem::new([key], format!("{key} is 0: nothing could be asked for"));
-            problems.push(problem.expected("at least 1, or no `model`"));
-        }
+    if access.max_completions == 0 {
+        let message = "max_completions is 0: nothing could be asked for";
+        let problem = Problem::new(["max_completions"], message);
+        problems.push(problem.expected("at least 1, or no `model`"));
     }
     let is_http = settings.url.is_some() || !settings.urls.is_empty();
     for (key, is_there) in [
@@ -103,7 +99,7 @@ mod tests {
 routes: { cheap: { targets: [s/m] } }
 providers: { s: { dialect: simulated, models: { m: {} } } }
 tools:
-  near: { kind: mcp, command: [near], model: { route: chaep, max_depth: 0, client_key: a-key-of-sixteen-letters } }
+  near: { kind: mcp, command: [near], model: { route: chaep, max_completions: 0, client_key: a-key-of-sixteen-letters } }
   far: { kind: mcp, url: 'https://far.example/mcp', model: { base_url: gateway, client_key: short } }
 ";
         let file = parse("waypost.yaml", yaml).unwrap().value;
@@ -111,7 +107,7 @@ tools:
         let told: Vec<String> = problems.iter().map(Problem::to_string).collect();
         for expected in [
             "tools.near.model.route: there is no route `chaep`; did you mean `cheap`?",
-            "tools.near.model.max_depth: max_depth is 0: nothing could be asked for; expected at least 1, or no `model`",
+            "tools.near.model.max_completions: max_completions is 0: nothing could be asked for; expected at least 1, or no `model`",
             "tools.near.model.client_key: client_key is for servers that speak HTTP; a program has its key in its environment",
             "tools.far.model.base_url: `gateway` is no address of a gateway; expected a URL like `https://gateway.example/v1`",
             "tools.far.model.client_key: the key is only 5 characters long; expected at least 16, and random",

@@ -1,4 +1,4 @@
-//! What one call may spend: completions, money, and calls within calls.
+//! What one call may spend: completions and money.
 
 use waypost::{access::Terms, catalog::NanoDollars};
 
@@ -82,46 +82,4 @@ async fn what_nobody_answered_costs_nothing_but_its_turn() {
         .map(|made| made.cost.dollars().is_some())
         .collect();
     assert_eq!(costs, [false, true]);
-}
-
-#[tokio::test]
-async fn calls_within_calls_end_at_the_depth_that_is_allowed() {
-    let provider = Provider::start([completion("Hi")]).await;
-    let gateway = gateway(&provider).await;
-    let deep = || Terms {
-        tools: vec!["*".to_owned()],
-        ..terms(Some("cheap"))
-    };
-    let first = Call::of(&gateway, ALICE, "call-1", deep());
-    let outer = first.key(&gateway);
-    let second = Call::of(&gateway, outer.key.reveal(), "call-2", deep());
-    let inner = second.key(&gateway);
-    let third = Call::of(&gateway, inner.key.reveal(), "call-3", deep());
-    let innermost = third.key(&gateway);
-    assert!(first.caller.may_call_tools().is_ok());
-    assert!(second.caller.may_call_tools().is_err());
-    assert_eq!(ask(&gateway, inner.key.reveal(), "x").await.status, 200);
-    spent(
-        &ask(&gateway, innermost.key.reveal(), "x").await,
-        "3 calls deep",
-    );
-
-    // `/mcp` goes by it.
-    let body = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
-    for (key, status) in [(&outer, 200), (&inner, 401)] {
-        let request = gateway.post("/mcp", body).bearer_auth(key.key.reveal());
-        let request = request.header("accept", "application/json, text/event-stream");
-        let request = request.header("mcp-protocol-version", "2025-11-25");
-        let answer = gateway.send(request).await;
-        assert_eq!(
-            answer.status == 401,
-            status == 401,
-            "{} {}",
-            answer.status,
-            answer.body
-        );
-    }
-    // A key ends with the calls around it, too.
-    first.serving.end();
-    assert_eq!(ask(&gateway, inner.key.reveal(), "x").await.status, 401);
 }

@@ -7,6 +7,7 @@ mod tickets;
 
 use std::{collections::HashSet, sync::Arc};
 
+use http::Method;
 use serde_json::{Value, json};
 use waypost::{
     access::{Made, Serving, Terms},
@@ -48,8 +49,6 @@ fn terms(route: Option<&str>) -> Terms {
         route: route.map(Into::into),
         completions: 10,
         cost: NanoDollars(1_000_000_000),
-        depth: 2,
-        ..Terms::default()
     }
 }
 
@@ -70,7 +69,7 @@ impl Call {
             request: request.to_owned(),
             notes: notes.clone(),
         };
-        let serving = Serving::open(&caller, serves, terms);
+        let serving = Serving::open(serves, terms);
         Self {
             caller: caller.lend(&serving),
             serving,
@@ -235,18 +234,6 @@ async fn a_made_key_opens_completions_and_nothing_else() {
     // A wish for more is refused as everybody's is.
     assert_eq!(hinted.status, 403, "{}", hinted.body);
 
-    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}});
-    let post = || gateway.post("/mcp", ping.to_string());
-    let headers = |request: reqwest::RequestBuilder| {
-        request
-            .header("accept", "application/json, text/event-stream")
-            .header("mcp-protocol-version", "2025-11-25")
-    };
-    let refused = gateway
-        .send(headers(post()).bearer_auth(made.key.reveal()))
-        .await;
-    assert_eq!(refused.status, 401, "{}", refused.body);
-
     // Where no route is named, its caller's rights are its own: all of them, and no more.
     let bobs = Call::of(&gateway, BOB, "call-2", terms(None));
     let made = bobs.key(&gateway);
@@ -263,6 +250,78 @@ async fn a_made_key_opens_completions_and_nothing_else() {
     let made = bobs.key(&gateway);
     assert_eq!(ask(&gateway, made.key.reveal(), "other").await.status, 403);
     assert!(bobs.completions().is_empty(), "nobody was asked");
+}
+
+#[tokio::test]
+async fn a_made_key_has_no_way_into_mcp() {
+    let provider = Provider::start([completion("Hi")]).await;
+    let gateway = gateway(&provider).await;
+    let call = Call::of(&gateway, ALICE, "call-1", terms(None));
+    let made = call.key(&gateway);
+    let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}).to_string();
+    let open = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": {"name": "crm", "version": "1"},
+    }});
+    let open = open.to_string();
+    let session = gateway.post("/mcp", open.clone()).bearer_auth(ALICE);
+    let session = session.header("accept", "application/json, text/event-stream");
+    let session = gateway
+        .send(session)
+        .await
+        .header("mcp-session-id")
+        .to_owned();
+    assert!(!session.is_empty());
+    let url = format!("{}/mcp", gateway.url);
+    let ways = [Method::POST, Method::GET, Method::DELETE, Method::OPTIONS];
+    for (method, revision) in ways.iter().flat_map(|way| {
+        ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"].map(|revision| (way, revision))
+    }) {
+        for (body, session) in [(&list, None), (&list, Some(&session)), (&open, None)] {
+            for header in ["authorization", "x-api-key"] {
+                let key = made.key.reveal();
+                let key = match header {
+                    "authorization" => format!("Bearer {key}"),
+                    _ => key.to_owned(),
+                };
+                let request = gateway.client.request(method.clone(), &url);
+                let request = request
+                    .header(header, key)
+                    .header("content-type", "application/json")
+                    .header("accept", "application/json, text/event-stream")
+                    .header("mcp-protocol-version", revision)
+                    .header("mcp-method", "tools/list")
+                    .body(body.clone());
+                let request = session.iter().fold(request, |request, session| {
+                    request.header("mcp-session-id", session.as_str())
+                });
+                no_tools(
+                    &gateway.send(request).await,
+                    &format!("{method} {revision}"),
+                );
+            }
+        }
+    }
+    let socket = gateway.get("/mcp").bearer_auth(made.key.reveal());
+    let socket = socket
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .header("sec-websocket-protocol", "mcp");
+    no_tools(&gateway.send(socket).await, "WebSocket");
+    // Alice's session stands, and is hers alone.
+    let hers = gateway.client.delete(&url).bearer_auth(ALICE);
+    let hers = hers.header("mcp-session-id", &session);
+    assert!(gateway.send(hers).await.status < 300);
+    // Only the door to tools is shut.
+    assert_eq!(ask(&gateway, made.key.reveal(), "cheap").await.status, 200);
+}
+
+fn no_tools(answer: &Answer, way: &str) {
+    assert_eq!(answer.status, 401, "{way}: {}", answer.body);
+    let why = "made for the completions of one call of a tool, and calls no tools";
+    assert!(answer.body.contains(why), "{way}: {}", answer.body);
 }
 
 #[tokio::test]

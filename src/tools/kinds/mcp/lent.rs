@@ -39,7 +39,7 @@ impl Lent {
             request: call.request.clone(),
             notes: run.notes.clone(),
         };
-        let serving = Serving::open(&call.caller, serves, terms(access));
+        let serving = Serving::open(serves, terms(access));
         let caller = call.caller.lend(&serving);
         let slots = run.toolbox.memory.slots.clone();
         let base = match &access.base_url {
@@ -102,10 +102,8 @@ impl Drop for Lent {
 fn terms(access: &ModelAccess) -> Terms {
     Terms {
         route: access.route.as_deref().map(Into::into),
-        tools: access.tools.clone(),
         completions: access.max_completions,
         cost: access.max_cost.get(),
-        depth: access.max_depth,
     }
 }
 
