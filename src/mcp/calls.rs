@@ -247,7 +247,9 @@ impl<'a> Request<'a> {
         let settings = &self.offer.settings.tasks;
         let owner = &self.call.caller.name;
         let patience = tool.common.timeout.get();
-        match self.gate.tasks.begin(settings, owner, patience, work) {
+        let untrusted = tool.common.untrusted.then(|| tool.id.as_str().into());
+        let tasks = &self.gate.tasks;
+        match tasks.begin(settings, owner, patience, untrusted, work) {
             Ok(task) => Ok(stamped_in(self.asked.is_modern, CreateTaskResult::new(task)).into()),
             Err(full) => {
                 let fault = Fault::new(FaultClass::Busy, full.to_string());

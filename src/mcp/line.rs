@@ -167,6 +167,10 @@ impl Line for ClientLine {
         .boxed()
     }
 
+    fn spend(&self, key: &str) -> bool {
+        self.round.as_ref().is_none_or(|round| round.spend(key))
+    }
+
     fn leave(&self, state: Value, past: &[String]) {
         if let Some(round) = &self.round {
             round.leave(state, past);

@@ -27,6 +27,7 @@ mod round;
 mod server;
 pub mod sessions;
 mod settings;
+mod spent;
 mod stamp;
 mod stdio;
 mod strict;

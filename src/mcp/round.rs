@@ -18,7 +18,7 @@ use rmcp::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Gate, asks};
+use super::{Gate, asks, spent::Spent};
 use crate::tools::{Abilities, Answers, Question, Unanswered};
 
 /// How long a client may take for its answers. People are asked, and look things up first.
@@ -31,6 +31,8 @@ const LARGEST: usize = 256 * 1024;
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Carried {
+    /// The state's number; none where nothing was sealed yet.
+    number: Option<u64>,
     /// What it answered so far.
     answers: Answers,
     /// What the run before left.
@@ -39,7 +41,10 @@ struct Carried {
 
 /// Seals what clients carry. The key is of this process: after a restart a client begins anew.
 #[derive(Debug)]
-pub(super) struct Sealer(RequestStateCodec);
+pub(super) struct Sealer {
+    codec: RequestStateCodec,
+    spent: Arc<Spent>,
+}
 
 /// A digest of who asks for what. A state opens for its own subject only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +73,10 @@ impl Sealer {
     /// A sealer with a key that nobody knows.
     pub(super) fn new() -> Self {
         let key: [u8; RequestStateCodec::MIN_KEY_LENGTH] = rand::random();
-        Self(RequestStateCodec::new_unchecked(key))
+        Self {
+            codec: RequestStateCodec::new_unchecked(key),
+            spent: Arc::default(),
+        }
     }
 
     fn seal(&self, subject: Subject, carried: &Carried) -> Result<String, ErrorData> {
@@ -79,12 +87,12 @@ impl Sealer {
             return Err(ErrorData::invalid_params(message, None));
         }
         let options = SealOptions::new().associated_data(&subject.0).ttl(LIFE);
-        Ok(self.0.seal_with(&carried, &options))
+        Ok(self.codec.seal_with(&carried, &options))
     }
 
     /// What is within. Why a state does not open is told to nobody: a forger would learn from it.
     fn open(&self, subject: Subject, sealed: &str) -> Result<Carried, ErrorData> {
-        let opened = self.0.open_json_with(sealed, &subject.0);
+        let opened = self.codec.open_json_with(sealed, &subject.0);
         opened.map_err(|_| {
             ErrorData::invalid_params(
                 "The requestState is not valid here: it was altered, is too old, or belongs to another request. \
@@ -99,6 +107,9 @@ impl Sealer {
 #[derive(Debug)]
 pub(super) struct Round {
     subject: Subject,
+    /// The number of the state it came with.
+    number: Option<u64>,
+    spent: Arc<Spent>,
     told: Mutex<Told>,
 }
 
@@ -133,7 +144,11 @@ impl Round {
         state: Option<&str>,
         responses: Option<InputResponses>,
     ) -> Result<Self, ErrorData> {
-        let Carried { answers, left } = match state {
+        let Carried {
+            number,
+            answers,
+            left,
+        } = match state {
             Some(sealed) => sealer.open(subject, sealed)?,
             None => Carried::default(),
         };
@@ -145,6 +160,8 @@ impl Round {
         };
         Ok(Self {
             subject,
+            number,
+            spent: sealer.spent.clone(),
             told: Mutex::new(Told { said, taken }),
         })
     }
@@ -168,6 +185,22 @@ impl Round {
         }
         told.taken.answers.extend(answers.clone());
         (answers, open)
+    }
+
+    /// Spends the answer to a question that is good for one call, and the state it came with. False where that state was
+    /// spent before, or where there is none and so nobody had asked: the answer is forgotten then.
+    pub(super) fn spend(&self, key: &str) -> bool {
+        let mut told = self.told();
+        if !told.taken.answers.contains_key(key) {
+            // It did not come with this request: its user was asked directly.
+            return true;
+        }
+        let is_good = self.number.is_some_and(|number| self.spent.spend(number));
+        if !is_good {
+            told.said.remove(key);
+            told.taken.answers.remove(key);
+        }
+        is_good
     }
 
     /// Leaves something for the next round, and forgets the answers to questions that are past.
@@ -222,7 +255,9 @@ impl Round {
         });
         let requests = requests.collect::<Result<_, String>>();
         let requests = requests.map_err(|why| ErrorData::internal_error(why, None))?;
-        let state = sealer.seal(self.subject, &self.told().taken)?;
+        let mut told = self.told();
+        told.taken.number = Some(sealer.spent.number());
+        let state = sealer.seal(self.subject, &told.taken)?;
         Ok(InputRequiredResult::new(Some(requests), Some(state)))
     }
 }
@@ -263,10 +298,10 @@ mod tests {
         let sealer = Sealer::new();
         let subject = subject(&json!({}));
         let options = SealOptions::new().associated_data(&subject.0);
-        let fresh = sealer.0.seal_with(b"{}", &options.ttl(LIFE));
+        let fresh = sealer.codec.seal_with(b"{}", &options.ttl(LIFE));
         assert!(sealer.open(subject, &fresh).is_ok());
         let options = SealOptions::new().associated_data(&subject.0);
-        let old = sealer.0.seal_with(b"{}", &options.ttl(Duration::ZERO));
+        let old = sealer.codec.seal_with(b"{}", &options.ttl(Duration::ZERO));
         // It is good for the millisecond it was sealed in.
         let begun = std::time::SystemTime::now();
         while sealer.open(subject, &old).is_ok() {
@@ -298,6 +333,34 @@ mod tests {
         let back = round.come_back(&sealer, all, &open).unwrap();
         let carried = sealer.open(subject, &back.request_state.unwrap()).unwrap();
         assert_eq!(carried.answers.keys().collect::<Vec<_>>(), ["roots"]);
+    }
+
+    #[test]
+    fn an_answer_that_is_good_once_goes_on_through_later_rounds_and_no_second_time() {
+        let sealer = Sealer::new();
+        let subject = subject(&json!({}));
+        let all = Abilities {
+            roots: true,
+            ..Abilities::default()
+        };
+        let question = |key: &str| vec![(key.to_owned(), Question::Roots)];
+        let yes = || Some(Answers::from([("may".to_owned(), json!({"roots": []}))]));
+        let comes = |state: Option<&str>, said| {
+            let round = Round::open(&sealer, subject, state, said).unwrap();
+            assert!(round.ask(question("may")).is_ok());
+            let is_good = round.spend("may");
+            // What was not good is forgotten, so that asking asks.
+            assert_eq!(round.ask(question("may")).is_ok(), is_good);
+            let back = round.come_back(&sealer, all, &question("more")).unwrap();
+            (is_good, back.request_state.unwrap())
+        };
+        let (unasked, first) = comes(None, yes());
+        assert!(!unasked, "nobody had asked");
+        let (once, next) = comes(Some(&first), yes());
+        assert!(once);
+        assert!(!comes(Some(&first), yes()).0);
+        assert!(comes(Some(&next), None).0, "a later round of the same call");
+        assert!(!comes(Some(&next), None).0);
     }
 
     #[test]

@@ -31,7 +31,7 @@ use super::{
     prompts,
     sessions::{LONGEST_URI, MOST_SUBSCRIPTIONS},
     stamp::{self, stamped, stamped_in},
-    visits,
+    tasks, visits,
 };
 use crate::{access::Caller, schema::shown_text, tools::TaskSupport};
 
@@ -406,7 +406,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
         let guest = self.guest(&context)?;
-        let task = self.gate.tasks.look(&guest.caller.name, &request.task_id);
+        let task = tasks::get(&self.gate, &guest, &context.meta, &request.task_id)?;
         let task = task.ok_or_else(unknown_task)?;
         Ok(stamped(&context, GetTaskResult::new(task)))
     }

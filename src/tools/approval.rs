@@ -54,14 +54,24 @@ async fn asked(job: &Job, taint: &Taint) -> Result<(), Stop> {
         return Err(refused(job, taint, why).into());
     }
     let began = Instant::now();
+    approved(job, taint).await?;
+    if !job.line.spend(KEY) {
+        // That yes was for another call, or for none: this one is asked for by itself.
+        approved(job, taint).await?;
+    }
+    // The tool's own time begins when it may run.
+    job.waited(began.elapsed());
+    Ok(())
+}
+
+/// Asks, and takes nothing but a yes.
+async fn approved(job: &Job, taint: &Taint) -> Result<(), Stop> {
     let question = question(job, taint);
     let answers = timeout(PATIENCE, job.line.ask(vec![(KEY.to_owned(), question)])).await;
     let answers = answers.map_err(|_| refused(job, taint, "its user did not answer"))??;
     if !answers.get(KEY).is_some_and(says_yes) {
         return Err(refused(job, taint, "its user did not approve the call").into());
     }
-    // The tool's own time begins when it may run.
-    job.waited(began.elapsed());
     Ok(())
 }
 

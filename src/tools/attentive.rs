@@ -69,6 +69,10 @@ impl Line for Attentive {
         self.line.ask(questions)
     }
 
+    fn spend(&self, key: &str) -> bool {
+        self.line.spend(key)
+    }
+
     fn leave(&self, state: Value, past: &[String]) {
         self.line.leave(state, past);
     }

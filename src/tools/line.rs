@@ -42,6 +42,13 @@ pub trait Line: Send + Sync {
     fn ask(&self, questions: Vec<(String, Question)>)
     -> BoxFuture<'_, Result<Answers, Unanswered>>;
 
+    /// Spends the answer to a question that is good for one call only. False where it was used for another call before,
+    /// or was given before it was asked for: it is forgotten then, and the question is asked anew. Who is asked directly
+    /// answers for one call anyway.
+    fn spend(&self, _key: &str) -> bool {
+        true
+    }
+
     /// Leaves something for the run that follows a question, where answers come with a later call, in place of what
     /// was left before. It travels sealed. Answers to the questions of these keys are forgotten: the run is past them.
     fn leave(&self, _state: Value, _past: &[String]) {}

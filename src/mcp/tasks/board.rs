@@ -28,6 +28,15 @@ pub(in crate::mcp) struct Board {
     closing: CancellationToken,
 }
 
+/// A task that somebody looks at.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::mcp) struct Look {
+    /// How it stands.
+    pub(in crate::mcp) task: DetailedTask,
+    /// The tool that speaks in it, where its words are untrusted data.
+    pub(in crate::mcp) untrusted: Option<Arc<str>>,
+}
+
 /// There are too many tasks already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -54,7 +63,8 @@ impl Board {
         }
     }
 
-    /// Begins a task: `work` goes on until it ends, is cancelled, or the board closes. It may take `longest`.
+    /// Begins a task: `work` goes on until it ends, is cancelled, or the board closes. It may take `longest`. The tool
+    /// that speaks in it is named where its words are `untrusted` data.
     ///
     /// # Errors
     /// There are too many already, and none of the owner's has ended and been seen.
@@ -63,13 +73,15 @@ impl Board {
         settings: &Settings,
         owner: &Arc<str>,
         longest: Duration,
+        untrusted: Option<Arc<str>>,
         work: impl FnOnce(Handle) -> BoxFuture<'static, TaskPayload>,
     ) -> Result<Task, Full> {
         let id = Uuid::new_v4().to_string();
         let cancelled = self.closing.child_token();
         let life = longest.saturating_add(settings.ttl.get());
         let guard = cancelled.clone().drop_guard();
-        let entry = Entry::new(id.clone(), owner.clone(), life, settings.poll.get(), guard);
+        let mut entry = Entry::new(id.clone(), owner.clone(), life, settings.poll.get(), guard);
+        entry.untrusted = untrusted;
         let task = entry.view().task;
         {
             let mut entries = self.lock();
@@ -94,10 +106,13 @@ impl Board {
     }
 
     /// How a task stands; none if it is another's or there is none.
-    pub(in crate::mcp) fn look(&self, owner: &str, id: &str) -> Option<DetailedTask> {
+    pub(in crate::mcp) fn look(&self, owner: &str, id: &str) -> Option<Look> {
         self.with(owner, id, |entry| {
             entry.seen = entry.has_ended();
-            entry.view()
+            Look {
+                task: entry.view(),
+                untrusted: entry.untrusted.clone(),
+            }
         })
     }
 

@@ -111,6 +111,10 @@ impl Line for TaskLine {
         .boxed()
     }
 
+    fn spend(&self, key: &str) -> bool {
+        self.round.spend(key)
+    }
+
     fn begun(&self) {
         self.begun.notify_one();
     }

@@ -5,6 +5,7 @@
 //! cancelling one drops its work.
 
 mod board;
+mod get;
 mod line;
 mod settings;
 mod task;
@@ -12,5 +13,6 @@ mod task;
 mod tests;
 
 pub(super) use board::{Board, Handle};
+pub(super) use get::get;
 pub(super) use line::TaskLine;
 pub use settings::Settings;

@@ -17,6 +17,8 @@ pub(super) struct Entry {
     /// When it is forgotten.
     pub(super) until: Instant,
     pub(super) seen: bool,
+    /// The tool that speaks in it, where its words are untrusted data.
+    pub(super) untrusted: Option<Arc<str>>,
     id: String,
     created: Timestamp,
     updated: Timestamp,
@@ -56,6 +58,7 @@ impl Entry {
             owner,
             until: now.checked_add(life).unwrap_or(now),
             seen: false,
+            untrusted: None,
             id,
             created,
             updated: created,

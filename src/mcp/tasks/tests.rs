@@ -34,6 +34,7 @@ fn endless(closing: CancellationToken) -> (Board, String, Arc<AtomicBool>) {
         &Settings::default(),
         &"alice".into(),
         Duration::from_secs(60),
+        None,
         |_| {
             Box::pin(async move {
                 let _work = work;
@@ -59,7 +60,7 @@ async fn until_dropped(dropped: &AtomicBool) {
 async fn cancelling_drops_the_work() {
     let (board, id, dropped) = endless(CancellationToken::new());
     assert_eq!(
-        board.look("alice", &id).unwrap().status(),
+        board.look("alice", &id).unwrap().task.status(),
         TaskStatus::Working
     );
     assert_eq!(board.cancel("bob", &id), None);
@@ -67,7 +68,7 @@ async fn cancelling_drops_the_work() {
     assert_eq!(board.cancel("alice", &id), Some(()));
     until_dropped(&dropped).await;
     assert_eq!(
-        board.look("alice", &id).unwrap().status(),
+        board.look("alice", &id).unwrap().task.status(),
         TaskStatus::Cancelled
     );
 }
@@ -99,18 +100,19 @@ async fn work_that_panics_has_failed() {
         &Settings::default(),
         &"alice".into(),
         Duration::ZERO,
+        None,
         |_| Box::pin(async { panic!("on purpose") }),
     );
     let id = begun.unwrap().task_id;
     let failed = async {
-        while board.look("alice", &id).unwrap().status() == TaskStatus::Working {
+        while board.look("alice", &id).unwrap().task.status() == TaskStatus::Working {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), failed)
         .await
         .unwrap();
-    let task = board.look("alice", &id).unwrap();
+    let task = board.look("alice", &id).unwrap().task;
     let TaskPayload::Failed { error } = task.payload else {
         panic!("{task:?}");
     };
@@ -124,6 +126,7 @@ async fn two_questions_by_one_name_do_not_take_each_others_answer() {
         &Settings::default(),
         &"alice".into(),
         Duration::from_secs(60),
+        None,
         |handle| {
             Box::pin(async move {
                 let ask = || handle.ask("q".to_owned(), Question::Roots);
@@ -137,7 +140,7 @@ async fn two_questions_by_one_name_do_not_take_each_others_answer() {
     let id = begun.unwrap().task_id;
     let until = async |status| {
         let reached = async {
-            while board.look("alice", &id).unwrap().status() != status {
+            while board.look("alice", &id).unwrap().task.status() != status {
                 tokio::task::yield_now().await;
             }
         };
@@ -150,7 +153,7 @@ async fn two_questions_by_one_name_do_not_take_each_others_answer() {
     let answers = serde_json::from_value(answers).unwrap();
     assert_eq!(board.answer("alice", &id, answers), Some(()));
     until(TaskStatus::Completed).await;
-    let TaskPayload::Completed { result } = board.look("alice", &id).unwrap().payload else {
+    let TaskPayload::Completed { result } = board.look("alice", &id).unwrap().task.payload else {
         panic!("it has a result");
     };
     assert_eq!(result["first"], true);

@@ -379,3 +379,44 @@ async fn a_connection_nobody_uses_is_closed_and_one_that_does_not_answer_is_give
         );
     }
 }
+
+const UNTRUSTED: &str = "
+tools:
+  inbox.read: { kind: fixture, does: text, description: d, untrusted: true, task: required }
+  mail.send: { kind: fixture, does: arguments, description: d, sends_out: true }
+";
+
+/// Sends a request of a client that polls tasks and asks its user nothing; gives the result.
+async fn result(socket: &mut Socket, method: &str, params: Value) -> Value {
+    let mut request = modern(7, method, params);
+    request["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
+        json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
+    socket.send(&request).await;
+    let answer = socket.next().await;
+    assert!(answer["result"].is_object(), "{answer}");
+    answer["result"].clone()
+}
+
+#[tokio::test]
+async fn who_reads_a_task_of_another_connection_is_held_like_who_called() {
+    let gateway = Gateway::start(&config(PROMPT, &(keys() + UNTRUSTED))).await;
+    let (mut caller, mut reader) = (connect(&gateway).await, connect(&gateway).await);
+    let send = || json!({"name": "mail__send", "arguments": {}});
+    let begin = json!({"name": "inbox__read", "arguments": {}});
+    let begun = result(&mut caller, "tools/call", begin).await;
+    let sent = result(&mut reader, "tools/call", send()).await;
+    assert_ne!(sent["isError"], true, "it has read nothing: {sent}");
+    let read = timeout(PATIENCE, async {
+        loop {
+            let look = json!({"taskId": begun["taskId"]});
+            let task = result(&mut reader, "tasks/get", look).await;
+            if task["status"] == "completed" {
+                return task;
+            }
+        }
+    });
+    let read = read.await.unwrap();
+    assert_eq!(read["result"]["_meta"]["dev.waypost/untrusted"], true);
+    let held = result(&mut reader, "tools/call", send()).await;
+    assert_eq!(held["isError"], true, "{held}");
+}

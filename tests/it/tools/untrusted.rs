@@ -59,6 +59,28 @@ async fn who_has_read_what_strangers_wrote_sends_with_the_users_word_only() {
 }
 
 #[tokio::test]
+async fn one_yes_lets_one_call_pass() {
+    let gateway = Gateway::start(TOOLS).await;
+    made(&gateway, ALICE, "inbox__read", (false, json!({}))).await;
+    let answer = json!({"action": "accept", "content": {"approve": true}});
+    let unasked = json!({"inputResponses": {"dev.waypost/approval": answer}});
+    let asked = made(&gateway, ALICE, "mail__send", (true, unasked)).await;
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let more = json!({
+        "requestState": asked["requestState"],
+        "inputResponses": {"dev.waypost/approval": answer},
+    });
+    let sent = made(&gateway, ALICE, "mail__send", (true, more.clone())).await;
+    assert!(sent["content"].is_array(), "{sent}");
+    for _ in 0..2 {
+        let again = made(&gateway, ALICE, "mail__send", (true, more.clone())).await;
+        let question = &again["inputRequests"]["dev.waypost/approval"];
+        assert_eq!(question["method"], "elicitation/create", "{again}");
+        assert!(again.get("content").is_none(), "{again}");
+    }
+}
+
+#[tokio::test]
 async fn the_operator_may_say_yes_or_no_for_everybody() {
     for (rule, is_refused) in [("deny", true), ("allow", false)] {
         let yaml = format!("{TOOLS}mcp: {{ untrusted: {{ approval: {rule} }} }}\n");
