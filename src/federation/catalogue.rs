@@ -15,6 +15,20 @@ pub struct Catalogue {
     pub templates: Vec<ResourceTemplate>,
 }
 
+impl Catalogue {
+    /// The names of all of it: of tools alone, of others with their kind before them.
+    pub fn names(&self) -> Vec<String> {
+        let tools = self.tools.iter().map(|it| it.tool.name.to_string());
+        let prompts = self.prompts.iter().map(|it| format!("prompt {}", it.name));
+        let resources = self.resources.iter();
+        let resources = resources.map(|it| format!("resource {}", it.uri));
+        let templates = self.templates.iter();
+        let templates = templates.map(|it| format!("template {}", it.uri_template));
+        let all = tools.chain(prompts).chain(resources);
+        all.chain(templates).collect()
+    }
+}
+
 /// One tool of a server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Offered {

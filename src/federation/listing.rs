@@ -26,11 +26,15 @@ const BYTES: usize = 8 * 1024 * 1024;
 
 /// What a server lists, as it says it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Listing {
-    pub(super) tools: Vec<Tool>,
-    pub(super) prompts: Vec<Prompt>,
-    pub(super) resources: Vec<Resource>,
-    pub(super) templates: Vec<ResourceTemplate>,
+pub struct Listing {
+    /// Its tools.
+    pub tools: Vec<Tool>,
+    /// Its prompts.
+    pub prompts: Vec<Prompt>,
+    /// Its resources.
+    pub resources: Vec<Resource>,
+    /// Templates of more addresses.
+    pub templates: Vec<ResourceTemplate>,
 }
 
 /// One page: its items and what is behind it.

@@ -5,8 +5,8 @@
 //! here waits for a server but who asks that server for something: one that hangs, floods or dies is a matter of its
 //! own.
 //!
-//! What a server says of itself is data. Its name here is the operator's, its annotations widen no rights, and a tool
-//! is offered to nobody before its whole description was [approved](Pins).
+//! What a server says of itself is data. Its name here is the operator's, its annotations widen no rights, and
+//! nothing of it is offered to anybody before all that is said of it was [approved](Pins).
 
 mod announced;
 mod answering;
@@ -39,6 +39,7 @@ pub use catalogue::{Catalogue, Offered};
 pub use federated::Federated;
 pub use fleet::Fleet;
 pub use hooks::{Extra, OwnTokens};
+pub use listing::Listing;
 pub use pins::{Change, NotApproved, Pins, Seen};
 pub use server::Server;
 pub use settings::{

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Announced, Answer, Catalogue, Failed, Held, Outgoing, Spec, Standing, Where,
+    Announced, Answer, Catalogue, Failed, Held, Listing, Outgoing, Spec, Standing, Where,
     connection::Connection,
     fleet::Ground,
     keeping,
@@ -105,11 +105,7 @@ impl Server {
         Standing {
             name: self.inner.spec.name.to_string(),
             replicas: self.inner.replicas.iter().map(|it| it.standing()).collect(),
-            offered: offered
-                .tools
-                .iter()
-                .map(|offered| offered.tool.name.to_string())
-                .collect(),
+            offered: offered.names(),
             held: held.clone(),
         }
     }
@@ -296,16 +292,10 @@ impl Inner {
         };
         let settings = &self.spec.settings;
         let only = settings.only.as_deref();
-        let tools = listing.tools.iter();
-        let tools = tools.filter(|tool| is_wanted(only, &tool.name)).cloned();
+        let mut listing = Listing::clone(&listing);
+        listing.tools.retain(|tool| is_wanted(only, &tool.name));
         let pins = &self.ground.pins;
-        let (tools, held) = pins.judge(&self.spec.name, settings.approve, tools.collect());
-        let catalogue = Catalogue {
-            tools,
-            prompts: listing.prompts.clone(),
-            resources: listing.resources.clone(),
-            templates: listing.templates.clone(),
-        };
+        let (catalogue, held) = pins.judge(&self.spec.name, settings.approve, listing);
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
         if **self.offered.load() != catalogue {
             self.offered.store(Arc::new(catalogue));

@@ -11,7 +11,7 @@ pub struct Standing {
     pub name: String,
     /// Its replicas or processes.
     pub replicas: Vec<ReplicaStanding>,
-    /// The names of its tools that are offered.
+    /// The names of what is offered: of tools alone, of others with their kind before them.
     pub offered: Vec<String>,
     /// What waits for approval, and why.
     pub held: Vec<Held>,
@@ -39,7 +39,8 @@ pub struct ReplicaStanding {
 /// Something that waits for approval.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Held {
-    /// The tool, by the server's name for it.
+    /// The server's name for it, with its kind before it if it is no tool: `prompt NAME`, `resource URI`,
+    /// `template URI`.
     pub tool: String,
     /// What an approval would approve: it names this digest.
     pub digest: String,
@@ -47,6 +48,6 @@ pub struct Held {
     pub change: Change,
     /// What an operator should look at twice.
     pub warnings: Vec<String>,
-    /// The whole tool as it would be approved, for reading; empty where it is too long to be read.
+    /// All of it as it would be approved, for reading; empty where it is too long to be read.
     pub text: String,
 }

@@ -124,7 +124,7 @@ fn object(message: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-fn block(content: Content) -> ContentBlock {
+pub(super) fn block(content: Content) -> ContentBlock {
     match content {
         Content::Text(text) => ContentBlock::text(text),
         Content::Image { data, mime } => ContentBlock::image(data, mime),

@@ -8,27 +8,30 @@ use crate::character::cleaned;
 
 /// Takes unwanted characters out of everything that is read as text.
 pub(super) fn clean(output: &mut Output) {
-    for content in &mut output.content {
-        match content {
-            Content::Text(text) | Content::Resource { text, .. } => clean_text(text),
-            Content::Link {
-                name,
-                title,
-                description,
-                ..
-            } => {
-                clean_text(name);
-                [title, description]
-                    .into_iter()
-                    .flatten()
-                    .for_each(clean_text);
-            }
-            // Base64 is no text.
-            Content::Image { .. } | Content::Audio { .. } | Content::Blob { .. } => {}
-        }
-    }
+    output.content.iter_mut().for_each(clean_content);
     if let Some(structured) = &mut output.structured {
         clean_value(structured);
+    }
+}
+
+/// Takes unwanted characters out of what is read as text in a piece.
+pub(crate) fn clean_content(content: &mut Content) {
+    match content {
+        Content::Text(text) | Content::Resource { text, .. } => clean_text(text),
+        Content::Link {
+            name,
+            title,
+            description,
+            ..
+        } => {
+            clean_text(name);
+            [title, description]
+                .into_iter()
+                .flatten()
+                .for_each(clean_text);
+        }
+        // Base64 is no text.
+        Content::Image { .. } | Content::Audio { .. } | Content::Blob { .. } => {}
     }
 }
 

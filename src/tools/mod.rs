@@ -56,7 +56,7 @@ mod toolbox;
 pub use crate::telemetry::{Completion, Notes};
 use call::after;
 pub use call::{Call, Outcome, Refusal, Surface, call};
-pub(crate) use clean::clean_text;
+pub(crate) use clean::{clean_content, clean_text};
 pub use explain::{Called, Unexplained};
 pub use fault::{Fault, FaultClass, ProtocolError, Stop};
 pub use gauges::{ToolState, gauges, states};

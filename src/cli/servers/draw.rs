@@ -54,7 +54,7 @@ pub(super) fn server(server: &Shown, colour: bool) -> String {
     let mut text = format!(
         "{}: {} offered",
         server.name,
-        counted(server.offered.len(), "tool")
+        things(server.offered.iter().map(String::as_str))
     );
     if !server.offered.is_empty() {
         text += &format!(": {}", server.offered.join(", "));
@@ -65,13 +65,16 @@ pub(super) fn server(server: &Shown, colour: bool) -> String {
     }
     let mut text = shown(&text);
     if !server.held.is_empty() {
-        text += &format!("\n{} waiting:\n", counted(server.held.len(), "tool"));
+        text += &format!(
+            "\n{} waiting:\n",
+            things(server.held.iter().map(|it| it.tool.as_str()))
+        );
     }
     text.extend(server.held.iter().map(|one| held(one, colour)));
     text
 }
 
-/// One tool that waits: why, what to look at twice, and what is different or all of it.
+/// One thing that waits: why, what to look at twice, and what is different or all of it.
 pub(super) fn held(held: &Held, colour: bool) -> String {
     let Held { tool, digest, .. } = held;
     let mut text = format!("\n{} ({}) {digest}\n", shown(tool), held.change.label());
@@ -103,8 +106,18 @@ fn painted(line: &str, colour: bool) -> String {
     format!("  {painted}\n")
 }
 
+/// How many these are, by their names: tools, unless something else is among them.
+pub(super) fn things<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
+    // Others have their kind before their names.
+    let what = match names.clone().any(|name| name.contains(' ')) {
+        true => "thing",
+        false => "tool",
+    };
+    counted(names.count(), what)
+}
+
 /// So many of something.
-pub(super) fn counted(count: usize, what: &str) -> String {
+fn counted(count: usize, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {what}{plural}")
 }

@@ -110,7 +110,7 @@ fn approve(options: &Options, name: &str, tools: &[String], yes: bool) -> Result
     if !yes {
         let colour = style::colour_output();
         let waiting: String = chosen.iter().map(|held| draw::held(held, colour)).collect();
-        let count = draw::counted(chosen.len(), "tool");
+        let count = draw::things(chosen.iter().map(|held| held.tool.as_str()));
         let question = format!("{waiting}Approve {count} of {name}? [y/N] ");
         if let Outcome::Failed(reason) = say::say(&question, Outcome::Good) {
             return Err(Outcome::Failed(reason));
@@ -144,7 +144,7 @@ fn choose<'a>(shown: &'a Shown, tools: &[String]) -> Result<Vec<&'a Held>, Strin
     }
     let choose = |tool: &String| {
         let held = shown.held.iter().find(|held| held.tool == *tool);
-        held.ok_or_else(|| format!("the tool `{tool}` of {} does not wait", shown.name))
+        held.ok_or_else(|| format!("`{tool}` of {} does not wait", shown.name))
     };
     tools.iter().map(choose).collect()
 }

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Approved, Change, Held, Inspected, Pins, inspect};
+use super::{Approved, Change, Held, Inspected, Item, Pins, inspect};
 use crate::store::{Approval, By, NotKept};
 
-/// A tool as somebody saw it who approves it.
+/// Something as somebody saw it who approves it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
-    /// The server's name for it.
+    /// The server's name for it, with its kind before it if it is no tool: `prompt NAME`, `resource URI`,
+    /// `template URI`.
     pub tool: String,
     /// The digest that was shown.
     pub digest: String,
@@ -21,8 +22,8 @@ pub struct Seen {
 /// Why nothing was approved, or taken back.
 #[derive(Debug, thiserror::Error)]
 pub enum NotApproved {
-    /// The server has no such tool.
-    #[error("the server `{server}` lists no tool `{tool}`")]
+    /// The server has no such thing.
+    #[error("the server `{server}` lists no `{tool}`")]
     Unknown {
         /// The server's name.
         server: String,
@@ -30,7 +31,7 @@ pub enum NotApproved {
         tool: String,
     },
     /// It is another than was shown.
-    #[error("the tool `{tool}` of `{server}` has changed since it was shown; look at it again")]
+    #[error("`{tool}` of `{server}` has changed since it was shown; look at it again")]
     Changed {
         /// The server's name.
         server: String,
@@ -38,7 +39,7 @@ pub enum NotApproved {
         tool: String,
     },
     /// No approval helps.
-    #[error("the tool `{tool}` of `{server}` cannot be approved: {why}")]
+    #[error("`{tool}` of `{server}` cannot be approved: {why}")]
     Unfit {
         /// The server's name.
         server: String,
@@ -48,7 +49,7 @@ pub enum NotApproved {
         why: String,
     },
     /// Nothing is there to be taken back.
-    #[error("no tool `{tool}` of `{server}` is approved")]
+    #[error("no `{tool}` of `{server}` is approved")]
     NotPinned {
         /// The server's name.
         server: String,
@@ -76,7 +77,7 @@ impl Pins {
         let mut chosen = Vec::new();
         for Seen { tool, digest } in seen {
             let (server, tool) = (server.to_owned(), tool.clone());
-            let mut same_name = tools.iter().filter(|listed| *listed.tool.name == *tool);
+            let mut same_name = tools.iter().filter(|listed| listed.name == tool);
             let Some(listed) = same_name.next() else {
                 return Err(NotApproved::Unknown { server, tool });
             };
@@ -96,9 +97,9 @@ impl Pins {
             pin(approved, server, &chosen, by);
             Ok::<_, NotKept>(())
         })?;
-        let names = chosen.iter().map(|chosen| chosen.tool.name.to_string());
+        let names = chosen.iter().map(|chosen| chosen.name.clone());
         let names: Vec<String> = names.collect();
-        tracing::info!(server, tools = ?names, "tools of another server were approved");
+        tracing::info!(server, tools = ?names, "something of another server was approved");
         Ok(names)
     }
 
@@ -142,7 +143,7 @@ impl Pins {
             }
             Ok(tools.to_vec())
         })?;
-        tracing::info!(server, tools = ?names, "approvals of another server's tools were taken back");
+        tracing::info!(server, tools = ?names, "approvals of another server were taken back");
         Ok(names)
     }
 
@@ -165,9 +166,9 @@ impl Pins {
     }
 
     fn last(&self, server: &str) -> Vec<Inspected> {
-        let tools = self.lists().get(server).map(|list| list.tools.clone());
-        let tools = tools.unwrap_or_default().into_iter();
-        tools.map(|tool| inspect(server, tool)).collect()
+        let listing = self.lists().get(server).map(|list| list.listing.clone());
+        let items = Item::all(listing.unwrap_or_default());
+        items.map(|item| inspect(server, item)).collect()
     }
 }
 
@@ -181,6 +182,6 @@ fn pin(approved: &mut Approved, server: &str, tools: &[&Inspected], by: By) {
             by,
             tool: tool.value.clone(),
         };
-        pins.insert(tool.tool.name.to_string(), approval);
+        pins.insert(tool.name.clone(), approval);
     }
 }

@@ -1,5 +1,6 @@
-//! The digest of everything a server says of a tool.
+//! The digest of everything a server says of a tool, a prompt, a resource or a template.
 
+use serde::Serialize;
 use serde_json::Value;
 
 /// The digest of a tool of a server. Every member that is handed on to callers is in it, `_meta` and icons too, so that
@@ -9,8 +10,17 @@ use serde_json::Value;
 /// It is BLAKE3, as everywhere here: as hard to meet twice as SHA-256. It is taken of canonical JSON: members sorted, no
 /// space, each number in one way. RFC 8785 sorts likewise, but would write two integers beyond 2^53 alike.
 pub(super) fn fingerprint(server: &str, tool: &Value) -> String {
+    digest(&(server, tool))
+}
+
+/// The digest of something of a server that is no tool. Its kind is in it, so that an approval is good for no other.
+pub(super) fn fingerprint_of(server: &str, kind: &str, item: &Value) -> String {
+    digest(&(server, kind, item))
+}
+
+fn digest(it: &impl Serialize) -> String {
     // Maps keep their members sorted, and what was read as JSON can be written as JSON.
-    let canonical = serde_json::to_vec(&(server, tool)).unwrap_or_default();
+    let canonical = serde_json::to_vec(it).unwrap_or_default();
     format!("blake3:{}", blake3::hash(&canonical).to_hex())
 }
 

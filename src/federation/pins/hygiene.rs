@@ -1,12 +1,17 @@
-//! What must be true of a tool before anybody may be offered it, and how it is offered then.
+//! What must be true of a tool, a prompt, a resource or a template before anybody may be offered it, and how it is offered then.
 //!
-//! Models read what a server says of its tools as if an operator had said it. So what people cannot see is taken out of
-//! it, what is longer than a page is cut, and a tool that would still not be what it reads as is not offered at all.
+//! Models read what a server says of them as if an operator had said it. So what people cannot see is taken out of
+//! it, what is longer than a page is cut, and one that would still not be what it reads as is not offered at all.
 
 use rmcp::model::Tool;
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{fingerprint::fingerprint, sheet::sheet, wording};
+use super::{
+    fingerprint::{fingerprint, fingerprint_of},
+    item::Item,
+    sheet::sheet,
+    wording,
+};
 use crate::{
     character::{cleaned, harm, is_ignorable},
     schema::{Schema, header, shown_text},
@@ -14,6 +19,9 @@ use crate::{
 
 /// The longest name, in letters: what the APIs of models take.
 const LONGEST_NAME: usize = 64;
+
+/// The longest name of a prompt and the longest address, in bytes: what servers take as a URL.
+const LONGEST_ADDRESS: usize = 2_048;
 
 /// The longest title and description that are handed on, in bytes: a line and a page, as for tools of the
 /// configuration.
@@ -24,11 +32,13 @@ const LONGEST_DESCRIPTION: usize = 4 * 1024;
 /// some 50 KiB; what is longer than this nobody reviews.
 const LONGEST: usize = 256 * 1024;
 
-/// A tool that was looked at.
+/// Something that was looked at.
 #[derive(Debug)]
 pub(super) struct Inspected {
+    /// What it is approved by.
+    pub(super) name: String,
     /// As it may be offered.
-    pub(super) tool: Tool,
+    pub(super) item: Item,
     /// All the server says of it.
     pub(super) value: Value,
     /// Its digest.
@@ -41,13 +51,16 @@ pub(super) struct Inspected {
     pub(super) unfit: Option<String>,
 }
 
-/// Looks at a tool of a server.
-pub(super) fn inspect(server: &str, tool: Tool) -> Inspected {
-    // What was read from JSON can be written as JSON.
-    let value = serde_json::to_value(&tool).unwrap_or_default();
-    let digest = fingerprint(server, &value);
+/// Looks at something of a server.
+pub(super) fn inspect(server: &str, item: Item) -> Inspected {
+    let value = item.value();
+    let digest = match item.kind() {
+        None => fingerprint(server, &value),
+        Some(kind) => fingerprint_of(server, kind, &value),
+    };
     let mut inspected = Inspected {
-        tool,
+        name: item.name(),
+        item,
         digest,
         sheet: String::new(),
         warnings: Vec::new(),
@@ -61,7 +74,10 @@ pub(super) fn inspect(server: &str, tool: Tool) -> Inspected {
 }
 
 fn judge(inspected: &mut Inspected) -> Result<(), String> {
-    name(&inspected.tool.name)?;
+    match &inspected.item {
+        Item::Tool(tool) => name(&tool.name)?,
+        other => address(other.own_name())?,
+    }
     short("it", inspected.value.to_string().len())?;
     inspected.sheet = sheet(&inspected.value);
     short("written out for review it", inspected.sheet.len())?;
@@ -77,7 +93,7 @@ fn judge(inspected: &mut Inspected) -> Result<(), String> {
             cut(text, longest, &place[1..], warnings);
         }
     }
-    for key in ["inputSchema", "outputSchema"] {
+    for key in ["inputSchema", "outputSchema", "arguments"] {
         if let Some(schema) = clean.get_mut(key) {
             annotations(schema, warnings);
         }
@@ -92,7 +108,17 @@ fn judge(inspected: &mut Inspected) -> Result<(), String> {
     }
     let told = wording::warnings(&texts).into_iter();
     warnings.extend(told.map(str::to_owned));
-    let tool: Tool = serde_json::from_value(clean).map_err(|error| error.to_string())?;
+    let item = inspected.item.another(clean);
+    let item = item.map_err(|error| error.to_string())?;
+    if let Item::Tool(tool) = &item {
+        callable(tool)?;
+    }
+    inspected.item = item;
+    Ok(())
+}
+
+/// Whether arguments and results of a tool can be checked.
+fn callable(tool: &Tool) -> Result<(), String> {
     compiles("input schema", &tool.input_schema)?;
     if let Some(schema) = &tool.output_schema {
         compiles("output schema", schema)?;
@@ -100,7 +126,6 @@ fn judge(inspected: &mut Inspected) -> Result<(), String> {
     if let Some(problem) = header::problems(&tool.input_schema).first() {
         return Err(format!("its input schema: {}", problem.message));
     }
-    inspected.tool = tool;
     Ok(())
 }
 
@@ -111,6 +136,17 @@ fn name(name: &str) -> Result<(), String> {
         let shown = shown_text(name, LONGEST_NAME);
         return Err(format!(
             "`{shown}` is no name for a tool: it may have 1 to {LONGEST_NAME} letters, digits, `_`, `-` and `.`"
+        ));
+    }
+    Ok(())
+}
+
+/// The others are told apart by texts that are free but for what is not seen.
+fn address(text: &str) -> Result<(), String> {
+    let bytes = text.len();
+    if text.is_empty() || bytes > LONGEST_ADDRESS {
+        return Err(format!(
+            "its name or address has {bytes} bytes, and 1 to {LONGEST_ADDRESS} are allowed"
         ));
     }
     Ok(())
@@ -245,7 +281,14 @@ mod tests {
     use super::*;
 
     fn look(tool: Value) -> Inspected {
-        inspect("crm", serde_json::from_value(tool).unwrap())
+        inspect("crm", Item::Tool(serde_json::from_value(tool).unwrap()))
+    }
+
+    fn tool(inspected: &Inspected) -> &Tool {
+        match &inspected.item {
+            Item::Tool(tool) => tool,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn described(description: &str) -> Inspected {
@@ -260,7 +303,7 @@ mod tests {
 
     #[test]
     fn an_honest_tool_is_offered_as_it_is() {
-        let tool = json!({
+        let honest = json!({
             "name": "search",
             "title": "Search 👩\u{200D}👩 ❤\u{FE0F}",
             "description": "Searches tickets.\n\tOne line each.",
@@ -269,11 +312,11 @@ mod tests {
             "annotations": {"readOnlyHint": true},
             "_meta": {"example.com/ui": "ui://search"}
         });
-        let inspected = look(tool.clone());
+        let inspected = look(honest.clone());
         assert_eq!(inspected.unfit, None);
         assert_eq!(inspected.warnings, Vec::<String>::new());
-        assert_eq!(serde_json::to_value(&inspected.tool).unwrap(), tool);
-        assert_eq!(inspected.value, tool);
+        assert_eq!(serde_json::to_value(tool(&inspected)).unwrap(), honest);
+        assert_eq!(inspected.value, honest);
     }
 
     #[test]
@@ -288,7 +331,7 @@ mod tests {
         ] {
             let inspected = described(hidden);
             assert_eq!(inspected.unfit, None);
-            assert_eq!(inspected.tool.description.as_deref(), Some(left));
+            assert_eq!(tool(&inspected).description.as_deref(), Some(left));
             assert!(inspected.warnings[0].contains("not seen"), "{hidden:?}");
             // What is approved is what was said.
             assert_eq!(inspected.value["description"], hidden);
@@ -296,7 +339,7 @@ mod tests {
         let schema =
             json!({"type": "object", "properties": {"a": {"description": "The\u{200B} words"}}});
         let inspected = with_schema(schema);
-        let properties = &inspected.tool.input_schema["properties"];
+        let properties = &tool(&inspected).input_schema["properties"];
         assert_eq!(properties["a"]["description"], "The words");
         assert_eq!(inspected.warnings.len(), 1);
     }
@@ -379,7 +422,7 @@ mod tests {
     #[test]
     fn a_description_longer_than_a_page_is_cut_and_told() {
         let inspected = described(&"é".repeat(50_000));
-        let description = inspected.tool.description.unwrap();
+        let description = tool(&inspected).description.as_deref().unwrap();
         assert!(description.len() <= LONGEST_DESCRIPTION && description.ends_with("é…"));
         assert!(inspected.warnings[0].contains("100000 bytes"));
     }

@@ -1,14 +1,17 @@
-//! Which tools of a list are offered, and why the others wait.
+//! What of a server's lists is offered, and why the others wait.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Change, Held, Inspected, Offered, Pins, confusable::look, sheet};
-use crate::store::{Approval, Approved};
+use super::{Change, Held, Inspected, Pins, confusable::look, item::Item, sheet};
+use crate::{
+    federation::Catalogue,
+    store::{Approval, Approved},
+};
 
-/// What came of a list, in its order.
+/// What came of the lists, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Judgement {
-    pub(super) offered: Vec<Offered>,
+    pub(super) offered: Catalogue,
     pub(super) held: Vec<Held>,
 }
 
@@ -35,21 +38,24 @@ impl Pins {
         let looks = self.looks(approved);
         let mut times: HashMap<&str, usize> = HashMap::new();
         for tool in tools {
-            *times.entry(&tool.tool.name).or_default() += 1;
+            *times.entry(&tool.name).or_default() += 1;
         }
         let mut judgement = Judgement::default();
         for tool in tools {
-            let twice = times[&*tool.tool.name] > 1;
+            let twice = times[&*tool.name] > 1;
             match change(server, tool, twice, approved) {
-                None => judgement.offered.push(Offered {
-                    tool: tool.tool.clone(),
-                    digest: tool.digest.clone(),
-                }),
+                None => {
+                    let item = tool.item.clone();
+                    item.offer(&tool.digest, &mut judgement.offered);
+                }
                 Some((change, mut warnings)) => {
                     warnings.extend(tool.warnings.iter().cloned());
-                    warnings.extend(alike(&looks, server, &tool.tool.name));
+                    // Addresses are full of numbers that differ little, and nobody types them.
+                    if matches!(tool.item, Item::Tool(_) | Item::Prompt(_)) {
+                        warnings.extend(alike(&looks, server, &tool.name));
+                    }
                     judgement.held.push(Held {
-                        tool: tool.tool.name.to_string(),
+                        tool: tool.name.clone(),
                         digest: tool.digest.clone(),
                         change,
                         warnings,
@@ -61,7 +67,7 @@ impl Pins {
         judgement
     }
 
-    /// The names of all tools anybody has listed or approved.
+    /// The names of all that anybody has listed or approved.
     fn looks(&self, approved: Option<&Approved>) -> Looks {
         let mut looks = Looks::new();
         let mut add = |server: &str, name: &str| {
@@ -72,7 +78,7 @@ impl Pins {
             }
         };
         for (server, list) in &*self.lists() {
-            list.tools.iter().for_each(|tool| add(server, &tool.name));
+            list.names.iter().for_each(|name| add(server, name));
         }
         for (server, tools) in approved.into_iter().flatten() {
             tools.keys().for_each(|name| add(server, name));
@@ -81,7 +87,7 @@ impl Pins {
     }
 }
 
-/// Why a tool waits, and what of the approvals should be looked at; nothing if it is what was approved.
+/// Why something waits, and what of the approvals should be looked at; nothing if it is what was approved.
 fn change(
     server: &str,
     tool: &Inspected,
@@ -92,12 +98,12 @@ fn change(
         return Some((Change::Unreadable, Vec::new()));
     };
     // Which of two would be called nobody knows.
-    let twice = twice.then(|| "the server lists two tools of this name".to_owned());
+    let twice = twice.then(|| "the server lists two of this name".to_owned());
     if let Some(why) = tool.unfit.clone().or(twice) {
         return Some((Change::Unfit { why }, Vec::new()));
     }
     let pins: Option<&BTreeMap<String, Approval>> = approved.get(server);
-    let Some(pin) = pins.and_then(|pins| pins.get(&*tool.tool.name)) else {
+    let Some(pin) = pins.and_then(|pins| pins.get(&tool.name)) else {
         return Some((Change::New, Vec::new()));
     };
     let (same_digest, same_text) = (pin.digest == tool.digest, pin.tool == tool.value);
@@ -112,7 +118,7 @@ fn change(
     Some((Change::Changed { diff }, torn.into_iter().collect()))
 }
 
-/// Other tools whose names are read as this one.
+/// Others whose names are read as this one.
 fn alike(looks: &Looks, server: &str, name: &str) -> Vec<String> {
     let known = looks.get(&look(name)).into_iter().flatten();
     let others = known.filter(|(_, other)| other != name).take(3);

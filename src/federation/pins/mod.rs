@@ -1,6 +1,6 @@
-//! What of other people's tools was approved, in a file that is read and compared like any other text.
+//! What of other people's servers was approved, in a file that is read and compared like any other text.
 //!
-//! A pin is the digest of everything a server says of a tool. A tool whose digest is another is not offered before
+//! A pin is the digest of everything a server says of a tool, a prompt, a resource or a template. One whose digest is another is not offered before
 //! somebody has seen what changed; the file keeps what was approved in full, so that the change can be shown. What cannot
 //! be read approves nothing.
 //!
@@ -11,6 +11,7 @@ mod approve;
 mod confusable;
 mod fingerprint;
 mod hygiene;
+mod item;
 mod judgement;
 mod sheet;
 #[cfg(test)]
@@ -23,12 +24,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use rmcp::model::Tool;
 use serde::{Deserialize, Serialize};
 
-use super::{Approve, Held, Offered};
+use super::{Approve, Catalogue, Held, Listing};
 use crate::store::{Approvals, Approved, NotKept};
 use hygiene::{Inspected, inspect};
+use item::Item;
 use judgement::Judgement;
 
 pub use approve::{NotApproved, Seen};
@@ -46,7 +47,9 @@ pub struct Pins {
 /// What a server listed.
 #[derive(Debug, Default)]
 struct List {
-    tools: Vec<Tool>,
+    listing: Listing,
+    /// The names in it.
+    names: Vec<String>,
     /// What of it was told to wait, by name and digest.
     told: BTreeSet<(String, String)>,
 }
@@ -93,7 +96,7 @@ impl Pins {
         })
     }
 
-    /// What of these tools of a server may be offered, and what waits.
+    /// What of these lists of a server may be offered, and what waits.
     ///
     /// [`Approve::FirstUse`] approves what is there when the server is seen for the first time, and writes that down.
     /// What appears later waits, or a server could show its second face once it was let in; and so does what an
@@ -104,22 +107,27 @@ impl Pins {
         &self,
         server: &str,
         approve: Approve,
-        tools: Vec<Tool>,
-    ) -> (Vec<Offered>, Vec<Held>) {
-        self.lists().entry(server.to_owned()).or_default().tools = tools.clone();
-        let tools = tools.into_iter().map(|tool| inspect(server, tool));
-        let tools: Vec<Inspected> = tools.collect();
+        listing: Listing,
+    ) -> (Catalogue, Vec<Held>) {
+        let items = Item::all(listing.clone()).map(|item| inspect(server, item));
+        let items: Vec<Inspected> = items.collect();
+        {
+            let mut lists = self.lists();
+            let list = lists.entry(server.to_owned()).or_default();
+            list.names = items.iter().map(|item| item.name.clone()).collect();
+            list.listing = listing;
+        }
         let mut approved = self.read();
         let unseen = |approved: &Approved| !approved.contains_key(server);
         if approve == Approve::FirstUse
-            && !tools.is_empty()
+            && !items.is_empty()
             && approved.as_ref().is_some_and(unseen)
         {
-            let harmless = self.sort(server, &tools, approved.as_ref()).harmless();
-            let written = self.first_use(server, &tools, &harmless);
+            let harmless = self.sort(server, &items, approved.as_ref()).harmless();
+            let written = self.first_use(server, &items, &harmless);
             approved = self.told(written).or(approved);
         }
-        let Judgement { offered, held } = self.sort(server, &tools, approved.as_ref());
+        let Judgement { offered, held } = self.sort(server, &items, approved.as_ref());
         self.tell(server, &held);
         (offered, held)
     }
@@ -138,7 +146,7 @@ impl Pins {
         {
             tracing::error!(
                 reason,
-                "no tool of another server is offered that this concerns"
+                "nothing of another server is offered that this concerns"
             );
         }
         *trouble = now;
@@ -164,7 +172,7 @@ impl Pins {
                     server,
                     tool,
                     change,
-                    "a tool of another server waits for approval"
+                    "something of another server waits for approval"
                 );
             }
         }

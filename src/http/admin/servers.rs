@@ -20,7 +20,7 @@ use crate::federation::{By, Fleet, NotApproved, NotKept, ReplicaStanding, Seen};
 struct Summary {
     name: String,
     replicas: Vec<ReplicaStanding>,
-    /// How many tools are offered.
+    /// How many things are offered.
     offered: usize,
     /// How many wait.
     held: usize,

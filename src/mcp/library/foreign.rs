@@ -1,11 +1,13 @@
 //! Prompts, resources and templates of other servers, beside those of the configuration.
 //!
 //! Prompts have the server's entry before their names, as tools have. Resources keep their addresses, which mean
-//! something to who reads them; of two with one address the configuration's is there, else that of the server whose
-//! name comes first. Nothing is read that was not offered: an address that no server lists, and no template has, is
-//! no server's.
+//! something to who reads them. Whose an address is does not depend on who asks: the configuration's, else that of the
+//! server whose name comes first, be it listed or of a template's form; within one server what is listed goes before
+//! templates. Nothing is read that was not offered: an address that no server lists, and no template has, is no
+//! server's.
 
 mod ask;
+mod clean;
 mod form;
 mod rounds;
 #[cfg(test)]
@@ -44,18 +46,26 @@ struct Shaped {
 /// Something of a server.
 #[derive(Debug)]
 struct Of<T> {
-    door: Door,
-    /// How long a request may take.
-    timeout: Duration,
-    /// The server's entry, and the name of this here.
-    names: (String, String),
-    /// The server's own name for it.
-    own_name: String,
+    source: Source,
     /// As clients see it.
     wire: T,
 }
 
-impl<T> Of<T> {
+/// Where something is from.
+#[derive(Debug)]
+struct Source {
+    door: Door,
+    /// How long a request may take.
+    timeout: Duration,
+    /// The place of the server among all.
+    rank: usize,
+    /// The server's entry, and the name of this here.
+    names: (String, String),
+    /// The server's own name for it.
+    own_name: String,
+}
+
+impl Source {
     /// Whether this caller may see and read it, which a pattern for the whole entry allows as well.
     fn is_readable(&self, caller: &Caller) -> bool {
         let (entry, name) = &self.names;
@@ -67,6 +77,8 @@ impl<T> Of<T> {
 pub(super) struct Taken<'a> {
     pub(super) prompts: BTreeSet<&'a str>,
     pub(super) addresses: BTreeSet<&'a str>,
+    /// Whether an address is one of its own, listed or of a template's form.
+    pub(super) has: &'a dyn Fn(&str) -> bool,
 }
 
 impl Foreign {
@@ -75,21 +87,28 @@ impl Foreign {
         let mut foreign = Self::default();
         let mut addresses: BTreeSet<String> =
             taken.addresses.iter().map(|&uri| uri.into()).collect();
-        for (door, entry) in servers {
-            foreign.add(door, entry, &taken, &mut addresses);
+        for (rank, server) in servers.iter().enumerate() {
+            foreign.add(rank, server, &taken, &mut addresses);
         }
         foreign
     }
 
     fn add(
         &mut self,
-        door: &Door,
-        entry: &Entry,
+        rank: usize,
+        (door, entry): &(Door, Entry),
         taken: &Taken<'_>,
         addresses: &mut BTreeSet<String>,
     ) {
         let spec = door.server.spec();
         let offered = door.server.offered();
+        let at = |here: &str, own_name: &str| Source {
+            door: door.clone(),
+            timeout: entry.common.timeout.get(),
+            rank,
+            names: (spec.name.to_string(), here.to_owned()),
+            own_name: own_name.to_owned(),
+        };
         let hidden = |what: &str, which: &str, why: &str| {
             tracing::warn!(server = %spec.name, "the {what} {which} of the server {} is not offered: {why}", spec.name);
         };
@@ -101,16 +120,24 @@ impl Foreign {
             }
             let mut wire = prompt.clone();
             wire.name.clone_from(&here);
-            let of = of(door, entry, &here, &prompt.name, wire);
+            let source = at(&here, &prompt.name);
+            let of = Of { source, wire };
             self.prompts.insert(here, of);
         }
         for resource in &offered.resources {
             let here = format!("{}.{}", spec.name, resource.name);
-            if !addresses.insert(resource.uri.clone()) {
+            let mut templates = self.templates.values();
+            if (taken.has)(&resource.uri)
+                || templates.any(|of| of.wire.form.has(&resource.uri))
+                || !addresses.insert(resource.uri.clone())
+            {
                 hidden("resource", &resource.uri, "its address is taken");
                 continue;
             }
-            let of = of(door, entry, &here, &resource.name, resource.clone());
+            let of = Of {
+                source: at(&here, &resource.name),
+                wire: resource.clone(),
+            };
             self.resources
                 .insert(format!("{here} {}", resource.uri), of);
         }
@@ -133,9 +160,24 @@ impl Foreign {
                 form,
             };
             let key = format!("{here} {}", template.uri_template);
-            let of = of(door, entry, &here, &template.name, wire);
+            let source = at(&here, &template.name);
+            let of = Of { source, wire };
             self.templates.insert(key, of);
         }
+    }
+
+    /// Where this caller reads what stands at an address; none where it may not.
+    fn source(&self, uri: &str, caller: &Caller) -> Option<&Source> {
+        let mut listed = self.resources.values();
+        if let Some(of) = listed.find(|of| of.wire.uri == uri) {
+            return Some(&of.source).filter(|source| source.is_readable(caller));
+        }
+        let fits = self.templates.values();
+        let fits = fits.filter(|of| of.wire.form.has(uri));
+        let fits: Vec<&Source> = fits.map(|of| &of.source).collect();
+        let first = fits.iter().map(|source| source.rank).min()?;
+        let mut fits = fits.into_iter();
+        fits.find(|source| source.rank == first && source.is_readable(caller))
     }
 
     /// The prompts this caller may know of, by name.
@@ -156,7 +198,7 @@ impl Foreign {
         let mine = self
             .resources
             .iter()
-            .filter(|(_, of)| of.is_readable(caller));
+            .filter(|(_, of)| of.source.is_readable(caller));
         mine.map(|(name, of)| (name.as_str(), &of.wire))
     }
 
@@ -168,17 +210,7 @@ impl Foreign {
         let mine = self
             .templates
             .iter()
-            .filter(|(_, of)| of.is_readable(caller));
+            .filter(|(_, of)| of.source.is_readable(caller));
         mine.map(|(name, of)| (name.as_str(), &of.wire.wire))
-    }
-}
-
-fn of<T>(door: &Door, entry: &Entry, here: &str, own_name: &str, wire: T) -> Of<T> {
-    Of {
-        door: door.clone(),
-        timeout: entry.common.timeout.get(),
-        names: (door.server.spec().name.to_string(), here.to_owned()),
-        own_name: own_name.to_owned(),
-        wire,
     }
 }

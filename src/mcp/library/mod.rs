@@ -129,6 +129,7 @@ impl Library {
             addresses: uris
                 .chain(more.map(|it| it.wire.uri_template.as_str()))
                 .collect(),
+            has: &|uri| self.has(uri),
         };
         Self {
             prompts: self.prompts.clone(),
@@ -236,7 +237,11 @@ impl Library {
                 .with_cache_scope(CacheScope::Private);
             return Ok(Got::This(read));
         }
-        let foreign = self.foreign.read(uri, visit).await;
+        // Nobody is handed another server's text at an address of the configuration's.
+        let foreign = match self.has(uri) {
+            true => None,
+            false => self.foreign.read(uri, visit).await,
+        };
         foreign.unwrap_or_else(|| {
             let data = json!({ "uri": uri });
             Err(ErrorData::resource_not_found(
@@ -244,6 +249,12 @@ impl Library {
                 Some(data),
             ))
         })
+    }
+
+    /// Whether an address is the configuration's, whoever may read it.
+    fn has(&self, uri: &str) -> bool {
+        let mut resources = self.resources.values();
+        resources.any(|it| it.wire.uri == uri) || self.templates.values().any(|it| it.has(uri))
     }
 
     fn contents(&self, caller: &Caller, uri: &str) -> Result<Option<ResourceContents>, ErrorData> {

@@ -78,6 +78,11 @@ impl Template {
         }))
     }
 
+    /// Whether an address has the form.
+    pub(super) fn has(&self, uri: &str) -> bool {
+        self.form.parts(uri).is_some()
+    }
+
     /// The values to offer for a part; `None` if there is no such part.
     pub(super) fn offers(&self, part: &str) -> Option<&[String]> {
         let known = self.form.names().any(|name| name == part);

@@ -107,7 +107,7 @@ async fn what_waits_is_approved_and_called_in_both_revisions_by_whoever_may() {
     gateway
         .until("its list is read", |hall| {
             let standing = hall.face().fleet.server("s").map(|it| it.standing());
-            standing.is_some_and(|standing| standing.held.len() == 2)
+            standing.is_some_and(|standing| standing.held.len() == 4)
         })
         .await;
     assert_eq!(

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use waypost::federation::Failed;
+use waypost::federation::{By, Failed};
 
 use super::{
     Ask, Caller, empty,
@@ -102,18 +102,25 @@ async fn a_server_that_is_away_is_told_at_once_and_found_again() {
 async fn lists_are_read_again_when_told_so_and_told_of_when_they_differ() {
     let fake = Fake::start(Era::Old).await;
     let (fleet, server) = fleet(&format!("url: '{}'", fake.url));
+    let approved = |count: usize| {
+        let waiting = fleet.pins().held(&server.spec().name).into_iter();
+        let digests: Vec<String> = waiting.map(|held| held.digest).collect();
+        let approved = fleet
+            .pins()
+            .approve_all(&server.spec().name, &digests, By::Admin);
+        approved.unwrap();
+        fleet.recheck(&server.spec().name);
+        server.offered().prompts.len() == count
+    };
     let mut changes = fleet.changes();
-    until("the prompt is there", || {
-        server.offered().prompts.len() == 1
-    })
-    .await;
+    until("the prompt is there", || approved(1)).await;
     changes.mark_unchanged();
     fake.book.prompts.lock().unwrap().push("bye".to_owned());
     until("the stream is open", || {
         for _ in 0..50 {
             fake.say("notifications/prompts/list_changed");
         }
-        server.offered().prompts.len() == 2
+        approved(2)
     })
     .await;
     assert!(changes.has_changed().unwrap());

@@ -94,7 +94,7 @@ async fn what_cannot_be_done_is_told() {
             "crm/approve",
             json!({"tools": [{"tool": "nope", "digest": "b"}]}),
             404,
-            "lists no tool `nope`",
+            "lists no `nope`",
         ),
         (
             "crm/approve",

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use waypost::federation::{Approve, Fleet, Settings, Spec, Where};
+use waypost::federation::{Approve, Fleet, Listing, Settings, Spec, Where};
 
 use crate::support::{Answer, Gateway};
 
@@ -64,11 +64,12 @@ impl Scene {
             serde_json::from_value(tool).unwrap()
         });
         let fleet = self.fleet();
-        let (offered, _) = fleet.pins().judge("crm", Approve::ByHand, tools.collect());
-        let offered = offered.into_iter();
-        offered
-            .map(|offered| offered.tool.name.into_owned())
-            .collect()
+        let listing = Listing {
+            tools: tools.collect(),
+            ..Listing::default()
+        };
+        let (offered, _) = fleet.pins().judge("crm", Approve::ByHand, listing);
+        offered.names()
     }
 
     async fn get(&self, path: &str) -> Answer {

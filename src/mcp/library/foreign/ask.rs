@@ -5,17 +5,16 @@ use std::time::Duration;
 use rmcp::{
     ErrorData,
     model::{
-        ArgumentInfo, CacheScope, CompleteRequestParams, CompleteResult, ContentBlock,
-        GetPromptRequestParams, GetPromptResponse, GetPromptResult, MetaObject,
-        ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Reference,
-        ResourceContents, ResultType,
+        ArgumentInfo, CacheScope, CompleteRequestParams, CompleteResult, GetPromptRequestParams,
+        GetPromptResponse, GetPromptResult, MetaObject, ReadResourceRequestParams,
+        ReadResourceResponse, ReadResourceResult, Reference, ResultType,
     },
 };
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::{
-    Foreign, Of,
+    Foreign, Source, clean,
     rounds::{Back, Told},
 };
 use crate::{
@@ -53,7 +52,7 @@ impl Foreign {
         visit: Visit<'_>,
     ) -> Option<Result<Got<GetPromptResult>, ErrorData>> {
         let of = self.prompts.get(name);
-        let of = of.filter(|_| visit.caller.may_use_prompt(name))?;
+        let of = &of.filter(|_| visit.caller.may_use_prompt(name))?.source;
         let question = |back: Back| {
             let mut params = GetPromptRequestParams::new(of.own_name.clone());
             params.arguments = Some(arguments.clone());
@@ -63,11 +62,8 @@ impl Foreign {
         };
         Some(match of.ask(question, visit).await {
             Ok(Told::Answer(Answer::Prompt(GetPromptResponse::Complete(mut prompt)))) => {
-                for message in &mut prompt.messages {
-                    if let ContentBlock::Text(text) = &mut message.content {
-                        clean_text(&mut text.text);
-                    }
-                }
+                prompt.description.iter_mut().for_each(clean_text);
+                prompt.messages = clean::messages(prompt.messages, of.trust());
                 // Of 2025-11-25 it does not say so.
                 prompt.result_type = Some(ResultType::COMPLETE);
                 prompt.meta = of.marked(prompt.meta.take());
@@ -91,27 +87,12 @@ impl Foreign {
             params.request_state = back.state;
             Question::Read(params)
         };
-        let listed = self.resources.values().find(|of| of.wire.uri == uri);
-        let (told, meta) = match listed {
-            // Whose address it is was decided, whatever template would have it as well.
-            Some(of) if !of.is_readable(visit.caller) => return None,
-            Some(of) => (of.ask(question, visit).await, of.is_untrusted()),
-            None => {
-                let mut templates = self.templates.values();
-                let of =
-                    templates.find(|of| of.wire.form.has(uri) && of.is_readable(visit.caller))?;
-                (of.ask(question, visit).await, of.is_untrusted())
-            }
-        };
-        Some(match told {
+        let of = self.source(uri, visit.caller)?;
+        Some(match of.ask(question, visit).await {
             Ok(Told::Answer(Answer::Read(ReadResourceResponse::Complete(mut read)))) => {
-                for contents in &mut read.contents {
-                    if let ResourceContents::TextResourceContents { text, .. } = contents {
-                        clean_text(text);
-                    }
-                }
+                clean::contents(&mut read.contents);
                 read.result_type = Some(ResultType::COMPLETE);
-                read.meta = marked(read.meta.take(), meta);
+                read.meta = of.marked(read.meta.take());
                 // How long it holds is the server's word; that it is this caller's alone is ours.
                 let ttl = read.ttl_ms.unwrap_or_default();
                 let read = read.with_ttl_ms(ttl);
@@ -139,16 +120,16 @@ impl Foreign {
             Reference::Prompt(prompt) => {
                 let of = self.prompts.get(&prompt.name);
                 let of = of.filter(|_| visit.caller.may_use_prompt(&prompt.name))?;
-                let reference = Reference::for_prompt(of.own_name.clone());
-                of.ask_once(TYPING, question(reference), visit).await
+                let reference = Reference::for_prompt(of.source.own_name.clone());
+                of.source.ask_once(TYPING, question(reference), visit).await
             }
             Reference::Resource(template) => {
                 let mut templates = self.templates.values();
                 let of = templates.find(|of| {
-                    of.wire.wire.uri_template == template.uri && of.is_readable(visit.caller)
+                    of.wire.wire.uri_template == template.uri && of.source.is_readable(visit.caller)
                 })?;
                 let reference = Reference::for_resource(template.uri.clone());
-                of.ask_once(TYPING, question(reference), visit).await
+                of.source.ask_once(TYPING, question(reference), visit).await
             }
             _ => return None,
         };
@@ -164,7 +145,7 @@ impl Foreign {
     }
 }
 
-impl<T> Of<T> {
+impl Source {
     /// Asks what no server may ask anything back for.
     async fn ask_once(
         &self,
@@ -211,22 +192,22 @@ impl<T> Of<T> {
         answer.map_err(|unanswered| error(unanswered.into()))
     }
 
+    fn trust(&self) -> Trust {
+        self.door.server.spec().settings.trust
+    }
+
     fn is_untrusted(&self) -> bool {
-        self.door.server.spec().settings.trust == Trust::Untrusted
+        self.trust() == Trust::Untrusted
     }
 
+    /// What of a server's `_meta` goes on, with the mark of what is data.
     fn marked(&self, meta: Option<MetaObject>) -> Option<MetaObject> {
-        marked(meta, self.is_untrusted())
+        let mut members = meta.map(handed_on).unwrap_or_default();
+        if self.is_untrusted() {
+            members.insert(UNTRUSTED.to_owned(), true.into());
+        }
+        (!members.is_empty()).then_some(MetaObject(members))
     }
-}
-
-/// What of a server's `_meta` goes on, with the mark of what is data.
-fn marked(meta: Option<MetaObject>, is_untrusted: bool) -> Option<MetaObject> {
-    let mut members = meta.map(handed_on).unwrap_or_default();
-    if is_untrusted {
-        members.insert(UNTRUSTED.to_owned(), true.into());
-    }
-    (!members.is_empty()).then_some(MetaObject(members))
 }
 
 /// Why there is no answer, in the protocol's words.

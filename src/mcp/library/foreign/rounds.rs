@@ -6,7 +6,7 @@ use rmcp::{
 };
 
 use super::{
-    Of,
+    Source,
     ask::{Visit, error},
 };
 use crate::{
@@ -37,7 +37,7 @@ pub(super) struct Back {
     pub(super) state: Option<String>,
 }
 
-impl<T> Of<T> {
+impl Source {
     /// Asks for it.
     pub(super) async fn ask(
         &self,

@@ -54,6 +54,7 @@ fn server(name: &str, trust: Trust) -> Arc<Double> {
 fn library(servers: &[&Arc<Double>]) -> Library {
     let settings: Settings = serde_json::from_value(serde_json::json!({
         "resources": {"own": {"uri": "note://1/text", "text": "mine"}},
+        "templates": {"each": {"uri": "own://{id}", "text": "mine"}},
         "prompts": {"a.review": {"messages": [{"text": "mine"}]}},
     }))
     .unwrap();
@@ -135,7 +136,7 @@ async fn everything_is_listed_once_with_the_configurations_first() {
     let uris: Vec<String> = resources.into_iter().map(|it| it.uri).collect();
     assert_eq!(uris, ["note://1", "note://1/text"]);
     let templates = library.list_templates(&all, None, 10).unwrap();
-    assert_eq!(templates.resource_templates.len(), 1);
+    assert_eq!(templates.resource_templates.len(), 2);
 
     let scene = Scene::of(all);
     let read = library.read("note://1/text", scene.visit()).await.unwrap();
@@ -148,6 +149,39 @@ async fn everything_is_listed_once_with_the_configurations_first() {
         .await
         .unwrap();
     assert_eq!(a.asked().len(), 2, "the configuration's");
+}
+
+#[tokio::test]
+async fn whose_an_address_is_does_not_depend_on_who_asks() {
+    let (a, b) = (server("a", Trust::Trusted), server("b", Trust::Trusted));
+    // What an earlier one's template has, and what the configuration has.
+    b.offer(Catalogue {
+        resources: vec![
+            Resource::new("note://9/text", "taken"),
+            Resource::new("own://1", "taken"),
+        ],
+        templates: vec![
+            ResourceTemplate::new("{+any}", "all"),
+            ResourceTemplate::new("note://{id}/{part}", "wider"),
+        ],
+        ..Catalogue::default()
+    });
+    let library = library(&[&a, &b]);
+    let scene = Scene::of(caller(&[], &["*"]));
+    let list = library.list_resources(&scene.caller, None, 10).unwrap();
+    let uris: Vec<String> = list.resources.into_iter().map(|it| it.uri).collect();
+    assert_eq!(uris, ["note://1", "note://1/text"]);
+    library.read("note://9/text", scene.visit()).await.unwrap();
+    assert_eq!((a.asked().len(), b.asked().len()), (1, 0));
+    // Those that may not read what is there are given nothing else.
+    let scene = Scene::of(caller(&[], &["b"]));
+    for uri in ["note://1", "note://1/text", "note://9/text", "own://1"] {
+        let read = library.read(uri, scene.visit()).await;
+        assert!(read.is_err(), "{uri}");
+    }
+    assert_eq!((a.asked().len(), b.asked().len()), (1, 0));
+    library.read("other://1", scene.visit()).await.unwrap();
+    assert_eq!(b.asked().len(), 1);
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ pub use lent::Lent;
 pub(crate) use offer::name;
 pub use offer::{Entry, tools};
 pub(crate) use relay::LineRelay;
-pub(crate) use result::handed_on;
+pub(crate) use result::{handed_on, piece};
 pub(crate) use rounds::Standing;
 pub use slots::Slots;
 pub(crate) use unanswered::Unanswered;

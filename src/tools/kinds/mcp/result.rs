@@ -37,8 +37,8 @@ pub(crate) fn handed_on(MetaObject(members): MetaObject) -> Map<String, Value> {
     members.collect()
 }
 
-/// One piece of it; nothing for kinds that are not known here.
-fn piece(block: ContentBlock, trust: Trust) -> Option<Content> {
+/// One piece of what a server gives; nothing for kinds that are not known here.
+pub(crate) fn piece(block: ContentBlock, trust: Trust) -> Option<Content> {
     Some(match block {
         ContentBlock::Text(text) => Content::Text(text.text),
         ContentBlock::Image(image) => Content::Image {
