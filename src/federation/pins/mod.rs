@@ -13,6 +13,8 @@ mod fingerprint;
 mod hygiene;
 mod item;
 mod judgement;
+#[cfg(test)]
+mod other_tests;
 mod sheet;
 #[cfg(test)]
 mod tests;
