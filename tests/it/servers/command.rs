@@ -124,7 +124,7 @@ async fn what_cannot_be_done_is_told() {
         (
             &["approve", "crm", "nope", "--yes"],
             1,
-            "the tool `nope` of crm does not wait",
+            "`nope` of crm does not wait",
         ),
         (&["revoke", "crm"], 2, "Usage"),
         (&["--admin-key", "adm-key-other-012345"], 1, "HTTP 401"),
