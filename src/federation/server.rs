@@ -64,6 +64,7 @@ struct Chosen<'a> {
 impl Server {
     /// A server whose replicas are connected from now on; where there is no runtime, never.
     pub(super) fn new(spec: Spec, ground: Arc<Ground>) -> Self {
+        ground.ledger.metrics().begin_server(&spec.name);
         let moved = watch::Sender::new(0);
         let replicas = replicas(&spec, &moved);
         let stop = CancellationToken::new();

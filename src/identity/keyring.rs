@@ -137,6 +137,11 @@ impl Keyring {
         reader: Arc<Reader>,
         ledger: Arc<Ledger>,
     ) -> Self {
+        // A series that is new misses its first event.
+        for outcome in ["ok", "failed"] {
+            let fetches = &ledger.metrics().key_fetches;
+            fetches.with_label_values(&[&*name, outcome]);
+        }
         Self {
             name,
             place,

@@ -75,7 +75,18 @@ macro_rules! table {
             $($(#[doc = $help])+ pub $field: $kind,)*
         }
 
-        impl Metrics {
+        /// How requests to other MCP servers end.
+const SERVER_OUTCOMES: &[&str] = &[
+    "answered",
+    "away",
+    "broken",
+    "late",
+    "error",
+    "unauthorized",
+    "unfit",
+];
+
+impl Metrics {
             /// All metrics, at zero.
             pub fn new() -> Self {
                 let registry = Registry::new();
@@ -352,6 +363,15 @@ impl Metrics {
         }
         for how in ["joined", "replayed"] {
             self.tool_shared.with_label_values(&[tool, how]);
+        }
+    }
+
+    /// Makes the series of a server: the rate of one that is new misses its first event.
+    pub fn begin_server(&self, server: &str) {
+        self.upstream_mcp_reconnects.with_label_values(&[server]);
+        for outcome in SERVER_OUTCOMES {
+            self.upstream_mcp_calls
+                .with_label_values(&[server, outcome]);
         }
     }
 

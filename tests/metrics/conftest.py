@@ -2,7 +2,7 @@
 
 import pytest
 
-from stack import Demo, Prometheus
+from stack import Demo, Neighbour, Prometheus
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,14 @@ def demo(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def prometheus(demo, tmp_path_factory):
-    program = Prometheus(demo.admin, tmp_path_factory.mktemp("prometheus"))
+def neighbour(tmp_path_factory):
+    program = Neighbour(tmp_path_factory.mktemp("neighbour"))
+    yield program
+    program.stop()
+
+
+@pytest.fixture(scope="session")
+def prometheus(demo, neighbour, tmp_path_factory):
+    program = Prometheus([demo.admin, neighbour.admin], tmp_path_factory.mktemp("prometheus"))
     yield program
     program.stop()

@@ -1,4 +1,4 @@
-"""The two programs of these suites: a demo with its traffic, and a real Prometheus that scrapes it."""
+"""The programs of these suites: a demo with its traffic, a gateway that has what a demo has not, and a real Prometheus."""
 
 import json
 import math
@@ -13,7 +13,7 @@ SCRAPES = """\
 global: {{ scrape_interval: 1s, evaluation_interval: 1s }}
 rule_files: ['{rules}']
 scrape_configs:
-  - {{ job_name: waypost, static_configs: [ {{ targets: ['{target}'] }} ] }}
+  - {{ job_name: waypost, static_configs: [ {{ targets: {targets} }} ] }}
 """
 
 
@@ -28,14 +28,39 @@ class Demo(Program):
         super().__init__("demo", command, folder, {}, f"http://{admin}/readyz", 20.0)
 
 
-class Prometheus(Program):
-    """A Prometheus that reads `target` every second and evaluates the alert rules."""
+# A server and an issuer that are away: both are told of.
+ABROAD = """\
+server: {{ listen: '{public}', admin_listen: '{admin}' }}
+providers: {{ s: {{ dialect: simulated, models: {{ m: {{}} }} }} }}
+tools: {{ away: {{ kind: mcp, url: 'http://127.0.0.1:9/mcp' }} }}
+access:
+  oauth:
+    resource: 'http://{public}/mcp'
+    issuers: [ {{ issuer: 'http://127.0.0.1:9', allow_private: [127.0.0.1] }} ]
+    scopes: {{ all: {{ tools: ['*'] }} }}
+"""
 
-    def __init__(self, target: str, folder: pathlib.Path):
+
+class Neighbour(Program):
+    """A gateway with another MCP server, and with tokens of an authorization server."""
+
+    def __init__(self, folder: pathlib.Path):
+        public, admin = (f"127.0.0.1:{port}" for port in free_ports(2))
+        self.admin = admin
+        config = folder / "waypost.yaml"
+        config.write_text(ABROAD.format(public=public, admin=admin))
+        command = [WAYPOST, "serve", "--config", config]
+        super().__init__("neighbour", command, folder, {}, f"http://{admin}/readyz", 20.0)
+
+
+class Prometheus(Program):
+    """A Prometheus that reads the `targets` every second and evaluates the alert rules."""
+
+    def __init__(self, targets: list[str], folder: pathlib.Path):
         address = f"127.0.0.1:{free_ports(1)[0]}"
         self.api = f"http://{address}/api/v1"
         config = folder / "prometheus.yaml"
-        config.write_text(SCRAPES.format(rules=GRAFANA / "alerts.yaml", target=target))
+        config.write_text(SCRAPES.format(rules=GRAFANA / "alerts.yaml", targets=targets))
         command = [
             "prometheus",
             f"--config.file={config}",
