@@ -91,7 +91,7 @@ def test_nothing_is_offered_before_it_was_approved(at_first):
     for server in SERVERS:
         assert {each["change"]["kind"] for each in held[server].values()} == {"new"}, server
         assert offered[server] == set(), server
-    assert set(held["memory"]) == {"read_graph", "create_entities"}
+    assert set(held["memory"]) == {"read_graph", "create_entities", "resource memory://knowledge-graph"}
     assert names == []
 
 
