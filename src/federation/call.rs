@@ -112,6 +112,14 @@ pub enum Failed {
         /// When it is tried again.
         retry_after: Option<Duration>,
     },
+    /// It takes no more of this caller's requests now.
+    #[error("The server {server} is asked too often")]
+    Limited {
+        /// The server's name.
+        server: String,
+        /// When it takes more.
+        retry_after: Option<Duration>,
+    },
     /// The connection broke before the answer.
     #[error("The connection to the server {server} broke before it answered")]
     Broken {
@@ -144,7 +152,15 @@ pub enum Failed {
         /// What it says is missing.
         challenge: Option<String>,
     },
-    /// What it sent is not what the protocol allows, or too large.
+    /// It answered with more than is taken, which the request may have asked for.
+    #[error("The server {server} answered with too much: {why}")]
+    TooLarge {
+        /// The server's name.
+        server: String,
+        /// What was too large.
+        why: String,
+    },
+    /// What it sent is not what the protocol allows.
     #[error("The server {server} answered with something that is no answer: {why}")]
     Unfit {
         /// The server's name.
@@ -154,15 +170,30 @@ pub enum Failed {
     },
 }
 
+/// How requests to servers end, as metrics call it.
+pub(super) const OUTCOMES: [&str; 9] = [
+    "answered",
+    "away",
+    "limited",
+    "broken",
+    "late",
+    "error",
+    "unauthorized",
+    "too_large",
+    "unfit",
+];
+
 impl Failed {
-    /// What metrics call it.
+    /// What metrics call it: one of [`OUTCOMES`].
     pub fn label(&self) -> &'static str {
         match self {
             Self::Away { .. } => "away",
+            Self::Limited { .. } => "limited",
             Self::Broken { .. } => "broken",
             Self::Late { .. } => "late",
             Self::Error { .. } => "error",
             Self::Unauthorized { .. } => "unauthorized",
+            Self::TooLarge { .. } => "too_large",
             Self::Unfit { .. } => "unfit",
         }
     }

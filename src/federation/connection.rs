@@ -261,7 +261,7 @@ impl Connection {
     fn failed(&self, error: ServiceError, asking: &Asking) -> Failed {
         let server = self.server.to_string();
         if let Some(why) = asking.spoiled() {
-            return Failed::Unfit { server, why };
+            return Failed::TooLarge { server, why };
         }
         let broken = Failed::Broken {
             server: server.clone(),

@@ -95,12 +95,23 @@ pub(super) fn failed(server: String, cut: &Cut) -> Option<Failed> {
             server,
             challenge: challenge.as_deref().map(words),
         },
+        Cut::Busy {
+            status: 429,
+            retry_after,
+        } => Failed::Limited {
+            server,
+            retry_after: *retry_after,
+        },
         Cut::Busy { retry_after, .. } => Failed::Away {
             server,
             retry_after: *retry_after,
         },
         Cut::Refused(Refused::Timeout) => Failed::Late { server },
-        Cut::Refused(refused @ (Refused::TooLarge(_) | Refused::Encoded)) => Failed::Unfit {
+        Cut::Refused(refused @ Refused::TooLarge(_)) => Failed::TooLarge {
+            server,
+            why: refused.to_string(),
+        },
+        Cut::Refused(refused @ Refused::Encoded) => Failed::Unfit {
             server,
             why: refused.to_string(),
         },

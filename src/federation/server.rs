@@ -18,6 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Announced, Answer, Catalogue, Failed, Held, Listing, Outgoing, Spec, Standing, Where,
+    call::OUTCOMES,
     connection::Connection,
     fleet::Ground,
     keeping,
@@ -64,7 +65,8 @@ struct Chosen<'a> {
 impl Server {
     /// A server whose replicas are connected from now on; where there is no runtime, never.
     pub(super) fn new(spec: Spec, ground: Arc<Ground>) -> Self {
-        ground.ledger.metrics().begin_server(&spec.name);
+        let metrics = ground.ledger.metrics();
+        metrics.begin_server(&spec.name, &OUTCOMES);
         let moved = watch::Sender::new(0);
         let replicas = replicas(&spec, &moved);
         let stop = CancellationToken::new();
@@ -166,8 +168,8 @@ impl Inner {
                 chosen.replica.answers();
                 chosen.passage.succeeded(now)
             }
-            // It was there to say so: that too many ask, or more than is taken, may be this caller's doing alone.
-            Err(Failed::Away { .. } | Failed::Unfit { .. }) => {
+            // It was there to say so, and may be well with everybody else.
+            Err(Failed::Limited { .. } | Failed::TooLarge { .. }) => {
                 chosen.replica.answers();
                 None
             }

@@ -137,11 +137,7 @@ impl Keyring {
         reader: Arc<Reader>,
         ledger: Arc<Ledger>,
     ) -> Self {
-        // A series that is new misses its first event.
-        for outcome in ["ok", "failed"] {
-            let fetches = &ledger.metrics().key_fetches;
-            fetches.with_label_values(&[&*name, outcome]);
-        }
+        ledger.metrics().begin_issuer(&name);
         Self {
             name,
             place,

@@ -9,8 +9,6 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
-use super::{Cost, End, Record, ToolRecord};
-
 /// OpenTelemetry's buckets for durations of model calls, in seconds.
 const SECONDS: &[f64] = &[
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
@@ -44,28 +42,6 @@ const OVERHEAD: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0,
 ];
 
-/// Why requests are refused before they could be read.
-const REFUSALS: &[&str] = &[
-    "no_key",
-    "wrong_key",
-    "bad_token",
-    "expired_token",
-    "no_tell",
-    "ambiguous_key",
-    "bad_token",
-    "expired_token",
-    "no_scope",
-    "no_tell",
-    "admin_key",
-    "malformed",
-    "too_large",
-    "too_slow",
-    "forbidden",
-];
-
-/// What is found out about tokens.
-const TOKEN_CHECKS: &[&str] = &["good", "known", "bad", "expired", "no_tell"];
-
 macro_rules! table {
     ($($(#[doc = $help:literal])+ $field:ident: $kind:ident = $name:literal $([$($label:literal),*])? $(@ $buckets:ident)?;)*) => {
         /// The metrics of one process.
@@ -75,18 +51,7 @@ macro_rules! table {
             $($(#[doc = $help])+ pub $field: $kind,)*
         }
 
-        /// How requests to other MCP servers end.
-const SERVER_OUTCOMES: &[&str] = &[
-    "answered",
-    "away",
-    "broken",
-    "late",
-    "error",
-    "unauthorized",
-    "unfit",
-];
-
-impl Metrics {
+        impl Metrics {
             /// All metrics, at zero.
             pub fn new() -> Self {
                 let registry = Registry::new();
@@ -216,24 +181,6 @@ table! {
 }
 
 impl Metrics {
-    /// Makes the series whose labels are known beforehand: the rate of one that is new misses its first event.
-    fn begin(&self) {
-        let series: [(&IntCounterVec, &[&str]); 5] = [
-            (&self.mcp_evictions, &["idle", "per_key", "max"]),
-            (&self.config_reloads, &["ok", "refused"]),
-            (&self.limited, &["requests", "tokens"]),
-            (&self.refused, REFUSALS),
-            (&self.token_checks, TOKEN_CHECKS),
-        ];
-        for (counter, labels) in series {
-            for label in labels {
-                counter.with_label_values(&[label]);
-            }
-        }
-        self.tool_calls
-            .with_label_values(&["other", "unknown_tool"]);
-    }
-
     /// Adds what is not counted but asked at each scrape. What has the name of another is left out.
     pub fn join(&self, collector: impl Collector + 'static) {
         let _ = self.registry.register(Box::new(collector));
@@ -246,176 +193,11 @@ impl Metrics {
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut out);
         String::from_utf8(out).unwrap_or_default()
     }
-
-    /// Counts a closed record.
-    pub(super) fn observe(&self, record: &Record) {
-        let route = route_label(record);
-        let surface = record.surface.label();
-        let operation = record.surface.operation();
-        self.requests
-            .with_label_values(&[surface, route, record.end.label()])
-            .inc();
-        let strategy = record.strategy.unwrap_or("none");
-        for candidate in &record.candidates {
-            let reason = candidate.reason.label();
-            self.decisions
-                .with_label_values(&[route, strategy, reason])
-                .inc();
-        }
-        let mut upstream = std::time::Duration::ZERO;
-        for attempt in &record.attempts {
-            let (provider, model) = (&*attempt.provider, &*attempt.model_label);
-            let outcome = attempt.end.label();
-            self.attempts
-                .with_label_values(&[route, provider, model, attempt.kind.label(), outcome])
-                .inc();
-            if let Some(verdict) = attempt.verdict {
-                self.verdicts
-                    .with_label_values(&[provider, model, verdict])
-                    .inc();
-            }
-            if let Some(queued) = attempt.queued {
-                self.queue_wait
-                    .with_label_values(&[provider])
-                    .observe(queued.as_secs_f64());
-                upstream += queued;
-            }
-            let delivered = attempt.end == End::Delivered;
-            let billable = if delivered { "delivered" } else { "wasted" };
-            match attempt.cost {
-                Cost::Known(amount) => self
-                    .cost
-                    .with_label_values(&[provider, model, billable])
-                    .inc_by(amount.0),
-                Cost::Unknown => self
-                    .cost_unknown
-                    .with_label_values(&[provider, model, billable])
-                    .inc(),
-                Cost::Nothing => {}
-            }
-            if let Some(usage) = &attempt.usage {
-                let tokens = |kind| {
-                    self.token_usage
-                        .with_label_values(&[operation, provider, model, kind])
-                };
-                tokens("input").observe(usage.input as f64);
-                tokens("output").observe(usage.output as f64);
-                if usage.estimated {
-                    self.usage_estimated
-                        .with_label_values(&[provider, model])
-                        .inc();
-                }
-            }
-            if let Some(first) = attempt.first_token
-                && record.stream
-            {
-                self.time_to_first_chunk
-                    .with_label_values(&[operation, provider, model])
-                    .observe(first.as_secs_f64());
-            }
-            upstream += attempt.first_token.or(attempt.total).unwrap_or_default();
-            upstream += attempt.waited.unwrap_or_default();
-        }
-        self.observe_times(record, operation, upstream);
-    }
-
-    /// Counts a closed record of a call of a tool.
-    pub(super) fn observe_tool_call(&self, record: &ToolRecord) {
-        let tool = record.tool.as_str();
-        self.tool_calls
-            .with_label_values(&[tool, record.outcome])
-            .inc();
-        if record.runs > 1 {
-            self.tool_retries
-                .with_label_values(&[tool])
-                .inc_by(u64::from(record.runs - 1));
-        }
-        if let Some(result) = record.cache {
-            self.tool_cache.with_label_values(&[tool, result]).inc();
-        }
-        if let Some(how) = record.shared {
-            self.tool_shared.with_label_values(&[tool, how]).inc();
-        }
-        if record.paged {
-            self.tool_pages.with_label_values(&[tool]).inc();
-        }
-        if let Some(total) = record.total
-            && record.is_mcp()
-        {
-            // OpenTelemetry's word for results that say of themselves that they are errors.
-            let error = if record.failed() { "tool_error" } else { "" };
-            self.mcp_operation
-                .with_label_values(&["tools/call", tool, error])
-                .observe(total.as_secs_f64());
-        }
-    }
-
-    /// Makes the series of a configured tool, at zero.
-    pub fn begin_tool(&self, tool: &str, outcomes: impl Iterator<Item = &'static str>) {
-        for outcome in outcomes {
-            self.tool_calls.with_label_values(&[tool, outcome]);
-        }
-        self.tool_running.with_label_values(&[tool]);
-        self.tool_retries.with_label_values(&[tool]);
-        self.tool_pages.with_label_values(&[tool]);
-        for result in ["hit", "miss"] {
-            self.tool_cache.with_label_values(&[tool, result]);
-        }
-        for how in ["joined", "replayed"] {
-            self.tool_shared.with_label_values(&[tool, how]);
-        }
-    }
-
-    /// Makes the series of a server: the rate of one that is new misses its first event.
-    pub fn begin_server(&self, server: &str) {
-        self.upstream_mcp_reconnects.with_label_values(&[server]);
-        for outcome in SERVER_OUTCOMES {
-            self.upstream_mcp_calls
-                .with_label_values(&[server, outcome]);
-        }
-    }
-
-    /// Takes out what shows where the replicas of a server are that is gone.
-    pub fn forget_server(&self, server: &str) {
-        for state in ["connecting", "ready", "failing"] {
-            let gauge = &self.upstream_mcp_connections;
-            // Of a server that never connected there is none.
-            let _ = gauge.remove_label_values(&[server, state]);
-        }
-    }
-
-    fn observe_times(&self, record: &Record, operation: &str, upstream: std::time::Duration) {
-        let Some(total) = record.total else { return };
-        let last = record.attempts.last();
-        let (provider, model) = last.map_or(("none", "none"), |attempt| {
-            (&*attempt.provider, &*attempt.model_label)
-        });
-        let error = match record.end {
-            End::Delivered => "",
-            end => end.label(),
-        };
-        self.operation_duration
-            .with_label_values(&[operation, provider, model, error])
-            .observe(total.as_secs_f64());
-        let ours = record.first_token.unwrap_or(total).saturating_sub(upstream);
-        self.overhead
-            .with_label_values(&[record.surface.label()])
-            .observe(ours.as_secs_f64());
-    }
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// A route of the configuration, `direct` for a target named by the caller, `none` where no plan was made.
-fn route_label(record: &Record) -> &str {
-    match (&record.route, record.strategy) {
-        (Some(route), _) => route,
-        (None, Some(_)) => "direct",
-        (None, None) => "none",
     }
 }
 

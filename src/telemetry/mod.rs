@@ -3,6 +3,7 @@
 //! A [`Receipt`] is opened at the door, carried by value and closed once. The log line, the metrics, the
 //! response headers and the explain record are all readings of it; there is no second bookkeeping.
 
+mod counting;
 mod expected;
 pub mod ledger;
 pub mod log;
@@ -11,6 +12,7 @@ mod notes;
 mod receipt;
 pub mod record;
 mod request_id;
+mod series;
 mod settings;
 mod tool;
 

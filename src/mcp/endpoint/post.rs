@@ -8,7 +8,7 @@ use super::{
     Endpoint, Entered, Refused, body, challenge, is_json, plain, services::Era, session_id, with,
 };
 use crate::mcp::{
-    Guest,
+    Guest, Offer,
     message::Message,
     plain::Plain,
     sessions::{LARGEST_HANDSHAKE, Opening, Visit},
@@ -33,8 +33,14 @@ impl Endpoint {
         let message = Message::read(&bytes)?;
         challenge::scopes(&offer, &entered.guest.caller, &message)?;
         let answered = match entered.era {
-            Era::Stateless => self.stateless(entered, &message, bytes.clone()).await,
-            Era::Sessions => self.in_session(entered, &message, bytes.clone()).await,
+            Era::Stateless => {
+                self.stateless(entered, &offer, &message, bytes.clone())
+                    .await
+            }
+            Era::Sessions => {
+                self.in_session(entered, &offer, &message, bytes.clone())
+                    .await
+            }
         };
         answered.map_err(|refused| refused.for_request(message.id()).read())
     }
@@ -42,11 +48,12 @@ impl Endpoint {
     async fn stateless(
         &self,
         entered: Entered,
+        offer: &Offer,
         message: &Message<'_>,
         bytes: Bytes,
     ) -> Result<Response, Refused> {
         let Entered { head, guest, .. } = entered;
-        if let Some(plain) = Plain::modern(message, &head.headers, &guest, &self.gate.offer()) {
+        if let Some(plain) = Plain::modern(message, &head.headers, &guest, offer) {
             return Ok(plain::answer(&self.gate, plain, guest).await);
         }
         let caller = guest.caller.clone();
@@ -59,6 +66,7 @@ impl Endpoint {
     async fn in_session(
         &self,
         entered: Entered,
+        offer: &Offer,
         message: &Message<'_>,
         bytes: Bytes,
     ) -> Result<Response, Refused> {
@@ -83,8 +91,7 @@ impl Endpoint {
             (Some(session), request, false) => {
                 let caller = &guest.caller.name;
                 let visit = self.sessions.enter(&session, caller, request).await?;
-                let offer = self.gate.offer();
-                let plain = Plain::in_session(message, &head.headers, &guest, &offer);
+                let plain = Plain::in_session(message, &head.headers, &guest, offer);
                 if let Some(plain) = plain.filter(|_| visit.state.is_open()) {
                     let guest = guest.in_session(visit.state.clone());
                     let answer =

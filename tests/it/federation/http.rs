@@ -215,7 +215,7 @@ async fn a_flood_is_borne_and_a_giant_is_refused() {
         for giant in ["giant", "giant_event"] {
             let failed = ask.text(giant, json!({})).await;
             let why = failed.unwrap_err();
-            assert!(matches!(why, Failed::Unfit { .. }), "{why:?}");
+            assert!(matches!(why, Failed::TooLarge { .. }), "{why:?}");
             assert!(why.to_string().contains("65536 bytes"), "{why}");
         }
         assert!(ask.text("who", json!({})).await.is_ok());
@@ -260,6 +260,30 @@ async fn what_a_server_answers_instead_is_told_for_what_it_is() {
             data: None,
         }
     );
+}
+
+#[tokio::test]
+async fn what_one_caller_has_too_much_of_is_not_held_against_the_server() {
+    let fake = Fake::start(Era::New).await;
+    let breaker =
+        r#""breaker": { "consecutive": 2, "min_calls": 1000, "open_for": "1h", "open_max": "1h" }"#;
+    let entry = format!("url: '{}', max_message: 65536, {breaker}", fake.url);
+    let (_fleet, server) = fleet(&entry);
+    let caller = Caller::default();
+    let ask = Ask::new(&server, &caller);
+    for _ in 0..3 {
+        let limited = ask.text("limited", json!({})).await.unwrap_err();
+        assert!(matches!(limited, Failed::Limited { .. }), "{limited:?}");
+        let giant = ask.text("giant", json!({})).await.unwrap_err();
+        assert!(matches!(giant, Failed::TooLarge { .. }), "{giant:?}");
+        assert!(ask.text("who", json!({})).await.is_ok());
+    }
+    // A server that has no time for anybody is another matter.
+    for _ in 0..2 {
+        ask.text("busy", json!({})).await.unwrap_err();
+    }
+    let away = ask.text("who", json!({})).await.unwrap_err();
+    assert!(matches!(away, Failed::Away { .. }), "{away:?}");
 }
 
 #[tokio::test]

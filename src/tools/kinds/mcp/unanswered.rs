@@ -71,6 +71,10 @@ fn of_server(failed: Failed) -> Fault {
             unsent: true,
             ..Fault::new(FaultClass::Unavailable, message).after(retry_after)
         },
+        Failed::Limited { retry_after, .. } => Fault {
+            unsent: true,
+            ..Fault::new(FaultClass::RateLimited, message).after(retry_after)
+        },
         Failed::Broken { unsent, .. } => Fault {
             unsent,
             ..Fault::new(FaultClass::Unavailable, message)
@@ -102,6 +106,7 @@ fn of_server(failed: Failed) -> Fault {
             unsent: true,
             ..Fault::new(FaultClass::Declined, message)
         },
+        Failed::TooLarge { .. } => Fault::new(FaultClass::TooLarge, message),
         Failed::Unfit { .. } => Fault::new(FaultClass::InvalidOutput, message),
     }
 }

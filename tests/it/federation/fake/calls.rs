@@ -118,6 +118,7 @@ pub(super) async fn call(
             let later = [(header::RETRY_AFTER, "7")];
             (StatusCode::SERVICE_UNAVAILABLE, later).into_response()
         }
+        "limited" => StatusCode::TOO_MANY_REQUESTS.into_response(),
         "input" => plain(&json!({ "jsonrpc": "2.0", "id": id, "result": who("kept") })),
         other => {
             let error = json!({ "code": -32602, "message": format!("Unknown tool: {other}") });
