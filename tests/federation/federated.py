@@ -3,7 +3,9 @@
 import asyncio
 import json
 import pathlib
+import time
 import urllib.request
+from datetime import datetime
 
 import httpx2
 from mcp import Client
@@ -76,3 +78,17 @@ class Federation(Gateway):
             if isinstance(said, dict) and said.get("message") == "tool_call":
                 lines.append(said)
         return [line for line in lines if all(line.get(name) == value for name, value in wanted.items())]
+
+    def calls_of(self, work, count: int = 1, **wanted: str) -> list[dict]:
+        """The log's lines of the calls that `work` makes, once there are `count` of them.
+
+        They are told from earlier ones, whose lines may come late, by when they began.
+        """
+        since = time.time()
+        work()
+
+        def lines():
+            made = [line for line in self.tool_calls(**wanted) if datetime.fromisoformat(line["at"]).timestamp() >= since]
+            return made if len(made) >= count else None
+
+        return until("the calls are in the log", lines)

@@ -12,7 +12,7 @@ import pytest
 
 from conftest import ALICE, BOB, KEYS, PYTHON, SERVERS
 from federated import ERAS, Federation
-from processes import Program, free_ports, until
+from processes import Program, free_ports
 
 CLIENT_KEY = "wp-thinker-0123456789abcdef0123456789abcdef"
 
@@ -93,9 +93,7 @@ class Stage:
 
     def record_of(self, call) -> dict:
         """The record of the call that `call` makes."""
-        before = len(self.gateway.tool_calls())
-        call()
-        (line,) = until("the call is in the log", lambda: self.gateway.tool_calls()[before:])
+        (line,) = self.gateway.calls_of(call)
         return self.gateway.operator(f"/admin/requests/{line['request_id']}")
 
     def close(self):
@@ -215,20 +213,13 @@ def test_a_key_is_no_wider_than_its_callers(stage):
 
 
 def test_calls_at_once_are_attributed_to_whom_they_serve(stage):
-    before = len(stage.gateway.tool_calls(tool="near.summarise"))
-
     async def run():
         async with stage.gateway.client(ALICE, "2026-07-28") as client:
             calls = [client.call_tool("near__summarise", {"text": "x", "times": 1 + n % 3}) for n in range(9)]
-            return await asyncio.gather(*calls)
+            assert not [said for said in await asyncio.gather(*calls) if said.is_error]
 
-    assert not [said for said in asyncio.run(run()) if said.is_error]
-
-    def ids():
-        lines = stage.gateway.tool_calls(tool="near.summarise")[before:]
-        return [line["request_id"] for line in lines] if len(lines) == 9 else None
-
-    records = [stage.gateway.operator(f"/admin/requests/{id}") for id in until("all are in the log", ids)]
+    lines = stage.gateway.calls_of(lambda: asyncio.run(run()), count=9)
+    records = [stage.gateway.operator(f"/admin/requests/{line['request_id']}") for line in lines]
     counts = sorted(len(record["completions"]) for record in records)
     assert counts == [1, 1, 1, 2, 2, 2, 3, 3, 3]
 

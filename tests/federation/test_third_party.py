@@ -179,12 +179,7 @@ def test_the_log_says_who_called_what(approved):
         async with approved.client(NARROW, "2026-07-28") as client:
             await client.call_tool("everything__echo", {"message": "for the log"})
 
-    before = len(approved.tool_calls(caller="narrow", tool="everything.echo"))
-    asyncio.run(run())
-    calls = until(
-        "the call is in the log",
-        lambda: approved.tool_calls(caller="narrow", tool="everything.echo")[before:],
-    )
+    calls = approved.calls_of(lambda: asyncio.run(run()), caller="narrow", tool="everything.echo")
     assert [(call["kind"], call["outcome"]) for call in calls] == [("mcp", "done")]
     record = approved.operator(f"/admin/requests/{calls[0]['request_id']}")["tool_call"]
     assert (record["caller"], record["tool"], record["kind"]) == ("narrow", "everything.echo", "mcp")
