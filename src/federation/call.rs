@@ -15,6 +15,7 @@ use rmcp::model::{
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::ProcessId;
 use crate::secret::Secret;
 
 /// What is sent to a server.
@@ -31,13 +32,13 @@ pub struct Outgoing<'a> {
     pub deadline: Instant,
     /// Whether asking twice does no harm, so that a request whose connection died may be sent again.
     pub repeatable: bool,
-    /// Told the number of the process or replica that is about to serve the request, each time it is sent. What it
-    /// gives is held until the answer is there.
+    /// Told the process that is about to serve the request, each time it is sent to one. What it gives is held until the
+    /// answer is there.
     pub serving: Option<&'a Serving<'a>>,
 }
 
-/// What is done while a process or replica, by its number, serves a request.
-pub type Serving<'a> = dyn Fn(usize) -> Box<dyn Send> + Send + Sync + 'a;
+/// What is done while a process serves a request.
+pub type Serving<'a> = dyn Fn(ProcessId) -> Box<dyn Send> + Send + Sync + 'a;
 
 /// What can be asked.
 #[derive(Clone, Debug)]

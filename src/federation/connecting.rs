@@ -18,7 +18,7 @@ use super::{
     connection::{Connection, Ends},
     fleet::Ground,
     reading,
-    stdio::{self, Start},
+    stdio::{self, Seat, Start},
     watched::{Signs, Watched},
     web::{self, Web},
 };
@@ -102,8 +102,9 @@ pub(super) async fn connect(
                 environment,
                 folder,
             } => {
+                let seat = Seat::new(&ground.extra);
                 let mut environment = environment.clone();
-                environment.extend(ground.extra.environment(&spec.name, number));
+                environment.extend(ground.extra.environment(&spec.name, seat.process));
                 let start = Start {
                     server: &spec.name,
                     command,
@@ -112,6 +113,7 @@ pub(super) async fn connect(
                     limits: (spec.settings.memory, spec.settings.files),
                     max_message: spec.settings.max_message,
                     starter: ground.starter.clone(),
+                    seat,
                 };
                 let started = start.start();
                 let (pipe, process) = started.map_err(|error| {

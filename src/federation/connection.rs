@@ -26,10 +26,11 @@ use tokio::{
 };
 
 use super::{
-    Answer, Failed, Outgoing, Question, Relay,
+    Answer, Failed, Outgoing, ProcessId, Question, Relay,
     answering::Answering,
     asking::{Asking, Running, Said},
     reading,
+    stdio::Seat,
     watched::{Cut, Signs, Watched},
 };
 use crate::process;
@@ -50,13 +51,14 @@ pub(super) struct Connection {
     pub(super) signs: Arc<Signs>,
     /// Ends the connection when dropped.
     _service: RunningService<RoleClient, Answering>,
-    _process: Option<Housed>,
+    process: Option<Housed>,
 }
 
 /// The process at the other end.
 #[derive(Debug)]
 pub(super) struct Housed {
     pub(super) _running: process::Running,
+    pub(super) seat: Seat,
     /// Reads what it complains of.
     pub(super) complaints: AbortHandle,
 }
@@ -92,13 +94,18 @@ impl Connection {
             running: ends.running,
             signs: ends.signs,
             _service: service,
-            _process: ends.process,
+            process: ends.process,
         })
     }
 
     /// The server's name.
     pub(super) fn name(&self) -> &str {
         &self.server
+    }
+
+    /// The process at the other end, where there is one.
+    pub(super) fn process(&self) -> Option<ProcessId> {
+        self.process.as_ref().map(|housed| housed.seat.process)
     }
 
     /// The revision that is spoken.

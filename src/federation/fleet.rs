@@ -72,8 +72,8 @@ impl Fleet {
         self
     }
 
-    /// Puts these in place of those there were. What is the same is kept, with its connections. Waits for nobody:
-    /// connections are made from here on, and those of servers that are gone end with their last call.
+    /// Puts these in place of those there were. What is the same is kept, with its connections, and judged anew. Waits
+    /// for nobody: connections are made from here on, and those of servers that are gone end with their last call.
     pub fn settle(&self, specs: Vec<Spec>) {
         let mut servers = self.lock();
         let were: Vec<Arc<str>> = servers.keys().cloned().collect();
@@ -88,11 +88,18 @@ impl Fleet {
             .collect();
         for gone in were.iter().filter(|name| !settled.contains_key(*name)) {
             self.ground.ledger.metrics().forget_server(gone);
+            self.ground.pins.forget(gone);
         }
-        let is_less = were.iter().any(|name| {
-            let still = settled.get(name).zip(servers.get(name));
-            still.is_none_or(|(new, old)| !Arc::ptr_eq(new, old))
-        });
+        let mut is_less = false;
+        for (name, old) in &*servers {
+            if settled.get(name).is_some_and(|new| Arc::ptr_eq(new, old)) {
+                // The file of approvals may be another since.
+                old.recheck_soon();
+            } else {
+                is_less = true;
+                old.retire();
+            }
+        }
         *servers = settled;
         drop(servers);
         if is_less {
@@ -110,10 +117,27 @@ impl Fleet {
         self.lock().get(name).cloned()
     }
 
-    /// Judges anew what a server lists, after approvals changed.
+    /// Judges anew what a server lists, after approvals changed. Takes its time, as [`Pins::judge`] does.
     pub fn recheck(&self, server: &str) {
         if let Some(server) = self.server(server) {
             server.recheck();
+        }
+    }
+
+    /// Sets the gauges that are read when metrics are asked for.
+    pub fn gauges(&self) {
+        let gauge = &self.ground.ledger.metrics().upstream_mcp_connections;
+        // Locked until they are set, or a server that goes meanwhile would be shown for ever.
+        let servers = self.lock();
+        for server in servers.values() {
+            let replicas = server.standing().replicas;
+            for state in ["connecting", "ready", "failing"] {
+                let count = replicas.iter().filter(|it| it.state == state).count();
+                let count = i64::try_from(count).unwrap_or(i64::MAX);
+                gauge
+                    .with_label_values(&[&*server.spec().name, state])
+                    .set(count);
+            }
         }
     }
 

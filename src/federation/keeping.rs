@@ -6,7 +6,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 use rmcp::{model::SubscriptionFilter, service::Subscription};
 use tokio::{
     runtime::Handle,
-    time::{Instant, interval_at, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -55,7 +55,7 @@ async fn keep(inner: Arc<Inner>, replica: Arc<Replica>) {
     replica.put(State::Stopped);
 }
 
-async fn forever(inner: &Inner, replica: &Replica) {
+async fn forever(inner: &Arc<Inner>, replica: &Replica) {
     let server = &*inner.spec.name;
     let mut failures = 0;
     let mut old = false;
@@ -102,59 +102,57 @@ async fn forever(inner: &Inner, replica: &Replica) {
             tracing::info!(server, "{} is connected anew: {why}", replica.place);
             replica.put(State::Connecting);
         }
-        show(inner);
         sleep(pause).await;
         replica.put(State::Connecting);
-        show(inner);
     }
 }
 
 /// Uses a connection until it is over: reads its lists now, when it says that they changed, and now and then.
-async fn use_it(inner: &Inner, replica: &Replica, connection: Arc<Connection>) {
+async fn use_it(inner: &Arc<Inner>, replica: &Replica, connection: Arc<Connection>) {
     let gone = connection.signs.gone.clone();
     // The lists first: calls of a server without sessions need to know which arguments travel as headers.
-    tokio::select! {
+    let mut unread = tokio::select! {
         () = gone.cancelled() => return,
-        () = list(inner, replica, &connection) => {}
-    }
-    replica.put(State::Ready(connection.clone()));
-    inner.judge();
-    show(inner);
-    let mut read = Instant::now();
-    let mut round = interval_at(Instant::now() + ROUND, ROUND);
-    let mut subscription = tokio::select! {
-        () = gone.cancelled() => return,
-        subscription = subscribe(&connection) => subscription,
+        unread = list(inner, replica, &connection, 0) => unread,
     };
-    loop {
-        let changed = async {
+    replica.put(State::Ready(connection.clone()));
+    let keeping = async {
+        inner.judge_apart().await;
+        let mut ear = Ear::default();
+        loop {
+            let read = Instant::now();
+            ear.open(&connection).await;
+            let again = match unread {
+                0 => ROUND,
+                times => wait(times, rand::random()),
+            };
             tokio::select! {
                 () = connection.signs.changed.notified() => {}
-                () = told(&mut subscription, &connection.signs) => {}
-                _ = round.tick() => {}
+                () = ear.told(&connection.signs) => {}
+                () = sleep_until(read + again) => {}
             }
             sleep_until(read + REST).await;
             // Before they are read: what changes meanwhile is announced anew.
             let announced = connection.signs.take_announced();
-            list(inner, replica, &connection).await;
-            read = Instant::now();
-            inner.judge();
+            unread = list(inner, replica, &connection, unread).await;
+            inner.judge_apart().await;
             inner.announce(announced);
-        };
-        tokio::select! {
-            () = gone.cancelled() => return,
-            () = changed => {}
         }
+    };
+    tokio::select! {
+        () = gone.cancelled() => {}
+        () = keeping => {}
     }
 }
 
-/// Reads the lists. Where that fails, what was listed last counts on.
-async fn list(inner: &Inner, replica: &Replica, connection: &Connection) {
+/// Reads the lists; gives how often in a row they could not be read. What was listed last counts on meanwhile.
+async fn list(inner: &Inner, replica: &Replica, connection: &Connection, unread: u32) -> u32 {
     let server = &*inner.spec.name;
     match Listing::read(connection).await {
         Ok(listing) => {
             replica.answers();
             replica.lists(listing);
+            0
         }
         Err(failed) => {
             tracing::warn!(
@@ -166,51 +164,55 @@ async fn list(inner: &Inner, replica: &Replica, connection: &Connection) {
             if matches!(failed, Failed::Late { .. }) {
                 connection.signs.gone.cancel();
             }
+            unread.saturating_add(1)
         }
     }
 }
 
-/// Asks to be told of changes, where that is done by asking.
-async fn subscribe(connection: &Connection) -> Option<Subscription> {
-    if !connection.is_stateless() {
-        return None;
-    }
-    let has = connection.capabilities();
-    let mut wanted = SubscriptionFilter::default();
-    let tells = |told: Option<bool>| told.filter(|told| *told);
-    wanted.tools_list_changed = has.tools.and_then(|it| tells(it.list_changed));
-    wanted.prompts_list_changed = has.prompts.and_then(|it| tells(it.list_changed));
-    wanted.resources_list_changed = has.resources.and_then(|it| tells(it.list_changed));
-    if wanted == SubscriptionFilter::default() {
-        return None;
-    }
-    let listening = timeout(PATIENCE, connection.peer().listen(wanted)).await;
-    listening.ok()?.ok()
+/// Where a server without sessions tells of changes, which it does to those who ask.
+#[derive(Default)]
+struct Ear {
+    open: Option<(Subscription, Instant)>,
+    /// How often in a row it was closed soon after it was opened.
+    closed: u32,
 }
 
-/// Waits until a subscription tells of a change, or is over, which hides changes too.
-async fn told(subscription: &mut Option<Subscription>, signs: &Signs) {
-    let Some(open) = subscription else {
-        return pending().await;
-    };
-    match open.next().await {
-        Ok(Some(notification)) => drop(signs.note(&notification)),
-        _ => *subscription = None,
+impl Ear {
+    /// Asks to be told, unless that is so or is nothing the server does. One that will not is asked when its lists are
+    /// read the next time.
+    async fn open(&mut self, connection: &Connection) {
+        if self.open.is_some() || !connection.is_stateless() {
+            return;
+        }
+        let has = connection.capabilities();
+        let mut wanted = SubscriptionFilter::default();
+        let tells = |told: Option<bool>| told.filter(|told| *told);
+        wanted.tools_list_changed = has.tools.and_then(|it| tells(it.list_changed));
+        wanted.prompts_list_changed = has.prompts.and_then(|it| tells(it.list_changed));
+        wanted.resources_list_changed = has.resources.and_then(|it| tells(it.list_changed));
+        if wanted == SubscriptionFilter::default() {
+            return;
+        }
+        let listening = timeout(PATIENCE, connection.peer().listen(wanted)).await;
+        let subscription = listening.ok().and_then(Result::ok);
+        self.open = subscription.map(|subscription| (subscription, Instant::now()));
     }
-}
 
-/// Shows operators how many replicas are where.
-fn show(inner: &Inner) {
-    let states: Vec<&str> = inner
-        .replicas
-        .iter()
-        .map(|replica| replica.standing().state)
-        .collect();
-    let gauge = &inner.ground.ledger.metrics().upstream_mcp_connections;
-    for state in ["connecting", "ready", "failing"] {
-        let count = states.iter().filter(|other| **other == state).count();
-        gauge
-            .with_label_values(&[&*inner.spec.name, state])
-            .set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// Waits until it is told of a change, or was closed, which hides changes too.
+    async fn told(&mut self, signs: &Signs) {
+        let Some((subscription, opened)) = &mut self.open else {
+            return pending().await;
+        };
+        if let Ok(Some(notification)) = subscription.next().await {
+            signs.note(&notification);
+            return;
+        }
+        self.closed = match opened.elapsed() < LIVED {
+            true => self.closed.saturating_add(1),
+            false => 1,
+        };
+        self.open = None;
+        // One that closes it each time is not asked in a circle.
+        sleep(wait(self.closed, rand::random())).await;
     }
 }

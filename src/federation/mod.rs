@@ -38,7 +38,7 @@ pub use call::{Answer, Failed, Outgoing, Question, Relay, Serving};
 pub use catalogue::{Catalogue, Offered};
 pub use federated::Federated;
 pub use fleet::Fleet;
-pub use hooks::{Extra, OwnTokens};
+pub use hooks::{Extra, OwnTokens, ProcessId};
 pub use listing::Listing;
 pub use pins::{Change, NotApproved, Pins, Seen};
 pub use server::Server;

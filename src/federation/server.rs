@@ -4,13 +4,14 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use tokio::{
+    runtime::Handle,
     sync::watch,
     time::{Instant, timeout_at},
 };
@@ -47,10 +48,14 @@ pub(super) struct Inner {
     pub(super) replicas: Vec<Arc<Replica>>,
     offered: ArcSwap<Catalogue>,
     held: Mutex<Vec<Held>>,
+    /// Held while it is judged: the last judgement must be that by the latest approvals.
+    judging: Mutex<()>,
     /// Counted up whenever a replica moves or has a place again.
     moved: watch::Sender<u64>,
     /// Whose turn it is among equals.
     turn: AtomicUsize,
+    /// Whether another one stands in its place, or none.
+    is_retired: AtomicBool,
     pub(super) stop: CancellationToken,
 }
 
@@ -76,8 +81,10 @@ impl Server {
             replicas,
             offered: ArcSwap::default(),
             held: Mutex::default(),
+            judging: Mutex::default(),
             moved,
             turn: AtomicUsize::new(0),
+            is_retired: AtomicBool::new(false),
             stop: stop.clone(),
         });
         keeping::start(&inner);
@@ -113,9 +120,23 @@ impl Server {
         }
     }
 
-    /// Judges anew what it lists, by the approvals there are now.
+    /// Judges anew what it lists, by the approvals there are now. Takes its time, as [`super::Pins::judge`] does.
     pub(super) fn recheck(&self) {
         self.inner.judge();
+    }
+
+    /// The same, soon, and where it keeps nobody waiting.
+    pub(super) fn recheck_soon(&self) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let inner = self.inner.clone();
+        runtime.spawn(async move { inner.judge_apart().await });
+    }
+
+    /// It is not among the servers any more: what it lists counts for nothing, while its last calls are answered.
+    pub(super) fn retire(&self) {
+        self.inner.is_retired.store(true, Ordering::Release);
     }
 
     /// Asks it something. Dropping the future calls it off.
@@ -142,7 +163,9 @@ impl Inner {
                 // What was told of the request itself is more than that nobody else is there.
                 Err(nobody) => return Err(failed.unwrap_or(nobody)),
             };
-            let serving = outgoing.serving.map(|serve| serve(chosen.replica.number));
+            let process = chosen.connection.process();
+            let serving = outgoing.serving.zip(process);
+            let serving = serving.map(|(serve, process)| serve(process));
             let begun = Instant::now();
             let asked = chosen.connection.ask(&question, outgoing).await;
             drop(serving);
@@ -285,8 +308,28 @@ impl Inner {
         }
     }
 
-    /// Judges what the first replica that is there lists, and offers what may be.
+    /// The same, where it keeps no worker of the runtime from its other work.
+    pub(super) async fn judge_apart(self: &Arc<Self>) {
+        let inner = self.clone();
+        if tokio::task::spawn_blocking(move || inner.judge())
+            .await
+            .is_err()
+        {
+            let server = &*self.spec.name;
+            tracing::error!(
+                server,
+                "what the server lists was not judged: this is a bug of the gateway"
+            );
+        }
+    }
+
+    /// Judges what the first replica that is there lists, and offers what may be. Takes its time, as
+    /// [`super::Pins::judge`] does.
     pub(super) fn judge(&self) {
+        let _one_at_a_time = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_retired.load(Ordering::Acquire) {
+            return;
+        }
         let ready = self.replicas.iter().filter(|it| it.connection().is_some());
         let listing = ready.into_iter().find_map(|replica| replica.listing());
         let last = || self.replicas.iter().find_map(|replica| replica.listing());

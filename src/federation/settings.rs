@@ -236,8 +236,8 @@ impl Default for ModelAccess {
     }
 }
 
-/// A server as it is run: its settings with everything they name.
-#[derive(Clone, Debug)]
+/// A server as it is run: its settings with everything they name. What is equal is the same server, kept over a reload.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
     /// The operator's name for it, which its tools' names begin with.
     pub name: Arc<str>,
@@ -250,7 +250,7 @@ pub struct Spec {
 }
 
 /// Where a server is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Where {
     /// At these addresses.
     Http {
@@ -270,36 +270,4 @@ pub enum Where {
         /// Where it runs.
         folder: PathBuf,
     },
-}
-
-impl PartialEq for Spec {
-    /// Whether it is the same server, to be kept over a reload.
-    fn eq(&self, other: &Self) -> bool {
-        let same = (&self.name, &self.settings, &self.breaker)
-            == (&other.name, &other.settings, &other.breaker);
-        same && match (&self.place, &other.place) {
-            (
-                Where::Stdio { environment, .. },
-                Where::Stdio {
-                    environment: others,
-                    ..
-                },
-            ) => {
-                let reveal = |pairs: &[(String, Secret)]| -> Vec<(String, String)> {
-                    let pairs = pairs.iter();
-                    pairs
-                        .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
-                        .collect()
-                };
-                reveal(environment) == reveal(others)
-            }
-            (
-                Where::Http { headers, .. },
-                Where::Http {
-                    headers: others, ..
-                },
-            ) => headers.len() == others.len(),
-            _ => false,
-        }
-    }
 }

@@ -17,7 +17,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{connection::Housed, watched::Cut};
+use super::{Extra, ProcessId, connection::Housed, watched::Cut};
 use crate::{
     process::{Limits, Program, Running},
     secret::Secret,
@@ -48,6 +48,30 @@ pub(super) struct Start<'a> {
     pub(super) max_message: usize,
     /// The gateway's file, where it is not the one that runs.
     pub(super) starter: Option<PathBuf>,
+    /// Which process it will be.
+    pub(super) seat: Seat,
+}
+
+/// A process from before its start to its end, which those are told who gave it more than is configured.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) process: ProcessId,
+    extra: Arc<dyn Extra>,
+}
+
+impl Seat {
+    pub(super) fn new(extra: &Arc<dyn Extra>) -> Self {
+        Self {
+            process: ProcessId::new(),
+            extra: extra.clone(),
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.extra.ended(self.process);
+    }
 }
 
 impl Start<'_> {
@@ -81,6 +105,7 @@ impl Start<'_> {
         let pipe = AsyncRwTransport::new(lines, stdin).with_max_line_length(usize::MAX);
         let housed = Housed {
             _running: running,
+            seat: self.seat,
             complaints: drain(self.server.clone(), stderr),
         };
         Ok((pipe, housed))

@@ -29,6 +29,7 @@ pub(super) async fn metrics(State(hall): State<Arc<Hall>>, headers: HeaderMap) -
     let face = hall.face();
     relay::gauges(&face.desk, metrics);
     tools::gauges(&face.toolbox, metrics);
+    face.fleet.gauges();
     let text = metrics.render();
     (
         [(

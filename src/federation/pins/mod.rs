@@ -134,6 +134,11 @@ impl Pins {
         (offered, held)
     }
 
+    /// Forgets what a server listed that is not there any more. What was approved of it stays approved.
+    pub(super) fn forget(&self, server: &str) {
+        self.lists().remove(server);
+    }
+
     /// The approvals, if they can be read.
     fn read(&self) -> Option<Approved> {
         self.told(self.approvals.read())

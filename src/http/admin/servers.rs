@@ -174,11 +174,14 @@ where
     let body = body::read(request.into_body(), &face.settings).await;
     let body = body.map_err(|failure| malformed(&failure.message))?;
     let wished: B = serde_json::from_slice(&body).map_err(|error| malformed(&error.to_string()))?;
-    let (apart_fleet, apart_name) = (fleet.clone(), name.to_owned());
-    let changed = apart(move || change(&apart_fleet, &apart_name, wished)).await?;
-    let changed = changed.map_err(|why| not_approved(&why))?;
-    fleet.recheck(name);
-    Ok(changed)
+    let name = name.to_owned();
+    // Both in one piece: who hangs up in between has changed what is offered all the same.
+    let changing = move || {
+        let changed = change(&fleet, &name, wished)?;
+        fleet.recheck(&name);
+        Ok(changed)
+    };
+    apart(changing).await?.map_err(|why| not_approved(&why))
 }
 
 /// The refusal of whoever may not change anything.

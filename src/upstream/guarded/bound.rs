@@ -7,7 +7,7 @@ use crate::secret::Secret;
 
 /// A header with a secret in it, and the origin it belongs to: scheme, host and port. There is no way to the header
 /// but through a URL of that origin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
     origin: Origin,
     name: HeaderName,

@@ -55,13 +55,21 @@ pub(super) struct Book {
     /// Pages of prompts; endless where there are none.
     pub(super) prompts: Mutex<Vec<String>>,
     pub(super) endless: AtomicBool,
-    /// Open `GET` streams.
-    streams: Mutex<Vec<mpsc::UnboundedSender<Value>>>,
+    /// How many more lists of tools it will not give.
+    pub(super) unlistable: AtomicUsize,
+    /// Open streams on which it says something by itself.
+    streams: Mutex<Vec<Stream>>,
     /// Calls of `hang` that were dropped.
     pub(super) dropped: AtomicUsize,
     pub(super) cancelled: AtomicUsize,
     pub(super) let_go: Notify,
     asked: Mutex<HashMap<String, oneshot::Sender<Value>>>,
+}
+
+/// A `GET` of a session, or a subscription with its id.
+struct Stream {
+    say: mpsc::UnboundedSender<Value>,
+    subscription: Option<Value>,
 }
 
 /// The server. Stopped when dropped.
@@ -93,6 +101,7 @@ impl Fake {
             tools: Mutex::new(vec![("echo".to_owned(), String::new())]),
             prompts: Mutex::new(vec!["hello".to_owned()]),
             endless: AtomicBool::new(false),
+            unlistable: AtomicUsize::new(0),
             streams: Mutex::default(),
             dropped: AtomicUsize::new(0),
             cancelled: AtomicUsize::new(0),
@@ -119,7 +128,7 @@ impl Fake {
     /// Whether somebody hears what it says by itself.
     pub(super) fn is_heard(&self) -> bool {
         let streams = self.book.streams.lock().unwrap();
-        streams.iter().any(|stream| !stream.is_closed())
+        streams.iter().any(|stream| !stream.say.is_closed())
     }
 
     /// Forgets all sessions, as a server does that was started anew.
@@ -127,11 +136,18 @@ impl Fake {
         self.book.sessions.lock().unwrap().clear();
     }
 
-    /// Says something on every open stream of a session.
+    /// Says something on every open stream.
     pub(super) fn say(&self, method: &str) {
-        let said = json!({ "jsonrpc": "2.0", "method": method });
         let mut streams = self.book.streams.lock().unwrap();
-        streams.retain(|stream| stream.send(said.clone()).is_ok());
+        streams.retain(|stream| {
+            let said = about(stream.subscription.as_ref(), method, json!({}));
+            stream.say.send(said).is_ok()
+        });
+    }
+
+    /// Ends every open stream.
+    pub(super) fn hang_up(&self) {
+        self.book.streams.lock().unwrap().clear();
     }
 
     pub(super) fn count(&self, method: &str) -> usize {
@@ -174,7 +190,9 @@ async fn serve(
         Method::POST => {}
         Method::GET if session.is_some() => {
             let (say, said) = mpsc::unbounded_channel();
-            book.streams.lock().unwrap().push(say);
+            let subscription = None;
+            let mut streams = book.streams.lock().unwrap();
+            streams.push(Stream { say, subscription });
             return events(said, None);
         }
         Method::DELETE => return StatusCode::NO_CONTENT.into_response(),
@@ -237,6 +255,20 @@ async fn serve(
             headers.insert("mcp-session-id", session.parse().unwrap());
             response
         }
+        "subscriptions/listen" if book.era != Era::Old => {
+            let (say, said) = mpsc::unbounded_channel();
+            let params = json!({ "notifications": message["params"]["notifications"] });
+            let acknowledged = "notifications/subscriptions/acknowledged";
+            let _ = say.send(about(Some(&id), acknowledged, params));
+            let subscription = Some(id);
+            let mut streams = book.streams.lock().unwrap();
+            streams.push(Stream { say, subscription });
+            events(said, None)
+        }
+        "tools/list" if book.unlistable.load(Ordering::SeqCst) > 0 => {
+            book.unlistable.fetch_sub(1, Ordering::SeqCst);
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
         "tools/list" => {
             let schema = json!({ "type": "object" });
             let tools = book.tools.lock().unwrap().clone();
@@ -267,6 +299,14 @@ async fn serve(
         "tools/call" => call(&book, &message, told("authorization")).await,
         _ => plain(&refused(-32601, "Method not found")),
     }
+}
+
+/// A notification, by which subscription it comes.
+fn about(subscription: Option<&Value>, method: &str, mut params: Value) -> Value {
+    if let Some(id) = subscription {
+        params["_meta"] = json!({ "io.modelcontextprotocol/subscriptionId": id });
+    }
+    json!({ "jsonrpc": "2.0", "method": method, "params": params })
 }
 
 fn plain(answer: &Value) -> Response {

@@ -2,6 +2,7 @@
 
 mod fake;
 mod http;
+mod keeping;
 mod kind;
 mod servers;
 mod stdio;
@@ -29,6 +30,11 @@ use crate::support::gateway::PATIENCE;
 
 /// The servers of a configuration's tools, or what is wrong with them.
 fn specs(tools: &str) -> Result<Vec<Spec>, String> {
+    specs_with(tools, "token-of-the-configuration")
+}
+
+/// The same, with another secret in the environment.
+fn specs_with(tools: &str, token: &str) -> Result<Vec<Spec>, String> {
     let yaml = format!("tools:\n{tools}");
     let file = match parse::<File>("waypost.yaml", &yaml) {
         Ok(loaded) => loaded.value,
@@ -36,7 +42,7 @@ fn specs(tools: &str) -> Result<Vec<Spec>, String> {
     };
     let environment = |name: &str| match name {
         "PATH" => Some("/usr/bin:/bin".to_owned()),
-        "TOKEN" => Some("token-of-the-configuration".to_owned()),
+        "TOKEN" => Some(token.to_owned()),
         _ => None,
     };
     match wire(&file, &environment) {
@@ -54,8 +60,11 @@ fn fleet(settings: &str) -> (Fleet, Arc<Server>) {
 }
 
 fn empty() -> Fleet {
-    let (pins, web) = (Pins::open(None), Arc::new(Guarded::default()));
-    let fleet = Fleet::new(pins, web, Ledger::start(None));
+    with_pins(Pins::open(None), Ledger::start(None))
+}
+
+fn with_pins(pins: Arc<Pins>, ledger: Arc<Ledger>) -> Fleet {
+    let fleet = Fleet::new(pins, Arc::new(Guarded::default()), ledger);
     fleet.started_by(env!("CARGO_BIN_EXE_waypost").into())
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Slots, sampling};
 use crate::{
     access::{Caller, Serving, Terms, Ticket},
-    federation::{ModelAccess, Spec, Where},
+    federation::{ModelAccess, ProcessId, Spec, Where},
     telemetry::Serves,
     tools::{Call, Run},
 };
@@ -71,7 +71,7 @@ impl Lent {
     }
 
     /// Lets the key of a process be good for this call for as long as what this gives is kept.
-    pub fn serve(&self, process: usize) -> Box<dyn Send> {
+    pub fn serve(&self, process: ProcessId) -> Box<dyn Send> {
         Box::new(self.slots.fill(&self.server, process, self.caller.clone()))
     }
 

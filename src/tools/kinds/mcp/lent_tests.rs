@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     access::{Access, Denied},
     catalog::{Catalog, resolve},
-    federation::{Extra, Settings},
+    federation::{Extra, ProcessId, Settings},
     relay::Desk,
     route::{Dollars, Router},
     secret::Secret,
@@ -165,7 +165,8 @@ async fn the_key_of_a_process_is_the_calls_while_it_is_served_there() {
     slots.serve_at("http://127.0.0.1:1/v1");
     slots.lend_to(HashSet::from(["crm".into()]));
     let key = |process| slots.environment("crm", process)[1].1.clone();
-    let (mine, other) = (key(0), key(1));
+    let [zero, one, nobody] = std::array::from_fn(|_| ProcessId::new());
+    let (mine, other) = (key(zero), key(one));
     let access = Access::open().with_mint(slots.mint.clone());
     let access = Arc::new(access);
     let (looks, first, second) = (access.clone(), mine.clone(), other.clone());
@@ -175,17 +176,17 @@ async fn the_key_of_a_process_is_the_calls_while_it_is_served_there() {
             Ok::<_, Denied>(caller.serves.as_ref().unwrap().serves.request.clone())
         };
         assert_eq!(holder(&first), Err(Denied::Over));
-        let held = lent.serve(0);
+        let held = lent.serve(zero);
         assert_eq!(
             (holder(&first).unwrap().as_str(), holder(&second)),
             ("req_1", Err(Denied::Over))
         );
-        // No process of this number, and one that is taken: the call goes on, without a key.
-        drop((lent.serve(7), lent.serve(0)));
+        // No such process, and one that is taken: the call goes on, without a key.
+        drop((lent.serve(nobody), lent.serve(zero)));
         assert_eq!(holder(&first).unwrap(), "req_1");
         drop(held);
         assert_eq!(holder(&first), Err(Denied::Over));
-        let forgotten = lent.serve(1);
+        let forgotten = lent.serve(one);
         drop(lent);
         assert_eq!(holder(&second), Err(Denied::Over));
         drop(forgotten);

@@ -10,16 +10,13 @@ use std::{
 
 use crate::{
     access::{Caller, Filled, Mint, Slot},
-    federation::Extra,
+    federation::{Extra, ProcessId},
     secret::Secret,
 };
 
 /// Where OpenAI's SDKs look for the address and the key, if their program says nothing of either.
 const BASE_URL: &str = "OPENAI_BASE_URL";
 const API_KEY: &str = "OPENAI_API_KEY";
-
-/// A server, and the number of one of its processes.
-type Process = (Arc<str>, usize);
 
 /// The keys of all processes, and where they are good.
 #[derive(Debug)]
@@ -28,7 +25,7 @@ pub struct Slots {
     base: Mutex<Option<Arc<str>>>,
     /// The servers that may ask for completions.
     servers: Mutex<HashSet<Arc<str>>>,
-    slots: Mutex<HashMap<Process, Arc<Slot>>>,
+    slots: Mutex<HashMap<ProcessId, (Arc<str>, Arc<Slot>)>>,
 }
 
 impl Slots {
@@ -54,18 +51,22 @@ impl Slots {
 
     /// These servers may ask for completions from now on, and no others: theirs are worth nothing any more.
     pub fn lend_to(&self, servers: HashSet<Arc<str>>) {
-        lock(&self.slots).retain(|(server, _), _| servers.contains(server));
+        lock(&self.slots).retain(|_, (server, _)| servers.contains(server));
         *lock(&self.servers) = servers;
     }
 
     /// Puts a call into the key of a process. Nothing where it has none, or serves another call.
-    pub(super) fn fill(&self, server: &Arc<str>, process: usize, caller: Caller) -> Option<Filled> {
-        let slot = lock(&self.slots).get(&(server.clone(), process)).cloned();
-        let filled = slot.and_then(|slot| slot.fill(caller));
+    pub(super) fn fill(
+        &self,
+        server: &Arc<str>,
+        process: ProcessId,
+        caller: Caller,
+    ) -> Option<Filled> {
+        let slot = lock(&self.slots).get(&process).cloned();
+        let filled = slot.and_then(|(_, slot)| slot.fill(caller));
         if filled.is_none() {
             tracing::warn!(
                 server = &**server,
-                process,
                 "a call is served without a way to the models: the process has no key, or serves another call"
             );
         }
@@ -74,19 +75,22 @@ impl Slots {
 }
 
 impl Extra for Slots {
-    fn environment(&self, server: &str, process: usize) -> Vec<(String, Secret)> {
+    fn environment(&self, server: &str, process: ProcessId) -> Vec<(String, Secret)> {
         let server = lock(&self.servers).get(server).cloned();
         let (Some(server), Some(base)) = (server, self.base()) else {
             return Vec::new();
         };
         let slot = self.mint.slot();
         let key = slot.key.clone();
-        // The key of the process before it is forgotten.
-        lock(&self.slots).insert((server, process), slot);
+        lock(&self.slots).insert(process, (server, slot));
         vec![
             (BASE_URL.to_owned(), Secret::new(&*base)),
             (API_KEY.to_owned(), key),
         ]
+    }
+
+    fn ended(&self, process: ProcessId) {
+        lock(&self.slots).remove(&process);
     }
 }
 
@@ -102,11 +106,13 @@ mod tests {
     fn each_start_of_a_process_has_a_key_of_its_own() {
         let slots = Slots::new(Arc::default());
         slots.lend_to(HashSet::from(["crm".into()]));
-        assert!(slots.environment("crm", 0).is_empty(), "nowhere yet");
+        let start = ProcessId::new;
+        assert!(slots.environment("crm", start()).is_empty(), "nowhere yet");
         slots.serve_at("http://127.0.0.1:8080/v1");
-        assert!(slots.environment("mail", 0).is_empty());
+        assert!(slots.environment("mail", start()).is_empty());
         let mut keys = HashSet::new();
-        for process in [0, 1, 0] {
+        let processes = [start(), start(), start()];
+        for process in processes {
             let environment = slots.environment("crm", process);
             let [(base, at), (name, key)] = &environment[..] else {
                 panic!("{environment:?}");
@@ -115,7 +121,9 @@ mod tests {
             assert_eq!(at.reveal(), "http://127.0.0.1:8080/v1");
             keys.insert(key.reveal().to_owned());
         }
-        assert_eq!((keys.len(), lock(&slots.slots).len()), (3, 2));
+        assert_eq!((keys.len(), lock(&slots.slots).len()), (3, 3));
+        slots.ended(processes[1]);
+        assert_eq!(lock(&slots.slots).len(), 2, "its key went with it");
         slots.lend_to(HashSet::new());
         assert!(lock(&slots.slots).is_empty());
     }

@@ -9,7 +9,7 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Book, Leaves, events, plain};
+use super::{Book, Leaves, Stream, events, plain};
 
 /// Answers a call of a tool, each in its own way.
 pub(super) async fn call(
@@ -43,7 +43,9 @@ pub(super) async fn call(
                 json!({ "progressToken": token, "progress": 0 }),
             );
             // Never ends by itself.
-            book.streams.lock().unwrap().push(say);
+            let subscription = None;
+            let mut streams = book.streams.lock().unwrap();
+            streams.push(Stream { say, subscription });
             events(said, Some(leaves))
         }
         "steps" => {
