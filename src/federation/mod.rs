@@ -13,6 +13,7 @@ mod answering;
 mod asking;
 mod call;
 mod catalogue;
+mod choosing;
 mod connecting;
 mod connection;
 mod events;

@@ -2,30 +2,20 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout_at},
-};
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Announced, Answer, Catalogue, Failed, Held, Listing, Outgoing, Spec, Standing, Where,
-    call::OUTCOMES,
-    connection::Connection,
-    fleet::Ground,
-    keeping,
-    replica::{Place, Replica, State},
-    tasks,
+    call::OUTCOMES, choosing::Chosen, connection::Connection, fleet::Ground, keeping,
+    replica::Replica, tasks,
 };
-use crate::health::{Change, Circuit, Passage};
+use crate::health::{Change, Circuit};
 
 /// How often a request may be sent: a replica that went away under it, its successor, and one more.
 const TRIES: usize = 3;
@@ -48,18 +38,10 @@ pub(super) struct Inner {
     offered: ArcSwap<Catalogue>,
     held: Mutex<Vec<Held>>,
     /// Counted up whenever a replica moves or has a place again.
-    moved: watch::Sender<u64>,
+    pub(super) moved: watch::Sender<u64>,
     /// Whose turn it is among equals.
-    turn: AtomicUsize,
+    pub(super) turn: AtomicUsize,
     pub(super) stop: CancellationToken,
-}
-
-/// A replica that is to be asked.
-struct Chosen<'a> {
-    replica: &'a Replica,
-    connection: Arc<Connection>,
-    passage: Passage,
-    _place: Place<'a>,
 }
 
 impl Server {
@@ -193,83 +175,6 @@ impl Inner {
         }
     }
 
-    /// The least busy replica that can be asked and was not, or the only one that can answer; waits for one that is
-    /// about to be there.
-    async fn choose(
-        &self,
-        only: Option<usize>,
-        tried: &[Arc<Connection>],
-        deadline: Instant,
-    ) -> Result<Chosen<'_>, Failed> {
-        let mut moves = self.moved.subscribe();
-        loop {
-            moves.mark_unchanged();
-            let soonest = match self.look(only, tried) {
-                Look::Found(chosen) => return Ok(chosen),
-                Look::Wait => None,
-                Look::Nobody(soonest) => Some(soonest),
-            };
-            if let Some(soonest) = soonest {
-                return Err(self.away(soonest));
-            }
-            let moved = timeout_at(deadline, moves.changed()).await;
-            if !matches!(moved, Ok(Ok(()))) {
-                return Err(self.away(None));
-            }
-        }
-    }
-
-    fn look(&self, only: Option<usize>, tried: &[Arc<Connection>]) -> Look<'_> {
-        let now = Instant::now();
-        let mut waits = false;
-        let mut soonest: Option<Duration> = None;
-        let mut sooner = |wait: Duration| soonest = Some(soonest.map_or(wait, |so| so.min(wait)));
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let count = self.replicas.len().max(1);
-        let mut all: Vec<&Replica> = self.replicas.iter().map(|replica| &**replica).collect();
-        all.rotate_left(turn % count);
-        all.retain(|replica| only.is_none_or(|only| replica.number == only));
-        all.sort_by_key(|replica| replica.running());
-        for replica in all {
-            let connection = match replica.state() {
-                State::Ready(connection) if !connection.is_gone() => connection,
-                // One that broke is about to be made anew.
-                State::Ready(_) | State::Connecting => {
-                    waits = true;
-                    continue;
-                }
-                State::Failing { until, .. } => {
-                    sooner(until.saturating_duration_since(now));
-                    continue;
-                }
-                State::Stopped => continue,
-            };
-            if tried.iter().any(|other| Arc::ptr_eq(other, &connection)) {
-                continue;
-            }
-            let Some(place) = replica.take() else {
-                waits = true;
-                continue;
-            };
-            match replica.circuit.admit(rand::random(), now) {
-                Ok(passage) => {
-                    return Look::Found(Chosen {
-                        replica,
-                        connection,
-                        passage,
-                        _place: place,
-                    });
-                }
-                Err(wait) => sooner(wait),
-            }
-        }
-        if waits {
-            Look::Wait
-        } else {
-            Look::Nobody(soonest)
-        }
-    }
-
     /// Passes on that a server said its lists are others.
     pub(super) fn announce(&self, announced: Announced) {
         if announced != Announced::default() {
@@ -278,7 +183,7 @@ impl Inner {
         }
     }
 
-    fn away(&self, retry_after: Option<Duration>) -> Failed {
+    pub(super) fn away(&self, retry_after: Option<Duration>) -> Failed {
         Failed::Away {
             server: self.spec.name.to_string(),
             retry_after,
@@ -305,15 +210,6 @@ impl Inner {
             self.ground.changed.send_modify(|changes| *changes += 1);
         }
     }
-}
-
-/// What was found in one look at all replicas.
-enum Look<'a> {
-    Found(Chosen<'a>),
-    /// One is about to be there.
-    Wait,
-    /// None is, for so long at least.
-    Nobody(Option<Duration>),
 }
 
 /// Whether a tool is among those that are wanted: the name itself, or its beginning and `*`.
