@@ -7,15 +7,14 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Announced, Answer, Catalogue, Failed, Held, Listing, Outgoing, Spec, Standing, Where,
-    call::OUTCOMES, choosing::Chosen, connection::Connection, fleet::Ground, keeping,
-    replica::Replica, tasks,
+    call::OUTCOMES, connection::Connection, fleet::Ground, keeping, replica::Replica, tasks,
 };
-use crate::health::{Change, Circuit};
+use crate::health::Circuit;
 
 /// How often a request may be sent: a replica that went away under it, its successor, and one more.
 const TRIES: usize = 3;
@@ -32,7 +31,7 @@ pub struct Server {
 
 /// What is shared with the tasks that keep its connections.
 pub(super) struct Inner {
-    pub(super) spec: Spec,
+    pub(super) spec: Arc<Spec>,
     pub(super) ground: Arc<Ground>,
     pub(super) replicas: Vec<Arc<Replica>>,
     offered: ArcSwap<Catalogue>,
@@ -53,7 +52,7 @@ impl Server {
         let replicas = replicas(&spec, &moved);
         let stop = CancellationToken::new();
         let inner = Arc::new(Inner {
-            spec,
+            spec: Arc::new(spec),
             ground,
             replicas,
             offered: ArcSwap::default(),
@@ -118,61 +117,30 @@ impl Inner {
         let mut tried: Vec<Arc<Connection>> = Vec::new();
         let mut failed = None;
         let (question, only) = tasks::at_replica(&outgoing.question);
-        while tried.len() < TRIES {
+        for _ in 0..TRIES {
             let chosen = match self.choose(only, &tried, outgoing.deadline).await {
                 Ok(chosen) => chosen,
                 // What was told of the request itself is more than that nobody else is there.
                 Err(nobody) => return Err(failed.unwrap_or(nobody)),
             };
             let serving = outgoing.serving.map(|serve| serve(chosen.replica.number));
-            let begun = Instant::now();
-            let asked = chosen.connection.ask(&question, outgoing).await;
+            let asked = self.ask_chosen(&chosen, &question, outgoing).await;
             drop(serving);
-            let connection = chosen.connection.clone();
             let number = chosen.replica.number;
-            self.learn(chosen, begun, &asked);
-            match asked {
-                Err(broken @ Failed::Broken { unsent, .. }) if unsent || outgoing.repeatable => {
+            let again = asked.may_be_repeated(outgoing.repeatable);
+            // A person's session that was there and broke is made anew where it was.
+            let elsewhere = !asked.was_in_a_persons_session();
+            let connection = chosen.connection.clone();
+            let answer = self.learn(chosen, asked);
+            match answer {
+                Err(broken) if again => {
                     failed = Some(broken);
-                    tried.push(connection);
+                    tried.extend(elsewhere.then_some(connection));
                 }
-                asked => return asked.map(|answer| tasks::of_replica(number, answer)),
+                answer => return answer.map(|answer| tasks::of_replica(number, answer)),
             }
         }
         Err(failed.unwrap_or_else(|| self.away(None)))
-    }
-
-    /// Takes note of how a replica did.
-    fn learn(&self, chosen: Chosen<'_>, begun: Instant, asked: &Result<Answer, Failed>) {
-        let now = Instant::now();
-        let changed = match asked {
-            Ok(_) | Err(Failed::Error { .. } | Failed::Unauthorized { .. }) => {
-                chosen.replica.answers();
-                chosen.passage.succeeded(now)
-            }
-            // It was there to say so, and may be well with everybody else.
-            Err(Failed::Limited { .. } | Failed::TooLarge { .. }) => {
-                chosen.replica.answers();
-                None
-            }
-            // One that answers others meanwhile does not hang: this request was too much for its time.
-            Err(Failed::Late { .. }) if chosen.replica.answered_since(begun) => None,
-            // A connection breaks once, however many requests are lost with it.
-            Err(Failed::Broken { .. })
-                if chosen.connection.is_gone() && chosen.connection.was_held_against() =>
-            {
-                None
-            }
-            Err(_) => chosen.passage.failed(now),
-        };
-        let Some(change) = changed else { return };
-        let place = &chosen.replica.place;
-        let server = &*self.spec.name;
-        tracing::warn!(server, "the circuit of {place} has {}", change.label());
-        // What hangs is put in order by starting anew, and costs nothing else.
-        if matches!(change, Change::Opened { .. }) {
-            chosen.connection.signs.gone.cancel();
-        }
     }
 
     /// Passes on that a server said its lists are others.
@@ -224,7 +192,15 @@ fn is_wanted(only: Option<&[String]>, name: &str) -> bool {
 fn replicas(spec: &Spec, moved: &watch::Sender<u64>) -> Vec<Arc<Replica>> {
     let replica = |number, place, room| {
         let circuit = Circuit::new(spec.breaker);
-        Arc::new(Replica::new(number, place, room, circuit, moved.clone()))
+        let sessions = spec.settings.max_sessions;
+        Arc::new(Replica::new(
+            number,
+            place,
+            room,
+            circuit,
+            sessions,
+            moved.clone(),
+        ))
     };
     match &spec.place {
         Where::Http { urls, .. } => urls
