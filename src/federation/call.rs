@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, ClientCapabilities, CompleteRequestParams,
-    CompleteResult, DetailedTask, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
-    LoggingLevel, ReadResourceRequestParams, ReadResourceResponse, UpdateTaskParams,
+    CallToolRequestParams, CallToolResponse, CancelTaskParams, ClientCapabilities,
+    CompleteRequestParams, CompleteResult, DetailedTask, GetPromptRequestParams, GetPromptResponse,
+    GetTaskParams, LoggingLevel, ReadResourceRequestParams, ReadResourceResponse, UpdateTaskParams,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -25,7 +25,7 @@ pub struct Outgoing<'a> {
     /// Who relays what the server says and asks meanwhile.
     pub relay: &'a dyn Relay,
     /// The bearer token of this request alone, where it has one of its own.
-    pub token: Option<&'a Secret>,
+    pub bearer: Option<Bearer<'a>>,
     /// Members of `_meta` for the server: trace context, a key for completions.
     pub meta: serde_json::Map<String, Value>,
     /// When the answer must be here.
@@ -36,6 +36,20 @@ pub struct Outgoing<'a> {
     /// answer is there.
     pub serving: Option<&'a Serving<'a>>,
 }
+
+/// The bearer token of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Bearer<'a> {
+    /// The token.
+    pub token: &'a Secret,
+    /// The user it was got for; nobody where it is the gateway's own.
+    pub person: Option<Person>,
+}
+
+/// A user of a server, as a digest of whom tokens are got for and what they are for: of what stays the same when they
+/// are renewed, and of nothing less. Where a server has sessions, each of these has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Person(pub [u8; 32]);
 
 /// What is done while a process serves a request.
 pub type Serving<'a> = dyn Fn(ProcessId) -> Box<dyn Send> + Send + Sync + 'a;
@@ -55,6 +69,8 @@ pub enum Question {
     Task(GetTaskParams),
     /// Answers to what a task asks, likewise.
     Update(UpdateTaskParams),
+    /// That nobody waits for a task any more, likewise.
+    Cancel(CancelTaskParams),
 }
 
 /// What a server answered.
@@ -72,6 +88,8 @@ pub enum Answer {
     Task(Box<DetailedTask>),
     /// A task has the answers.
     Updated,
+    /// A task is told to end.
+    Cancelled,
 }
 
 /// The caller's end of one request to a server.
@@ -81,7 +99,7 @@ pub trait Relay: Send + Sync {
         None
     }
 
-    /// From which level on such a server is asked for log messages; none wants none.
+    /// From which level on the caller wants a server's log messages; none wants none.
     fn log_level(&self) -> Option<LoggingLevel> {
         None
     }

@@ -13,10 +13,11 @@ use rmcp::{
 use tokio::time::timeout;
 
 use super::{
-    Revision, Spec, Where,
+    Failed, Revision, Spec, Where,
     asking::Running,
     connection::{Connection, Ends},
     fleet::Ground,
+    purse::Purse,
     reading,
     stdio::{self, Seat, Start},
     watched::{Signs, Watched},
@@ -30,40 +31,55 @@ const POSTS: usize = 256;
 const TAKEN_UP: (usize, Duration) = (3, Duration::from_millis(500));
 
 /// Why there is no connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Unconnected {
     /// In words for operators.
     pub(super) why: String,
+    /// What a caller is told who waits for it.
+    pub(super) failed: Failed,
     /// Whether the server was there and broke off.
     pub(super) broke_off: bool,
+    /// What the connection showed of itself.
+    pub(super) signs: Arc<Signs>,
 }
 
 impl Unconnected {
-    fn new(why: impl Into<String>) -> Self {
+    pub(super) fn new(why: impl Into<String>, failed: Failed) -> Self {
         Self {
             why: why.into(),
+            failed,
             broke_off: false,
+            signs: Arc::default(),
         }
     }
 
-    fn of(error: &ClientInitializeError) -> Self {
+    fn of(error: &ClientInitializeError, server: &str) -> Self {
         let broke_off = matches!(error, ClientInitializeError::ConnectionClosed(_));
         Self {
-            why: reading::words(&error.to_string()),
             broke_off,
+            ..Self::new(
+                reading::words(&error.to_string()),
+                reading::refused(error, server),
+            )
         }
     }
 }
 
-/// Makes a connection to a replica, or says why there is none. An `old` server is not asked again whether it is new.
+/// Makes a connection to a replica with these tokens, or says why there is none. An `old` server is not asked again
+/// whether it is new.
 pub(super) async fn connect(
     spec: &Spec,
     number: usize,
     ground: &Ground,
+    purse: Purse,
     old: bool,
 ) -> Result<Connection, Unconnected> {
     let running: Arc<Running> = Arc::default();
     let signs: Arc<Signs> = Arc::default();
+    let away = || Failed::Away {
+        server: spec.name.to_string(),
+        retry_after: None,
+    };
     let patience = spec.settings.connect_timeout.get();
     let mode = mode(spec.settings.revision, old);
     let mut ends = Ends {
@@ -80,7 +96,7 @@ pub(super) async fn connect(
                 allow,
             } => {
                 let (Some(url), Some(headers)) = (urls.get(number), headers.get(number)) else {
-                    return Err(Unconnected::new("there is no such replica"));
+                    return Err(Unconnected::new("there is no such replica", away()));
                 };
                 let web = Web {
                     guarded: ground.web.clone(),
@@ -88,14 +104,15 @@ pub(super) async fn connect(
                     url: url.clone(),
                     headers: Arc::new(headers.clone()),
                     allow: Arc::new(allow.clone()),
-                    tokens: ground.tokens.clone(),
+                    purse,
                     max_message: spec.settings.max_message,
                     signs: signs.clone(),
                 };
                 let transport = StreamableHttpClientTransport::with_client(web, config(url));
-                let watched = Watched::new(transport, web::cut, running, signs, spec.name.clone());
+                let (signs, name) = (signs.clone(), spec.name.clone());
+                let watched = Watched::new(transport, web::cut, running, signs, name);
                 let opened = Connection::open(watched, mode, ends).await;
-                opened.map_err(|error| Unconnected::of(&error))
+                opened.map_err(|error| Unconnected::of(&error, &spec.name))
             }
             Where::Stdio {
                 command,
@@ -117,18 +134,27 @@ pub(super) async fn connect(
                 };
                 let started = start.start();
                 let (pipe, process) = started.map_err(|error| {
-                    Unconnected::new(format!("its program cannot be started: {error}"))
+                    let why = format!("its program cannot be started: {error}");
+                    Unconnected::new(why, away())
                 })?;
                 ends.process = Some(process);
-                let watched = Watched::new(pipe, stdio::cut, running, signs, spec.name.clone());
+                let (signs, name) = (signs.clone(), spec.name.clone());
+                let watched = Watched::new(pipe, stdio::cut, running, signs, name);
                 let opened = Connection::open(watched, mode, ends).await;
-                opened.map_err(|error| Unconnected::of(&error))
+                opened.map_err(|error| Unconnected::of(&error, &spec.name))
             }
         }
     };
     let connected = timeout(patience, Box::pin(connecting)).await;
-    let late = || Unconnected::new(format!("it was not ready within {patience:?}"));
-    connected.unwrap_or_else(|_| Err(late()))
+    let connected = connected.unwrap_or_else(|_| {
+        let server = spec.name.to_string();
+        let why = format!("it was not ready within {patience:?}");
+        Err(Unconnected::new(why, Failed::Late { server }))
+    });
+    connected.map_err(|unconnected| Unconnected {
+        signs,
+        ..unconnected
+    })
 }
 
 fn mode(revision: Revision, old: bool) -> ClientLifecycleMode {

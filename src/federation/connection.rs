@@ -1,9 +1,6 @@
 //! One connection to one replica: requests and their answers.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use rmcp::{
@@ -29,6 +26,8 @@ use super::{
     Answer, Failed, Outgoing, ProcessId, Question, Relay,
     answering::Answering,
     asking::{Asking, Running, Said},
+    levels::{self, Levels},
+    persons::Kept,
     reading,
     stdio::Seat,
     watched::{Cut, Signs, Watched},
@@ -37,6 +36,9 @@ use crate::process;
 
 /// How many questions of a server may be open at once in one request: a form and a completion are two.
 const QUESTIONS: usize = 8;
+
+/// How long a server may take to set the level of its logs.
+const SETTING: Duration = Duration::from_secs(5);
 
 /// How long a server may take to hear that a request is called off.
 const CALLED_OFF: Duration = Duration::from_secs(5);
@@ -49,6 +51,7 @@ pub(super) struct Connection {
     running: Arc<Running>,
     /// What it shows of itself.
     pub(super) signs: Arc<Signs>,
+    levels: Levels,
     /// Ends the connection when dropped.
     _service: RunningService<RoleClient, Answering>,
     process: Option<Housed>,
@@ -93,6 +96,7 @@ impl Connection {
             server: ends.server,
             running: ends.running,
             signs: ends.signs,
+            levels: Levels::default(),
             _service: service,
             process: ends.process,
         })
@@ -144,18 +148,14 @@ impl Connection {
         self.signs.gone.is_cancelled()
     }
 
-    /// Whether it was held against its replica already that this connection broke; from now on it was.
-    pub(super) fn was_held_against(&self) -> bool {
-        self.signs.held_against.swap(true, Ordering::AcqRel)
-    }
-
     /// Asks something on behalf of a caller.
     pub(super) async fn ask(
         &self,
         question: &Question,
         outgoing: &Outgoing<'_>,
     ) -> Result<Answer, Failed> {
-        let token = outgoing.token.cloned();
+        self.set_level(outgoing).await;
+        let token = outgoing.bearer.map(|bearer| bearer.token.clone());
         let (asking, heard) = Asking::new(token, outgoing.deadline, true);
         let (request, own) = reading::request(question);
         let mut meta = own;
@@ -194,7 +194,27 @@ impl Connection {
         said.0.0
     }
 
-    /// Asks something of the gateway's own.
+    /// Has a server whose requests do not say it log what this caller wants to hear. Others on the connection hear no
+    /// more of it than they want: what a caller is told is sifted by its own level.
+    async fn set_level(&self, outgoing: &Outgoing<'_>) {
+        let Some(wanted) = outgoing.relay.log_level() else {
+            return;
+        };
+        let logs = !self.is_stateless() && self.capabilities().logging.is_some();
+        if !logs || !self.levels.lower(wanted) {
+            return;
+        }
+        let deadline = outgoing.deadline.min(Instant::now() + SETTING);
+        let setting = self.inquire(levels::request(wanted), deadline).await;
+        if let Err(failed) = setting {
+            tracing::debug!(
+                server = &*self.server,
+                "the level of its logs cannot be set: {failed}"
+            );
+        }
+    }
+
+    /// Asks something that is no caller's question.
     pub(super) async fn inquire(
         &self,
         request: ClientRequest,
@@ -275,11 +295,7 @@ impl Connection {
             unsent: !asking.may_be_sent(),
         };
         match error {
-            ServiceError::McpError(error) => Failed::Error {
-                code: error.code.0,
-                message: reading::words(&error.message),
-                data: error.data,
-            },
+            ServiceError::McpError(error) => reading::told(error),
             ServiceError::TransportSend(error) => match error.error.downcast_ref::<Cut>() {
                 Some(cut) => reading::failed(server, cut).unwrap_or(broken),
                 None => broken,
@@ -290,6 +306,12 @@ impl Connection {
             },
             _ => broken,
         }
+    }
+}
+
+impl Kept for Connection {
+    fn is_over(&self) -> bool {
+        self.is_gone()
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     connecting::connect,
     connection::Connection,
     listing::{Listing, PATIENCE},
+    purse::Purse,
     replica::{Replica, State, wait},
     server::Inner,
     watched::Signs,
@@ -51,8 +52,10 @@ async fn keep(inner: Arc<Inner>, replica: Arc<Replica>) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = forever(&inner, &replica) => {}
+        never = replica.persons.close_idle() => match never {},
     }
     replica.put(State::Stopped);
+    replica.persons.let_go();
 }
 
 async fn forever(inner: &Arc<Inner>, replica: &Replica) {
@@ -62,8 +65,14 @@ async fn forever(inner: &Arc<Inner>, replica: &Replica) {
     let mut was_ready = false;
     loop {
         let begun = Instant::now();
-        let why = match connect(&inner.spec, replica.number, &inner.ground, old).await {
+        let purse = Purse::Gateways(inner.ground.tokens.clone());
+        let connecting = connect(&inner.spec, replica.number, &inner.ground, purse, old);
+        let why = match connecting.await {
             Ok(connection) => {
+                if connection.is_stateless() {
+                    // It may have learned meanwhile: without sessions nobody has one.
+                    replica.persons.let_go();
+                }
                 old = !connection.is_stateless() && (old || begun.elapsed() > SILENT);
                 if was_ready {
                     replica.count_reconnect();

@@ -10,9 +10,11 @@
 
 mod announced;
 mod answering;
+mod asked;
 mod asking;
 mod call;
 mod catalogue;
+mod choosing;
 mod connecting;
 mod connection;
 mod events;
@@ -20,8 +22,11 @@ mod federated;
 mod fleet;
 mod hooks;
 mod keeping;
+mod levels;
 mod listing;
+mod persons;
 mod pins;
+mod purse;
 mod reading;
 mod replica;
 mod server;
@@ -34,7 +39,7 @@ mod web;
 
 pub use crate::store::{By, NotKept};
 pub use announced::Announced;
-pub use call::{Answer, Failed, Outgoing, Question, Relay, Serving};
+pub use call::{Answer, Bearer, Failed, Outgoing, Person, Question, Relay, Serving};
 pub use catalogue::{Catalogue, Offered};
 pub use federated::Federated;
 pub use fleet::Fleet;

@@ -1,9 +1,13 @@
 //! From questions to rmcp's requests, and from its results to answers.
 
-use rmcp::model::{
-    CallToolRequest, CallToolResponse, CallToolResult, ClientRequest, CompleteRequest,
-    GetPromptRequest, GetTaskRequest, ReadResourceRequest, RequestMetaObject, ServerResult,
-    UpdateTaskRequest,
+use rmcp::{
+    ErrorData,
+    model::{
+        CallToolRequest, CallToolResponse, CallToolResult, CancelTaskRequest, ClientRequest,
+        CompleteRequest, GetPromptRequest, GetTaskRequest, ReadResourceRequest, RequestMetaObject,
+        ServerResult, UpdateTaskRequest,
+    },
+    service::ClientInitializeError,
 };
 use serde_json::{Map, Value};
 
@@ -57,6 +61,10 @@ pub(super) fn request(question: &Question) -> (ClientRequest, Map<String, Value>
             let meta = own(&mut params.meta);
             (UpdateTaskRequest::new(params).into(), meta)
         }
+        Question::Cancel(mut params) => {
+            let meta = own(&mut params.meta);
+            (CancelTaskRequest::new(params).into(), meta)
+        }
     }
 }
 
@@ -84,8 +92,42 @@ pub(super) fn answer(question: &Question, result: ServerResult) -> Option<Answer
         (Question::Complete(_), Is::CompleteResult(result)) => Answer::Complete(result),
         (Question::Task(_), Is::GetTaskResult(result)) => Answer::Task(Box::new(result.task)),
         (Question::Update(_), Is::EmptyResult(_) | Is::TaskAckResult(_)) => Answer::Updated,
+        (Question::Cancel(_), Is::EmptyResult(_) | Is::TaskAckResult(_)) => Answer::Cancelled,
         _ => return None,
     })
+}
+
+/// What it means for who waits for a connection that its handshake failed.
+pub(super) fn refused(error: &ClientInitializeError, server: &str) -> Failed {
+    use ClientInitializeError as Is;
+    let server = server.to_owned();
+    // Whatever was to be asked behind the handshake was not sent.
+    let broken = |server| Failed::Broken {
+        server,
+        unsent: true,
+    };
+    match error {
+        Is::TransportError { error, .. } => {
+            let cut = error.error.downcast_ref::<Cut>();
+            let told = cut.and_then(|cut| failed(server.clone(), cut));
+            told.unwrap_or_else(|| broken(server))
+        }
+        Is::ConnectionClosed(_) | Is::Cancelled => broken(server),
+        Is::JsonRpcError(error) => told(error.clone()),
+        other => Failed::Unfit {
+            server,
+            why: words(&other.to_string()),
+        },
+    }
+}
+
+/// A server's own error.
+pub(super) fn told(error: ErrorData) -> Failed {
+    Failed::Error {
+        code: error.code.0,
+        message: words(&error.message),
+        data: error.data,
+    }
 }
 
 /// What it means that a request did not get through; none where the connection broke.

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 
-use super::{ReplicaStanding, connection::Connection, listing::Listing};
+use super::{ReplicaStanding, connection::Connection, listing::Listing, persons::Persons};
 use crate::health::Circuit;
 
 /// The shortest and the longest wait before a replica is tried again.
@@ -26,6 +26,8 @@ pub(super) struct Replica {
     /// How many requests it serves at once.
     pub(super) room: usize,
     pub(super) circuit: Arc<Circuit>,
+    /// The connections of its users, where each has one.
+    pub(super) persons: Persons<Connection>,
     state: Mutex<State>,
     listing: Mutex<Option<Arc<Listing>>>,
     running: AtomicUsize,
@@ -67,6 +69,7 @@ impl Replica {
         place: String,
         room: usize,
         circuit: Circuit,
+        max_sessions: usize,
         moved: watch::Sender<u64>,
     ) -> Self {
         Self {
@@ -74,6 +77,7 @@ impl Replica {
             place,
             room,
             circuit: Arc::new(circuit),
+            persons: Persons::new(max_sessions),
             state: Mutex::new(State::Connecting),
             listing: Mutex::default(),
             running: AtomicUsize::new(0),
@@ -164,6 +168,7 @@ impl Replica {
             revision: connection.as_ref().and_then(|it| it.revision()),
             calls_itself: connection.as_ref().and_then(|it| it.calls_itself()),
             running: self.running(),
+            sessions: self.persons.count(),
             reason,
             reconnects: self.reconnects.load(Ordering::Relaxed),
         }
@@ -188,7 +193,7 @@ mod tests {
 
     fn replica(moved: watch::Sender<u64>) -> Replica {
         let circuit = Circuit::new(Default::default());
-        Replica::new(0, String::new(), 1, circuit, moved)
+        Replica::new(0, String::new(), 1, circuit, 1, moved)
     }
 
     #[test]

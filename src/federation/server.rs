@@ -10,23 +10,14 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::{
-    runtime::Handle,
-    sync::watch,
-    time::{Instant, timeout_at},
-};
+use tokio::{runtime::Handle, sync::watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Announced, Answer, Catalogue, Failed, Held, Listing, Outgoing, Spec, Standing, Where,
-    call::OUTCOMES,
-    connection::Connection,
-    fleet::Ground,
-    keeping,
-    replica::{Place, Replica, State},
-    tasks,
+    call::OUTCOMES, connection::Connection, fleet::Ground, keeping, replica::Replica, tasks,
 };
-use crate::health::{Change, Circuit, Passage};
+use crate::health::Circuit;
 
 /// How often a request may be sent: a replica that went away under it, its successor, and one more.
 const TRIES: usize = 3;
@@ -43,7 +34,7 @@ pub struct Server {
 
 /// What is shared with the tasks that keep its connections.
 pub(super) struct Inner {
-    pub(super) spec: Spec,
+    pub(super) spec: Arc<Spec>,
     pub(super) ground: Arc<Ground>,
     pub(super) replicas: Vec<Arc<Replica>>,
     offered: ArcSwap<Catalogue>,
@@ -51,20 +42,12 @@ pub(super) struct Inner {
     /// Held while it is judged: the last judgement must be that by the latest approvals.
     judging: Mutex<()>,
     /// Counted up whenever a replica moves or has a place again.
-    moved: watch::Sender<u64>,
+    pub(super) moved: watch::Sender<u64>,
     /// Whose turn it is among equals.
-    turn: AtomicUsize,
+    pub(super) turn: AtomicUsize,
     /// Whether another one stands in its place, or none.
     is_retired: AtomicBool,
     pub(super) stop: CancellationToken,
-}
-
-/// A replica that is to be asked.
-struct Chosen<'a> {
-    replica: &'a Replica,
-    connection: Arc<Connection>,
-    passage: Passage,
-    _place: Place<'a>,
 }
 
 impl Server {
@@ -76,7 +59,7 @@ impl Server {
         let replicas = replicas(&spec, &moved);
         let stop = CancellationToken::new();
         let inner = Arc::new(Inner {
-            spec,
+            spec: Arc::new(spec),
             ground,
             replicas,
             offered: ArcSwap::default(),
@@ -157,7 +140,7 @@ impl Inner {
         let mut tried: Vec<Arc<Connection>> = Vec::new();
         let mut failed = None;
         let (question, only) = tasks::at_replica(&outgoing.question);
-        while tried.len() < TRIES {
+        for _ in 0..TRIES {
             let chosen = match self.choose(only, &tried, outgoing.deadline).await {
                 Ok(chosen) => chosen,
                 // What was told of the request itself is more than that nobody else is there.
@@ -166,131 +149,23 @@ impl Inner {
             let process = chosen.connection.process();
             let serving = outgoing.serving.zip(process);
             let serving = serving.map(|(serve, process)| serve(process));
-            let begun = Instant::now();
-            let asked = chosen.connection.ask(&question, outgoing).await;
+            let asked = self.ask_chosen(&chosen, &question, outgoing).await;
             drop(serving);
-            let connection = chosen.connection.clone();
             let number = chosen.replica.number;
-            self.learn(chosen, begun, &asked);
-            match asked {
-                Err(broken @ Failed::Broken { unsent, .. }) if unsent || outgoing.repeatable => {
+            let again = asked.may_be_repeated(outgoing.repeatable);
+            // A person's session that was there and broke is made anew where it was.
+            let elsewhere = !asked.was_in_a_persons_session();
+            let connection = chosen.connection.clone();
+            let answer = self.learn(chosen, asked);
+            match answer {
+                Err(broken) if again => {
                     failed = Some(broken);
-                    tried.push(connection);
+                    tried.extend(elsewhere.then_some(connection));
                 }
-                asked => return asked.map(|answer| tasks::of_replica(number, answer)),
+                answer => return answer.map(|answer| tasks::of_replica(number, answer)),
             }
         }
         Err(failed.unwrap_or_else(|| self.away(None)))
-    }
-
-    /// Takes note of how a replica did.
-    fn learn(&self, chosen: Chosen<'_>, begun: Instant, asked: &Result<Answer, Failed>) {
-        let now = Instant::now();
-        let changed = match asked {
-            Ok(_) | Err(Failed::Error { .. } | Failed::Unauthorized { .. }) => {
-                chosen.replica.answers();
-                chosen.passage.succeeded(now)
-            }
-            // It was there to say so, and may be well with everybody else.
-            Err(Failed::Limited { .. } | Failed::TooLarge { .. }) => {
-                chosen.replica.answers();
-                None
-            }
-            // One that answers others meanwhile does not hang: this request was too much for its time.
-            Err(Failed::Late { .. }) if chosen.replica.answered_since(begun) => None,
-            // A connection breaks once, however many requests are lost with it.
-            Err(Failed::Broken { .. })
-                if chosen.connection.is_gone() && chosen.connection.was_held_against() =>
-            {
-                None
-            }
-            Err(_) => chosen.passage.failed(now),
-        };
-        let Some(change) = changed else { return };
-        let place = &chosen.replica.place;
-        let server = &*self.spec.name;
-        tracing::warn!(server, "the circuit of {place} has {}", change.label());
-        // What hangs is put in order by starting anew, and costs nothing else.
-        if matches!(change, Change::Opened { .. }) {
-            chosen.connection.signs.gone.cancel();
-        }
-    }
-
-    /// The least busy replica that can be asked and was not, or the only one that can answer; waits for one that is
-    /// about to be there.
-    async fn choose(
-        &self,
-        only: Option<usize>,
-        tried: &[Arc<Connection>],
-        deadline: Instant,
-    ) -> Result<Chosen<'_>, Failed> {
-        let mut moves = self.moved.subscribe();
-        loop {
-            moves.mark_unchanged();
-            let soonest = match self.look(only, tried) {
-                Look::Found(chosen) => return Ok(chosen),
-                Look::Wait => None,
-                Look::Nobody(soonest) => Some(soonest),
-            };
-            if let Some(soonest) = soonest {
-                return Err(self.away(soonest));
-            }
-            let moved = timeout_at(deadline, moves.changed()).await;
-            if !matches!(moved, Ok(Ok(()))) {
-                return Err(self.away(None));
-            }
-        }
-    }
-
-    fn look(&self, only: Option<usize>, tried: &[Arc<Connection>]) -> Look<'_> {
-        let now = Instant::now();
-        let mut waits = false;
-        let mut soonest: Option<Duration> = None;
-        let mut sooner = |wait: Duration| soonest = Some(soonest.map_or(wait, |so| so.min(wait)));
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let count = self.replicas.len().max(1);
-        let mut all: Vec<&Replica> = self.replicas.iter().map(|replica| &**replica).collect();
-        all.rotate_left(turn % count);
-        all.retain(|replica| only.is_none_or(|only| replica.number == only));
-        all.sort_by_key(|replica| replica.running());
-        for replica in all {
-            let connection = match replica.state() {
-                State::Ready(connection) if !connection.is_gone() => connection,
-                // One that broke is about to be made anew.
-                State::Ready(_) | State::Connecting => {
-                    waits = true;
-                    continue;
-                }
-                State::Failing { until, .. } => {
-                    sooner(until.saturating_duration_since(now));
-                    continue;
-                }
-                State::Stopped => continue,
-            };
-            if tried.iter().any(|other| Arc::ptr_eq(other, &connection)) {
-                continue;
-            }
-            let Some(place) = replica.take() else {
-                waits = true;
-                continue;
-            };
-            match replica.circuit.admit(rand::random(), now) {
-                Ok(passage) => {
-                    return Look::Found(Chosen {
-                        replica,
-                        connection,
-                        passage,
-                        _place: place,
-                    });
-                }
-                Err(wait) => sooner(wait),
-            }
-        }
-        if waits {
-            Look::Wait
-        } else {
-            Look::Nobody(soonest)
-        }
     }
 
     /// Passes on that a server said its lists are others.
@@ -301,7 +176,7 @@ impl Inner {
         }
     }
 
-    fn away(&self, retry_after: Option<Duration>) -> Failed {
+    pub(super) fn away(&self, retry_after: Option<Duration>) -> Failed {
         Failed::Away {
             server: self.spec.name.to_string(),
             retry_after,
@@ -350,15 +225,6 @@ impl Inner {
     }
 }
 
-/// What was found in one look at all replicas.
-enum Look<'a> {
-    Found(Chosen<'a>),
-    /// One is about to be there.
-    Wait,
-    /// None is, for so long at least.
-    Nobody(Option<Duration>),
-}
-
 /// Whether a tool is among those that are wanted: the name itself, or its beginning and `*`.
 fn is_wanted(only: Option<&[String]>, name: &str) -> bool {
     let fits = |pattern: &String| match pattern.strip_suffix('*') {
@@ -371,7 +237,15 @@ fn is_wanted(only: Option<&[String]>, name: &str) -> bool {
 fn replicas(spec: &Spec, moved: &watch::Sender<u64>) -> Vec<Arc<Replica>> {
     let replica = |number, place, room| {
         let circuit = Circuit::new(spec.breaker);
-        Arc::new(Replica::new(number, place, room, circuit, moved.clone()))
+        let sessions = spec.settings.max_sessions;
+        Arc::new(Replica::new(
+            number,
+            place,
+            room,
+            circuit,
+            sessions,
+            moved.clone(),
+        ))
     };
     match &spec.place {
         Where::Http { urls, .. } => urls

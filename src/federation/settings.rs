@@ -58,6 +58,8 @@ pub struct Settings {
     pub connect_timeout: Span,
     /// The largest message it may send, in bytes.
     pub max_message: usize,
+    /// The most sessions at each replica where every user has one of its own. The one used least recently ends first.
+    pub max_sessions: usize,
 }
 
 impl Default for Settings {
@@ -83,6 +85,7 @@ impl Default for Settings {
             model: None,
             connect_timeout: Span::secs(20),
             max_message: 4 * 1024 * 1024,
+            max_sessions: 1_000,
         }
     }
 }

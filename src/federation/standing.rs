@@ -30,6 +30,8 @@ pub struct ReplicaStanding {
     pub calls_itself: Option<String>,
     /// Calls under way.
     pub running: usize,
+    /// Sessions of users that have one each.
+    pub sessions: usize,
     /// Why it is not ready.
     pub reason: Option<String>,
     /// How often it had to be connected anew.

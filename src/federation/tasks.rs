@@ -25,6 +25,7 @@ pub(super) fn at_replica(question: &Question) -> (Question, Option<usize>) {
     let id = match &mut question {
         Question::Task(params) => &mut params.task_id,
         Question::Update(params) => &mut params.task_id,
+        Question::Cancel(params) => &mut params.task_id,
         _ => return (question, None),
     };
     let Some((number, own)) = id.split_once(BETWEEN) else {
@@ -37,7 +38,7 @@ pub(super) fn at_replica(question: &Question) -> (Question, Option<usize>) {
 
 #[cfg(test)]
 mod tests {
-    use rmcp::model::{CreateTaskResult, GetTaskParams, Task, TaskStatus};
+    use rmcp::model::{CancelTaskParams, CreateTaskResult, GetTaskParams, Task, TaskStatus};
 
     use super::*;
 
@@ -53,5 +54,8 @@ mod tests {
             panic!("it is asked for elsewhere");
         };
         assert_eq!(asked.task_id, "a:b");
+        let Some(3) = at_replica(&Question::Cancel(CancelTaskParams::new("3:a"))).1 else {
+            panic!("it is told to end elsewhere");
+        };
     }
 }

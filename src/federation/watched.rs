@@ -6,7 +6,10 @@
 use std::{
     fmt,
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -87,7 +90,7 @@ pub(super) struct Signs {
     /// Which lists were said to be others.
     announced: Mutex<Announced>,
     /// Whether it was held against its replica that the connection broke.
-    pub(super) held_against: AtomicBool,
+    held_against: AtomicBool,
     /// The connection is over, or of no more use.
     pub(super) gone: CancellationToken,
 }
@@ -104,6 +107,17 @@ impl Signs {
             _ => return false,
         }
         true
+    }
+
+    /// Takes note that the session is over, which is nobody's failure: servers end them when they like.
+    pub(super) fn expired(&self) {
+        self.held_against.store(true, Ordering::Release);
+        self.gone.cancel();
+    }
+
+    /// Whether it was held against the replica already that the connection broke; from now on it was.
+    pub(super) fn were_held_against(&self) -> bool {
+        self.held_against.swap(true, Ordering::AcqRel)
     }
 
     /// What was announced since this was asked last.
@@ -287,8 +301,10 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Watched<T> {
             {
                 asking.sent(false);
             }
-            if cut.is_the_end() {
-                signs.gone.cancel();
+            match cut {
+                Cut::Expired => signs.expired(),
+                _ if cut.is_the_end() => signs.gone.cancel(),
+                _ => {}
             }
             Err(cut)
         }

@@ -1,8 +1,8 @@
 //! Streamable HTTP on the guarded client: one replica's address, as rmcp's transport wants it.
 //!
 //! Nothing of a caller's own request comes here. A request carries the headers of the configuration, bound to the
-//! replica's origin, and the token of the call where it has one of its own, which rides in the message's extensions
-//! and never in the connection.
+//! replica's origin, and the token of the call where it has one of its own, which rides in the message's extensions;
+//! else one of those the connection is for, the gateway's or one person's.
 
 use std::{
     collections::HashMap,
@@ -11,11 +11,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use rmcp::{
     model::{
-        ClientJsonRpcMessage, ClientRequest, ErrorData, GetExtensions, JsonRpcMessage,
+        ClientJsonRpcMessage, ClientRequest, ErrorData, GetExtensions, GetMeta, JsonRpcMessage,
         ServerJsonRpcMessage,
     },
     transport::streamable_http_client::{
@@ -27,9 +27,13 @@ use sse_stream::Sse;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{asking::Asking, events, watched::Cut, watched::Signs};
+use super::{
+    asking::Asking,
+    events,
+    purse::Purse,
+    watched::{Cut, Signs},
+};
 use crate::{
-    federation::OwnTokens,
     secret::Secret,
     upstream::guarded::{Allow, Answer, Bound, Guarded, Opened, Refused, Request},
 };
@@ -54,7 +58,8 @@ pub(super) struct Web {
     pub(super) url: Url,
     pub(super) headers: Arc<Vec<Bound>>,
     pub(super) allow: Arc<Allow>,
-    pub(super) tokens: Arc<dyn OwnTokens>,
+    /// Where the token comes from of requests that bring none.
+    pub(super) purse: Purse,
     /// The largest message, in bytes.
     pub(super) max_message: usize,
     pub(super) signs: Arc<Signs>,
@@ -79,7 +84,7 @@ impl Web {
         }
         let token = match asking.and_then(|asking| asking.token.clone()) {
             Some(token) => Some(token),
-            None => self.tokens.token(&self.server).await,
+            None => self.purse.token(&self.server).await,
         };
         let secrets = self.secrets(token.as_ref())?;
         let patience = Instant::now() + PATIENCE;
@@ -152,7 +157,11 @@ impl StreamableHttpClient for Web {
         let named = named.and_then(|id| id.to_str().ok()).map(str::to_owned);
         let kind = opened.media_type();
         if status.is_success() && kind == "text/event-stream" {
-            let events = self.events(opened, asking);
+            let mut events = self.events(opened, asking);
+            if stands_alone(&message) {
+                // Without its events' ids the stream is not taken up again, with a token that is not the caller's.
+                events = events.map_ok(|event| Sse { id: None, ..event }).boxed();
+            }
             return Ok(StreamableHttpPostResponse::Sse(events, named));
         }
         let most = if kind == "application/json" {
@@ -202,7 +211,7 @@ impl StreamableHttpClient for Web {
             StatusCode::METHOD_NOT_ALLOWED => Err(StreamableHttpError::ServerDoesNotSupportSse),
             StatusCode::NOT_FOUND if session.is_some() => {
                 // Nobody asked anything; who asks next finds another session.
-                self.signs.gone.cancel();
+                self.signs.expired();
                 Err(StreamableHttpError::SessionExpired)
             }
             status if status.is_success() && opened.media_type() == "text/event-stream" => {
@@ -220,6 +229,14 @@ fn asking_of(message: &ClientJsonRpcMessage) -> Option<Arc<Asking>> {
             request.request.extensions().get::<Arc<Asking>>().cloned()
         }
         _ => None,
+    }
+}
+
+/// Whether a message is a request of a revision without sessions: such requests name it.
+fn stands_alone(message: &ClientJsonRpcMessage) -> bool {
+    match message {
+        JsonRpcMessage::Request(request) => request.request.get_meta().protocol_version().is_some(),
+        _ => false,
     }
 }
 

@@ -1,4 +1,4 @@
-"""What the identity suites share: an identity provider, a second one that trusts it, two MCP servers that want tokens,
+"""What the identity suites share: an identity provider, a second one that trusts it, MCP servers that want tokens,
 and a gateway between them and its callers."""
 
 import asyncio
@@ -30,16 +30,17 @@ SECRETS = {
 def stage(tmp_path_factory):
     """Everything, once: `idp`, `crm_idp`, `mail`, `crm`, `gateway`, and its `resource`."""
     folder = tmp_path_factory.mktemp("identity")
-    own, idp, crm_idp, mail, crm = free_ports(5)
+    own, idp, crm_idp, mail, crm, desk = free_ports(6)
     at = lambda port, path="": f"http://127.0.0.1:{port}{path}"
     names = {
         "resource": at(own, "/mcp"), "opaque": at(own, "/opaque"), "mail": at(mail, "/mcp"), "crm": at(crm, "/mcp"),
-        "idp": at(idp), "idp_host": f"127.0.0.1:{idp}", "crm_idp": at(crm_idp),
+        "idp": at(idp), "idp_host": f"127.0.0.1:{idp}", "crm_idp": at(crm_idp), "desk": at(desk, "/mcp"),
     }
     # The gateway's own resource comes first: only tokens for it are exchanged.
     resources = {
         names["resource"]: "tools:read tools:admin chat",
         names["mail"]: "mail:read",
+        names["desk"]: "desk:read",
         names["opaque"]: "opaque tools:read",
     }
     clients = [
@@ -54,8 +55,8 @@ def stage(tmp_path_factory):
         running.append(program)
         return program
 
-    def upstream(name, port, issuer):
-        command = [sys.executable, HERE / "upstream.py", str(port), issuer]
+    def upstream(name, port, issuer, *how):
+        command = [sys.executable, HERE / "upstream.py", str(port), issuer, *how]
         return start(Program(name, command, folder, {}, at(port, "/seen"), 30.0))
 
     try:
@@ -65,6 +66,7 @@ def stage(tmp_path_factory):
         )
         upstream("mail", mail, names["idp"])
         upstream("crm", crm, names["crm_idp"])
+        upstream("desk", desk, names["idp"], "sessions")
         config = string.Template((HERE / "gateway.yaml").read_text()).substitute(names)
         stage.gateway = start(Gateway(config, folder, env=SECRETS, port=own))
         yield stage
@@ -94,10 +96,11 @@ def seen(stage):
 def call(stage):
     """Calls a tool with a bearer, through the official client."""
 
-    def run(bearer: str, tool: str, arguments: dict | None = None, mode: str = "auto"):
+    def run(bearer: str, tool: str, arguments: dict | None = None, mode: str = "auto", **more):
         async def called():
             http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {bearer}"})
-            async with Client(streamable_http_client(stage.resource, http_client=http), mode=mode) as client:
+            way = streamable_http_client(stage.resource, http_client=http)
+            async with Client(way, mode=mode, **more) as client:
                 return await client.call_tool(tool, arguments or {})
 
         return asyncio.run(called())

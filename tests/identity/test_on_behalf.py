@@ -1,8 +1,11 @@
 """Calls of servers on a user's behalf: with a token that is made for that server and that user, and with no other."""
 
+import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from mcp.types import ElicitResult
 
 from conftest import MACHINE
 from processes import get
@@ -10,6 +13,12 @@ from processes import get
 
 def bearers(seen) -> set[str]:
     return {headers.get("authorization", "").removeprefix("Bearer ") for headers in seen}
+
+
+def subject(headers) -> str:
+    """Whom a request speaks for, as its token says."""
+    payload = headers["authorization"].split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
@@ -23,6 +32,34 @@ def test_a_server_sees_its_own_tokens_of_each_user(stage, call, token, seen, off
             expected = {"sub": sub, "aud": stage.mail, "iss": stage.idp, "scope": "mail:read", "act": "gateway"}
             assert said.structured_content == expected
     assert not bearers(seen("mail")) & set(users.values())
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_each_user_of_a_server_with_sessions_has_one_of_its_own(stage, call, token, seen, offered, mode):
+    """The server has no session for who did not open it. Calls and answers to questions are all in the user's own."""
+    users = {sub: token(sub, session=mode) for sub in ("alice", "bob", "carol")}
+    offered(users["alice"], "desk__introduce")
+
+    def use(sub: str):
+        async def answer(context, params):
+            return ElicitResult(action="accept", content={"name": sub.title()})
+
+        for _ in range(3):
+            said = call(users[sub], "desk__introduce", mode=mode, elicitation_callback=answer)
+            assert not said.is_error, said.content
+            assert said.structured_content == {"result": f"{sub} is {sub.title()}"}
+            assert call(users[sub], "desk__whoami", mode=mode).structured_content["sub"] == sub
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(use, users))
+    whose = {}
+    for headers in seen("desk"):
+        if session := headers.get("mcp-session-id"):
+            whose.setdefault(session, set()).add(subject(headers))
+    assert all(len(subs) == 1 for subs in whose.values()), whose
+    # The gateway's own, in which lists are read, and one for each user, whatever its clients speak.
+    assert sorted(sub for (sub,) in whose.values()) == ["alice", "bob", "carol", "gateway"]
+    assert not bearers(seen("desk")) & set(users.values())
 
 
 def test_an_exchange_is_made_once_for_each_token(stage, call, token, offered):
@@ -74,7 +111,7 @@ def test_a_callers_token_is_nowhere_but_where_it_was_sent(stage, call, token, se
                 call(bearer, tool, {"text": "hi"} if tool in ("echo", "secret") else {})
             except Exception as refused:  # noqa: BLE001 (only what it says matters)
                 assert bearer not in str(refused)
-    issued = {each for name in ("mail", "crm") for each in bearers(seen(name))}
+    issued = {each for name in ("mail", "crm", "desk") for each in bearers(seen(name))}
     captured = {log.name: log.read_text(errors="replace") for log in stage.folder.glob("*.log")}
     assert "waypost.log" in captured and "mail.log" in captured
     captured |= {name: json.dumps(seen(name)) for name in ("mail", "crm")}

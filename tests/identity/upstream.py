@@ -1,6 +1,6 @@
-"""An MCP server that wants tokens which are made for it: `upstream.py PORT ISSUER`.
+"""An MCP server that wants tokens which are made for it: `upstream.py PORT ISSUER [sessions]`.
 
-It checks them as it should, and keeps the headers of every request it gets, to be searched for what should not be there
+With `sessions` it has them, and each is its user's who opened it: for everybody else there is none. It checks them as it should, and keeps the headers of every request it gets, to be searched for what should not be there
 (`GET /seen`)."""
 
 import json
@@ -9,11 +9,14 @@ import sys
 import jwt
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
+from pydantic import BaseModel
 
 port, issuer = int(sys.argv[1]), sys.argv[2]
+has_sessions = "sessions" in sys.argv[3:]
 resource = f"http://127.0.0.1:{port}/mcp"
 keys = jwt.PyJWKClient(f"{issuer}/jwks", cache_jwk_set=False)
 seen: list[dict[str, str]] = []
+owners: dict[str, str] = {}
 server = MCPServer("upstream")
 
 
@@ -32,7 +35,20 @@ def whoami(context: Context) -> dict[str, str]:
     return {"sub": said.get("sub", ""), "aud": said["aud"], "iss": said["iss"], "scope": said["scope"], "act": act}
 
 
-inside = server.streamable_http_app(stateless_http=True)
+class Name(BaseModel):
+    name: str
+
+
+if has_sessions:
+
+    @server.tool()
+    async def introduce(context: Context) -> str:
+        """Asks the user for a name."""
+        answer = await context.elicit("Who are you?", Name)
+        return f"{claims(context.headers)['sub']} is {answer.data.name}"
+
+
+inside = server.streamable_http_app(stateless_http=not has_sessions)
 
 
 async def door(scope, receive, send):
@@ -43,11 +59,22 @@ async def door(scope, receive, send):
     headers = {name.decode(): value.decode(errors="replace") for name, value in scope["headers"]}
     seen.append(headers)
     try:
-        claims(headers)
+        sub = claims(headers).get("sub", "")
     except (jwt.PyJWTError, ValueError) as error:
         print(f"refused: {type(error).__name__}", flush=True)
         return await answer(send, 401, b"{}", [(b"www-authenticate", b"Bearer")])
-    return await inside(scope, receive, send)
+    session = headers.get("mcp-session-id")
+    if session is not None and owners.get(session) != sub:
+        print(f"{sub} is in a session of {owners.get(session)}", flush=True)
+        return await answer(send, 404, b"{}")
+
+    async def own(message):
+        for name, value in message.get("headers", []):
+            if name == b"mcp-session-id":
+                owners.setdefault(value.decode(), sub)
+        await send(message)
+
+    return await inside(scope, receive, own)
 
 
 async def answer(send, status: int, body: bytes, headers=()):

@@ -42,6 +42,9 @@ const LEAST: (u64, u64) = (16 * 1024 * 1024, 16);
 /// A message smaller than this could not even list a tool; one larger is held in memory several times while it is read.
 const MESSAGE: std::ops::RangeInclusive<usize> = 4 * 1024..=64 * 1024 * 1024;
 
+/// A session mostly has a stream that stays open: no process has more of them.
+const SESSIONS: std::ops::RangeInclusive<usize> = 1..=100_000;
+
 impl Wiring<'_> {
     /// Every server, with what is true of what it offers.
     pub(super) fn servers(&mut self, file: &File) -> Vec<(Spec, Entry)> {
@@ -214,6 +217,11 @@ fn problems(settings: &Settings) -> Vec<Problem> {
             "max_message",
             MESSAGE.contains(&settings.max_message),
             "4096 to 67108864",
+        ),
+        wants(
+            "max_sessions",
+            SESSIONS.contains(&settings.max_sessions),
+            "1 to 100000",
         ),
         wants(
             "connect_timeout",

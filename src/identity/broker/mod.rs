@@ -143,6 +143,17 @@ impl Wanted {
         }
     }
 
+    /// A digest of whom a token would be got for and what it would be for, which stays the same when the caller's or
+    /// that for the server is renewed; none where it is the gateway's own. Programs of one user are told apart: what
+    /// one is let do, another may not be.
+    pub fn person(&self, caller: Option<&Identity>) -> Option<[u8; 32]> {
+        let caller = self.on_behalf_of(caller).ok()??;
+        let mut parts = self.parts();
+        parts.extend([&caller.issuer, &caller.subject].map(|part| part.to_string()));
+        parts.extend(caller.client.iter().map(|client| client.to_string()));
+        Some(shelf::key(&parts))
+    }
+
     /// Whose token is exchanged; nobody's where the gateway comes as itself.
     fn on_behalf_of<'a>(
         &self,
@@ -162,6 +173,17 @@ impl Wanted {
 
     /// What it is kept under.
     fn key(&self, caller: Option<&Identity>) -> Key {
+        let mut parts = self.parts();
+        parts.extend(caller.into_iter().flat_map(|caller| {
+            let token = blake3::hash(caller.token.reveal().as_bytes());
+            let who = [&caller.issuer, &caller.subject].map(|part| part.to_string());
+            [who, [token.to_hex().to_string(), String::new()]].concat()
+        }));
+        shelf::key(&parts)
+    }
+
+    /// Everything but the caller that makes it another token.
+    fn parts(&self) -> Vec<String> {
         let (kind, idp, audience) = match self {
             Self::ClientCredentials { .. } => ("client_credentials", None, ""),
             Self::TokenExchange { .. } => ("token_exchange", None, ""),
@@ -174,12 +196,7 @@ impl Wanted {
         parts.extend(idp.into_iter().flat_map(place));
         // Scopes have no spaces in them.
         parts.push(scopes.join(" "));
-        parts.extend(caller.into_iter().flat_map(|caller| {
-            let token = blake3::hash(caller.token.reveal().as_bytes());
-            let who = [&caller.issuer, &caller.subject].map(|part| part.to_string());
-            [who, [token.to_hex().to_string(), String::new()]].concat()
-        }));
-        shelf::key(&parts)
+        parts
     }
 
     /// Where the token itself is had.

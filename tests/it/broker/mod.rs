@@ -261,6 +261,38 @@ async fn a_token_is_for_its_caller_its_token_its_server_and_its_scopes() {
 }
 
 #[tokio::test]
+async fn whom_a_token_is_for_stays_the_same_when_it_is_renewed_and_is_nobody_elses() {
+    let server = Server::saying(vec![(500, json!({}))]).await;
+    let wanted = exchange(&server, &["crm:read"]);
+    let alice = caller("alice");
+    let person = wanted.person(Some(&alice)).unwrap();
+    let renewed = Identity {
+        token: Secret::new("another-token-of-alice"),
+        ..caller_for("alice", 3_000)
+    };
+    assert_eq!(wanted.person(Some(&renewed)), Some(person));
+    let others = [
+        caller("bob"),
+        Identity {
+            issuer: "elsewhere".into(),
+            ..alice.clone()
+        },
+        Identity {
+            client: Some("another program".into()),
+            ..alice.clone()
+        },
+    ];
+    let mut all: Vec<_> = others.iter().map(|it| wanted.person(Some(it))).collect();
+    all.push(exchange(&server, &["crm:write"]).person(Some(&alice)));
+    assert!(
+        all.iter()
+            .all(|other| other.is_some_and(|other| other != person))
+    );
+    let nobody = [wanted.person(None), wanted.own().person(Some(&alice))];
+    assert_eq!(nobody, [None, None]);
+}
+
+#[tokio::test]
 async fn many_who_ask_at_once_ask_once() {
     let server = Server::saying(vec![(200, exchanged("opaque"))]).await;
     let (broker, alice) = (broker(), caller("alice"));

@@ -40,15 +40,30 @@ pub(super) enum Era {
 #[derive(Clone, Debug)]
 pub(super) struct Got {
     pub(super) method: String,
+    /// The tool that was called, or the level that was set.
     pub(super) tool: String,
     pub(super) headers: HeaderMap,
+}
+
+impl Got {
+    /// The token it came with.
+    pub(super) fn token(&self) -> &str {
+        let value = self.headers.get("authorization");
+        let value = value.map(|value| value.to_str().unwrap());
+        value.unwrap_or_default().trim_start_matches("Bearer ")
+    }
 }
 
 /// What the server knows and remembers.
 pub(super) struct Book {
     era: Era,
     pub(super) got: Mutex<Vec<Got>>,
-    sessions: Mutex<Vec<String>>,
+    /// Sessions, each with the user who opened it.
+    sessions: Mutex<HashMap<String, String>>,
+    /// Whether a session is nobody's but the user's who opened it.
+    pub(super) binds: AtomicBool,
+    /// Users who are refused, each with the status.
+    pub(super) refused: Mutex<HashMap<String, StatusCode>>,
     made: AtomicUsize,
     /// The tools it lists, by name, each with its description.
     pub(super) tools: Mutex<Vec<(String, String)>>,
@@ -97,6 +112,8 @@ impl Fake {
             era,
             got: Mutex::default(),
             sessions: Mutex::default(),
+            binds: AtomicBool::new(false),
+            refused: Mutex::default(),
             made: AtomicUsize::new(0),
             tools: Mutex::new(vec![("echo".to_owned(), String::new())]),
             prompts: Mutex::new(vec!["hello".to_owned()]),
@@ -134,6 +151,19 @@ impl Fake {
     /// Forgets all sessions, as a server does that was started anew.
     pub(super) fn forget(&self) {
         self.book.sessions.lock().unwrap().clear();
+    }
+
+    /// Forgets the sessions of one user.
+    pub(super) fn forget_of(&self, user: &str) {
+        let mut sessions = self.book.sessions.lock().unwrap();
+        sessions.retain(|_, owner| owner != user);
+    }
+
+    /// Who sent requests of this method, by their tokens, one after the other.
+    pub(super) fn who_sent(&self, method: &str) -> Vec<String> {
+        let got = self.book.got.lock().unwrap();
+        let sent = got.iter().filter(|got| got.method == method);
+        sent.map(|got| got.token().to_owned()).collect()
     }
 
     /// Says something on every open stream.
@@ -182,7 +212,27 @@ async fn serve(
         Some(value.to_str().unwrap().to_owned())
     };
     let session = told("mcp-session-id");
-    let known = |id: &String| book.sessions.lock().unwrap().contains(id);
+    // Tokens are `USER.NUMBER`.
+    let user = told("authorization").unwrap_or_default();
+    let user = user.trim_start_matches("Bearer ");
+    let user = user.split('.').next().unwrap_or_default().to_owned();
+    let binds = book.binds.load(Ordering::SeqCst);
+    let known = |id: &String| {
+        let sessions = book.sessions.lock().unwrap();
+        sessions
+            .get(id)
+            .is_some_and(|owner| !binds || *owner == user)
+    };
+    if method != Method::POST {
+        book.got.lock().unwrap().push(Got {
+            method: method.to_string(),
+            tool: String::new(),
+            headers: headers.clone(),
+        });
+    }
+    if let Some(status) = book.refused.lock().unwrap().get(&user) {
+        return status.into_response();
+    }
     if session.as_ref().is_some_and(|id| !known(id)) {
         return StatusCode::NOT_FOUND.into_response();
     }
@@ -195,7 +245,11 @@ async fn serve(
             streams.push(Stream { say, subscription });
             return events(said, None);
         }
-        Method::DELETE => return StatusCode::NO_CONTENT.into_response(),
+        Method::DELETE => {
+            let session = session.unwrap_or_default();
+            book.sessions.lock().unwrap().remove(&session);
+            return StatusCode::NO_CONTENT.into_response();
+        }
         _ => return StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }
     let message: Value = serde_json::from_slice(&body).unwrap();
@@ -204,6 +258,7 @@ async fn serve(
         method: method.clone(),
         tool: message["params"]["name"]
             .as_str()
+            .or(message["params"]["level"].as_str())
             .unwrap_or_default()
             .to_owned(),
         headers: headers.clone(),
@@ -246,7 +301,9 @@ async fn serve(
         "initialize" => {
             let made = book.made.fetch_add(1, Ordering::SeqCst);
             let session = format!("session-{made}");
-            book.sessions.lock().unwrap().push(session.clone());
+            let mut sessions = book.sessions.lock().unwrap();
+            sessions.insert(session.clone(), user);
+            drop(sessions);
             let result = json!({
                 "protocolVersion": "2025-11-25", "capabilities": capabilities, "serverInfo": me,
             });
@@ -296,6 +353,7 @@ async fn serve(
             plain(&answered(list))
         }
         "prompts/get" | "resources/read" => plain(&answered(after_a_question(&message["params"]))),
+        "logging/setLevel" => plain(&answered(json!({}))),
         "tools/call" => call(&book, &message, told("authorization")).await,
         _ => plain(&refused(-32601, "Method not found")),
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use rmcp::model::CallToolResponse;
+use rmcp::model::{CallToolResponse, LoggingLevel};
 use serde_json::json;
 use waypost::federation::Failed;
 
@@ -298,4 +298,37 @@ async fn what_may_have_been_done_is_done_again_only_if_that_does_no_harm() {
         "{broken:?}"
     );
     assert_eq!(fake.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_with_sessions_is_told_the_lowest_level_of_logs_that_was_wanted() {
+    let fake = Fake::start(Era::Old).await;
+    let (_fleet, server) = fleet(&format!("url: '{}'", fake.url));
+    use LoggingLevel::{Debug, Error, Warning};
+    for level in [None, Some(Warning), Some(Error), Some(Debug), Some(Warning)] {
+        let caller = Caller {
+            level,
+            ..Caller::default()
+        };
+        Ask::new(&server, &caller)
+            .text("who", json!({}))
+            .await
+            .unwrap();
+    }
+    let got = fake.book.got.lock().unwrap();
+    let set = got.iter().filter(|got| got.method == "logging/setLevel");
+    let set: Vec<&str> = set.map(|got| &*got.tool).collect();
+    assert_eq!(set, ["warning", "debug"]);
+    drop(got);
+
+    // A request without a session says it itself.
+    let fake = Fake::start(Era::New).await;
+    let (_fleet, server) = fleet(&format!("url: '{}'", fake.url));
+    let caller = Caller {
+        level: Some(Debug),
+        ..Caller::default()
+    };
+    let able = Ask::new(&server, &caller).text("able", json!({})).await;
+    assert!(able.unwrap().contains("debug"));
+    assert_eq!(fake.count("logging/setLevel"), 0);
 }

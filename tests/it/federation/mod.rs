@@ -1,9 +1,14 @@
 //! Other people's servers: how they are reached, and what they cannot do by hanging, flooding, breaking or lying.
+#![expect(
+    deprecated,
+    reason = "log messages are deprecated in 2026-07-28, and part of both revisions"
+)]
 
 mod fake;
 mod http;
 mod keeping;
 mod kind;
+mod persons;
 mod servers;
 mod stdio;
 mod wiring;
@@ -14,13 +19,15 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use rmcp::model::{CallToolRequestParams, CallToolResponse};
+use rmcp::model::{CallToolRequestParams, CallToolResponse, LoggingLevel};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
 use waypost::{
     app::wire,
     config::{File, parse},
-    federation::{Answer, Failed, Fleet, Outgoing, Pins, Question, Relay, Server, Spec},
+    federation::{
+        Answer, Bearer, Failed, Fleet, Outgoing, Person, Pins, Question, Relay, Server, Spec,
+    },
     secret::Secret,
     telemetry::Ledger,
     upstream::guarded::Guarded,
@@ -72,6 +79,8 @@ fn with_pins(pins: Arc<Pins>, ledger: Arc<Ledger>) -> Fleet {
 #[derive(Default)]
 struct Caller {
     told: Mutex<Vec<String>>,
+    /// From which level on it wants logs.
+    level: Option<LoggingLevel>,
 }
 
 impl Caller {
@@ -85,6 +94,10 @@ impl Caller {
 }
 
 impl Relay for Caller {
+    fn log_level(&self) -> Option<LoggingLevel> {
+        self.level
+    }
+
     fn progress<'a>(
         &'a self,
         progress: f64,
@@ -115,6 +128,7 @@ impl Relay for Caller {
 struct Ask<'a> {
     server: &'a Server,
     caller: &'a Caller,
+    /// A token, of a user if it is `USER.NUMBER`.
     token: Option<&'a str>,
     repeatable: bool,
     within: Duration,
@@ -135,10 +149,12 @@ impl<'a> Ask<'a> {
         let params = CallToolRequestParams::new(tool.to_owned());
         let params = params.with_arguments(arguments.as_object().cloned().unwrap_or_default());
         let token = self.token.map(Secret::new);
+        let user = self.token.and_then(|token| token.split_once('.'));
+        let person = user.map(|(user, _)| Person(blake3::hash(user.as_bytes()).into()));
         let asking = self.server.ask(Outgoing {
             question: Question::Call(params),
             relay: self.caller,
-            token: token.as_ref(),
+            bearer: token.as_ref().map(|token| Bearer { token, person }),
             meta: Map::new(),
             deadline: Instant::now() + self.within,
             repeatable: self.repeatable,

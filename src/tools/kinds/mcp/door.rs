@@ -8,7 +8,9 @@ use tokio::time::Instant;
 use super::{Lent, Unanswered};
 use crate::{
     access::Caller,
-    federation::{Answer, Credentials, Failed, Federated, Outgoing, Question, Relay, Where},
+    federation::{
+        Answer, Bearer, Credentials, Failed, Federated, Outgoing, Person, Question, Relay, Where,
+    },
     identity::{Broker, NoToken, Wanted},
     secret::Secret,
 };
@@ -61,6 +63,10 @@ impl Door {
         request: &Request<'_>,
     ) -> Result<Answer, Unanswered> {
         let token = self.token(broker, request).await?;
+        let identity = request.caller.identity.as_deref();
+        let wanted = self.credentials.as_ref();
+        let person = wanted.and_then(|wanted| wanted.person(identity));
+        let person = person.map(Person);
         let mut meta = Map::new();
         if let Some(lent) = request.lent {
             lent.tell(&mut meta);
@@ -71,7 +77,7 @@ impl Door {
         let outgoing = Outgoing {
             question: request.question.clone(),
             relay: request.relay,
-            token: token.as_ref(),
+            bearer: token.as_ref().map(|token| Bearer { token, person }),
             meta,
             deadline: request.deadline,
             repeatable: request.is_repeatable,

@@ -115,7 +115,9 @@ impl Federated for Double {
     }
 
     fn ask<'a>(&'a self, outgoing: Outgoing<'a>) -> BoxFuture<'a, Result<Answer, Failed>> {
-        let token = outgoing.token.map(|token| token.reveal().to_owned());
+        let token = outgoing
+            .bearer
+            .map(|bearer| bearer.token.reveal().to_owned());
         let asked = (outgoing.question.clone(), token);
         self.asked.lock().unwrap().push(asked);
         (self.script)(outgoing)

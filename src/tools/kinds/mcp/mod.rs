@@ -4,6 +4,7 @@
 //! by the entry, a dot and the server's own name. Policy is the operator's: what a server says of its tools' effects
 //! is handed on to clients as its word, and nothing here relies on it.
 
+mod abandoned;
 mod door;
 #[cfg(test)]
 pub(crate) mod double;

@@ -11,7 +11,7 @@ use rmcp::model::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Lent, OfServer, Request, Unanswered, relay::LineRelay, result, task};
+use super::{Lent, OfServer, Request, Unanswered, abandoned::Task, relay::LineRelay, result, task};
 use crate::{
     federation::{Answer, Failed, Question},
     tools::{Fault, FaultClass, Output, Run, Stop},
@@ -48,6 +48,8 @@ pub(super) struct Rounds<'a> {
     /// What the server is lent for the call.
     pub(super) lent: Option<&'a Lent>,
     pub(super) relay: LineRelay<'a>,
+    /// What the server has made of the call.
+    pub(super) task: Task,
 }
 
 /// Runs a call.
@@ -60,14 +62,22 @@ pub(super) async fn run(tool: &OfServer, run: Run<'_>) -> Result<Output, Stop> {
         run: &run,
         lent,
         relay: LineRelay::of_run(&run, lent, server),
+        task: Task::default(),
     };
     let result = tokio::select! {
         // The server's question comes first: its request ends with it.
         biased;
-        questions = rounds.relay.put_off() => return Err(Stop::Asks(questions)),
-        result = rounds.to_the_end() => result?,
+        questions = rounds.relay.put_off() => Err(Stop::Asks(questions)),
+        result = rounds.to_the_end() => result,
     };
-    Ok(result::output(result, server.spec().settings.trust))
+    match &result {
+        // Whoever runs the call once more begins anew.
+        Err(Stop::Fault(_)) if rounds.task.is_abandoned() => {
+            rounds.relay.leave(&(), &InputRequests::new());
+        }
+        _ => rounds.task.is_not_abandoned(),
+    }
+    Ok(result::output(result?, server.spec().settings.trust))
 }
 
 impl Rounds<'_> {

@@ -27,6 +27,7 @@ pub(super) async fn result(
     mut asked: InputRequests,
 ) -> Result<CallToolResult, Stop> {
     rounds.run.line.begun();
+    rounds.task.begun(&rounds.tool.door, rounds.run, &id);
     let mut answered = BTreeSet::new();
     // The deadline of the call ends it: every poll waits at least the shortest time.
     for polls in 1_u32.. {
@@ -66,8 +67,12 @@ pub(super) async fn result(
                 let result = serde_json::from_value(Value::Object(result));
                 return result.map_err(|_| rounds.not_an_answer().into());
             }
-            TaskPayload::Failed { error } => return Err(failed(&Value::Object(error)).into()),
+            TaskPayload::Failed { error } => {
+                rounds.task.is_not_abandoned();
+                return Err(failed(&Value::Object(error)).into());
+            }
             _ => {
+                rounds.task.is_not_abandoned();
                 let message = "The tool's server called the call off";
                 return Err(Fault::new(FaultClass::Declined, message).into());
             }

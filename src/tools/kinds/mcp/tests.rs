@@ -1,5 +1,6 @@
 //! Other servers' tools: what is offered of them, and what comes of calls.
 
+mod abandoned;
 mod calls;
 mod client;
 mod dialogue;

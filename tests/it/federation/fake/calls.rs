@@ -78,9 +78,17 @@ pub(super) async fn call(
             drop(say);
             events(said, None)
         }
+        "cut" => {
+            // A stream that could be taken up behind this event, and ends.
+            let event = "id: 1\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\",\"data\":1}}\n\n";
+            let kind = [(header::CONTENT_TYPE, "text/event-stream")];
+            (kind, event).into_response()
+        }
         "ask" => {
+            // Numbers of requests are each session's own.
+            let asks = authorization.unwrap_or_default();
             let question = json!({
-                "jsonrpc": "2.0", "id": format!("q-{id}"), "method": "elicitation/create",
+                "jsonrpc": "2.0", "id": format!("q-{asks}-{id}"), "method": "elicitation/create",
                 "params": {
                     "mode": "form", "message": "Who?",
                     "requestedSchema": { "type": "object", "properties": { "name": { "type": "string" } } },
