@@ -65,7 +65,7 @@ impl Inner {
             let connection = match replica.state() {
                 State::Ready(connection) if !connection.is_gone() => connection,
                 // One that broke is about to be made anew.
-                State::Ready(_) | State::Connecting => {
+                State::Ready(_) | State::Listed(_) | State::Connecting => {
                     waits = true;
                     continue;
                 }

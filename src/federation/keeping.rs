@@ -23,6 +23,9 @@ use super::{
 /// How often lists are read without being told that they changed: not every server tells.
 const ROUND: Duration = Duration::from_secs(5 * 60);
 
+/// How often it is looked whether the approvals are others: what is revoked elsewhere is called for as long.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// How long lists are left alone after they were read, whatever the server says.
 const REST: Duration = Duration::from_secs(1);
 
@@ -44,6 +47,26 @@ pub(super) fn start(inner: &Arc<Inner>) {
     for replica in &inner.replicas {
         // They end with the server's token, which is cancelled when it is dropped.
         runtime.spawn(keep(inner.clone(), replica.clone()));
+    }
+    runtime.spawn(watch(inner.clone()));
+}
+
+/// Judges anew whenever the approvals are others: by the hand of another process, a person or a checkout.
+async fn watch(inner: Arc<Inner>) {
+    let stop = inner.stop.clone();
+    let watching = async {
+        let mut seen = None;
+        loop {
+            let now = inner.ground.pins.stamp().await;
+            if seen.replace(now) != Some(now) {
+                inner.judge_apart().await;
+            }
+            sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = watching => {}
     }
 }
 
@@ -99,16 +122,16 @@ async fn forever(inner: &Arc<Inner>, replica: &Replica) {
         };
         failures += 1;
         let pause = wait(failures, rand::random());
+        tracing::warn!(
+            server,
+            "{} is tried again in {pause:?}: {why}",
+            replica.place
+        );
+        replica.has_trouble(Some(why.clone()));
         if failures > BORNE {
-            tracing::warn!(
-                server,
-                "{} is tried again in {pause:?}: {why}",
-                replica.place
-            );
             let until = Instant::now() + pause;
             replica.put(State::Failing { until, why });
         } else {
-            tracing::info!(server, "{} is connected anew: {why}", replica.place);
             replica.put(State::Connecting);
         }
         sleep(pause).await;
@@ -124,9 +147,11 @@ async fn use_it(inner: &Arc<Inner>, replica: &Replica, connection: Arc<Connectio
         () = gone.cancelled() => return,
         unread = list(inner, replica, &connection, 0) => unread,
     };
-    replica.put(State::Ready(connection.clone()));
     let keeping = async {
+        replica.put(State::Listed(connection.clone()));
         inner.judge_apart().await;
+        replica.put(State::Ready(connection.clone()));
+        replica.has_trouble(None);
         let mut ear = Ear::default();
         loop {
             let read = Instant::now();

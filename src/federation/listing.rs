@@ -1,6 +1,10 @@
 //! What a server lists: all pages of it, within bounds.
 
-use std::{collections::HashSet, io, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    io,
+    time::Duration,
+};
 
 use rmcp::model::{
     ClientRequest, ListPromptsRequest, ListResourceTemplatesRequest, ListResourcesRequest,
@@ -35,6 +39,8 @@ pub struct Listing {
     pub resources: Vec<Resource>,
     /// Templates of more addresses.
     pub templates: Vec<ResourceTemplate>,
+    /// What replicas of the server do not agree on, by what it is approved by.
+    pub disputed: BTreeSet<String>,
 }
 
 /// One page: its items and what is behind it.

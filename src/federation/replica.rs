@@ -30,6 +30,8 @@ pub(super) struct Replica {
     pub(super) persons: Persons<Connection>,
     state: Mutex<State>,
     listing: Mutex<Option<Arc<Listing>>>,
+    /// What was wrong last, until it is ready.
+    trouble: Mutex<Option<String>>,
     running: AtomicUsize,
     reconnects: AtomicU64,
     /// When something was last answered, in milliseconds since `born`.
@@ -43,6 +45,8 @@ pub(super) struct Replica {
 pub(super) enum State {
     /// A connection is being made.
     Connecting,
+    /// Its lists were read. It is asked once they are judged: what it changed meanwhile must not be called as it was.
+    Listed(Arc<Connection>),
     /// It can be asked.
     Ready(Arc<Connection>),
     /// It is tried again then.
@@ -80,6 +84,7 @@ impl Replica {
             persons: Persons::new(max_sessions),
             state: Mutex::new(State::Connecting),
             listing: Mutex::default(),
+            trouble: Mutex::default(),
             running: AtomicUsize::new(0),
             reconnects: AtomicU64::new(0),
             answered: AtomicU64::new(0),
@@ -105,6 +110,15 @@ impl Replica {
             State::Ready(connection) if !connection.is_gone() => Some(connection.clone()),
             _ => None,
         }
+    }
+
+    /// What it lists, if it is there.
+    pub(super) fn listing_now(&self) -> Option<Arc<Listing>> {
+        let is_there = match &*lock(&self.state) {
+            State::Listed(connection) | State::Ready(connection) => !connection.is_gone(),
+            _ => false,
+        };
+        is_there.then(|| self.listing()).flatten()
     }
 
     /// Takes a place for a request, if there is one.
@@ -152,13 +166,24 @@ impl Replica {
         *lock(&self.listing) = Some(Arc::new(listing));
     }
 
+    /// Takes note of what is wrong, or that nothing is any more.
+    pub(super) fn has_trouble(&self, why: Option<String>) {
+        *lock(&self.trouble) = why;
+    }
+
+    fn trouble(&self) -> Option<String> {
+        lock(&self.trouble).clone()
+    }
+
     /// For operators.
     pub(super) fn standing(&self) -> ReplicaStanding {
         let state = self.state();
         let connection = self.connection();
         let (label, reason) = match state {
             State::Ready(_) if connection.is_some() => ("ready", None),
-            State::Connecting | State::Ready(_) => ("connecting", None),
+            State::Connecting | State::Listed(_) | State::Ready(_) => {
+                ("connecting", self.trouble())
+            }
             State::Failing { why, .. } => ("failing", Some(why)),
             State::Stopped => ("stopped", None),
         };

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -15,7 +15,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Announced, Answer, Catalogue, Failed, Held, Listing, Outgoing, Spec, Standing, Where,
-    call::OUTCOMES, connection::Connection, fleet::Ground, keeping, replica::Replica, tasks,
+    call::OUTCOMES, connection::Connection, fleet::Ground, keeping, pins::agreed, replica::Replica,
+    tasks,
 };
 use crate::health::Circuit;
 
@@ -39,6 +40,7 @@ pub(super) struct Inner {
     pub(super) replicas: Vec<Arc<Replica>>,
     offered: ArcSwap<Catalogue>,
     held: Mutex<Vec<Held>>,
+    unlisted: Mutex<Vec<String>>,
     /// Held while it is judged: the last judgement must be that by the latest approvals.
     judging: Mutex<()>,
     /// Counted up whenever a replica moves or has a place again.
@@ -64,12 +66,15 @@ impl Server {
             replicas,
             offered: ArcSwap::default(),
             held: Mutex::default(),
+            unlisted: Mutex::default(),
             judging: Mutex::default(),
             moved,
             turn: AtomicUsize::new(0),
             is_retired: AtomicBool::new(false),
             stop: stop.clone(),
         });
+        // Before it lists anything: what was approved of it is offered all the while.
+        inner.judge();
         keeping::start(&inner);
         Self {
             inner,
@@ -90,16 +95,12 @@ impl Server {
     /// How it stands with it.
     pub fn standing(&self) -> Standing {
         let offered = self.offered();
-        let held = self
-            .inner
-            .held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
         Standing {
             name: self.inner.spec.name.to_string(),
             replicas: self.inner.replicas.iter().map(|it| it.standing()).collect(),
             offered: offered.names(),
-            held: held.clone(),
+            held: lock(&self.inner.held).clone(),
+            unlisted: lock(&self.inner.unlisted).clone(),
         }
     }
 
@@ -198,40 +199,76 @@ impl Inner {
         }
     }
 
-    /// Judges what the first replica that is there lists, and offers what may be. Takes its time, as
-    /// [`super::Pins::judge`] does.
+    /// Judges what the replicas that are there list, and offers what may be; before any has listed something, what was
+    /// approved. Takes its time, as [`super::Pins::judge`] does.
     pub(super) fn judge(&self) {
-        let _one_at_a_time = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = lock(&self.judging);
         if self.is_retired.load(Ordering::Acquire) {
             return;
         }
-        let ready = self.replicas.iter().filter(|it| it.connection().is_some());
-        let listing = ready.into_iter().find_map(|replica| replica.listing());
-        let last = || self.replicas.iter().find_map(|replica| replica.listing());
-        let Some(listing) = listing.or_else(last) else {
-            return;
-        };
         let settings = &self.spec.settings;
         let only = settings.only.as_deref();
-        let mut listing = Listing::clone(&listing);
-        listing.tools.retain(|tool| is_wanted(only, &tool.name));
         let pins = &self.ground.pins;
-        let (catalogue, held) = pins.judge(&self.spec.name, settings.approve, listing);
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+        let (catalogue, held) = match self.listing() {
+            Some(mut listing) => {
+                self.tell_unlisted(&listing);
+                listing.tools.retain(|tool| is_wanted(only, &tool.name));
+                pins.judge(&self.spec.name, settings.approve, listing)
+            }
+            None => {
+                let is_wanted = |name: &str| is_wanted(only, name);
+                (pins.remembered(&self.spec.name, is_wanted), Vec::new())
+            }
+        };
+        *lock(&self.held) = held;
         if **self.offered.load() != catalogue {
             self.offered.store(Arc::new(catalogue));
             self.ground.changed.send_modify(|changes| *changes += 1);
         }
     }
+
+    /// What the replicas that are there list, else what one listed last.
+    fn listing(&self) -> Option<Listing> {
+        let there = self.replicas.iter().filter_map(|it| it.listing_now());
+        let there: Vec<Arc<Listing>> = there.collect();
+        if !there.is_empty() {
+            return Some(agreed(&there));
+        }
+        let last = self.replicas.iter().find_map(|replica| replica.listing());
+        last.map(|last| Listing::clone(&last))
+    }
+
+    /// Tells what the configuration names of it that it does not list: a rule with a slip in its name rules nothing.
+    fn tell_unlisted(&self, listing: &Listing) {
+        let settings = &self.spec.settings;
+        let only = settings.only.iter().flatten();
+        let named = settings.policy.keys().chain(only);
+        let is_listed = |named: &String| listing.tools.iter().any(|tool| fits(named, &tool.name));
+        let unlisted: Vec<String> = named.filter(|named| !is_listed(named)).cloned().collect();
+        let mut before = lock(&self.unlisted);
+        if *before != unlisted && !unlisted.is_empty() {
+            let server = &*self.spec.name;
+            let names = unlisted.join(", ");
+            tracing::warn!(
+                server,
+                "`policy` or `only` names tools that the server does not list: {names}"
+            );
+        }
+        *before = unlisted;
+    }
 }
 
-/// Whether a tool is among those that are wanted: the name itself, or its beginning and `*`.
+/// Whether a tool is among those that are wanted.
 fn is_wanted(only: Option<&[String]>, name: &str) -> bool {
-    let fits = |pattern: &String| match pattern.strip_suffix('*') {
+    only.is_none_or(|only| only.iter().any(|pattern| fits(pattern, name)))
+}
+
+/// Whether a tool is named so: by its name itself, or by its beginning and `*`.
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),
         None => pattern == name,
-    };
-    only.is_none_or(|only| only.iter().any(fits))
+    }
 }
 
 fn replicas(spec: &Spec, moved: &watch::Sender<u64>) -> Vec<Arc<Replica>> {
@@ -273,6 +310,10 @@ fn place(url: &url::Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);
     shown.to_string()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Inner {

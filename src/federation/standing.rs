@@ -15,6 +15,8 @@ pub struct Standing {
     pub offered: Vec<String>,
     /// What waits for approval, and why.
     pub held: Vec<Held>,
+    /// What `policy` and `only` name and the server does not list.
+    pub unlisted: Vec<String>,
 }
 
 /// How it stands with one replica.

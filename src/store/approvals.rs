@@ -7,7 +7,8 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, TryLockError},
-    io::{self, Write},
+    io::{self, Read, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     thread,
@@ -24,6 +25,9 @@ const VERSION: u64 = 1;
 /// How often, and how many times, it is looked whether another process has finished writing: two seconds in all, for
 /// what takes milliseconds.
 const LOOK: (Duration, u32) = (Duration::from_millis(20), 100);
+
+/// The largest file that is read, in bytes: thousands of tools with all they say.
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// What was approved, by server and by the server's name for the tool. A server without tools is one that was seen.
 pub type Approved = BTreeMap<String, BTreeMap<String, Approval>>;
@@ -91,6 +95,9 @@ struct Version {
     version: u64,
 }
 
+/// A file's device, number, length in bytes and time of change, to the nanosecond; nothing where there is none.
+pub type Stamp = Option<(u64, u64, u64, (i64, i64))>;
+
 /// The approvals there are.
 #[derive(Debug)]
 pub struct Approvals {
@@ -120,6 +127,14 @@ impl Approvals {
         }
     }
 
+    /// What is another whenever the file is: who changes approvals in other processes, or by hand, tells nobody.
+    pub async fn stamp(&self) -> Stamp {
+        let path = self.path.as_ref()?;
+        let about = tokio::fs::metadata(path).await.ok()?;
+        let changed = (about.ctime(), about.ctime_nsec());
+        Some((about.dev(), about.ino(), about.len(), changed))
+    }
+
     /// Changes them as they are now. What `change` gives is given once it is safe; if it fails, nothing has changed.
     /// Waits for the disk, and up to two seconds for other processes.
     pub fn change<T, E: From<NotKept>>(
@@ -145,7 +160,7 @@ impl Approvals {
 }
 
 fn read(path: &Path) -> Result<Approved, NotKept> {
-    let text = match fs::read(path) {
+    let text = match contents(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Approved::new()),
         Err(error) => return Err(NotKept::Unreadable(path.to_owned(), error)),
@@ -158,6 +173,21 @@ fn read(path: &Path) -> Result<Approved, NotKept> {
     }
     let paper: Paper = serde_json::from_slice(&text).map_err(damaged)?;
     Ok(paper.servers)
+}
+
+/// All of a file. Servers' programs may be able to write it, so it is looked at before it is read.
+fn contents(path: &Path) -> io::Result<Vec<u8>> {
+    let about = fs::metadata(path)?;
+    if !about.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    if about.len() > LARGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut text = Vec::new();
+    // One that grows meanwhile has no end of JSON where this stops.
+    File::open(path)?.take(LARGEST).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// The folder a file is in.

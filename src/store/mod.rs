@@ -7,7 +7,7 @@ mod approvals;
 mod session;
 mod sqlite;
 
-pub use approvals::{Approval, Approvals, Approved, By, NotKept};
+pub use approvals::{Approval, Approvals, Approved, By, NotKept, Stamp};
 pub use session::Session;
 pub use sqlite::{Failed, Store};
 

@@ -20,6 +20,8 @@ pub(super) struct Shown {
     pub(super) replicas: Vec<Replica>,
     pub(super) offered: Vec<String>,
     pub(super) held: Vec<Held>,
+    /// What the configuration names of it that it does not list.
+    pub(super) unlisted: Vec<String>,
 }
 
 /// One replica of a server.

@@ -63,6 +63,10 @@ pub(super) fn server(server: &Shown, colour: bool) -> String {
     for replica in &server.replicas {
         text += &format!("  {}\n", replica.line());
     }
+    if !server.unlisted.is_empty() {
+        let names = server.unlisted.join(", ");
+        text += &format!("  ! `policy` or `only` names what it does not list: {names}\n");
+    }
     let mut text = shown(&text);
     if !server.held.is_empty() {
         text += &format!(
@@ -201,10 +205,12 @@ What waits: waypost servers show NAME. To approve it: waypost servers approve NA
             replicas: vec![replica("ready", None)],
             offered: vec!["add".to_owned()],
             held: vec![waiting(Change::New), waiting(Change::Changed { diff })],
+            unlisted: vec!["serach".to_owned()],
         };
         let expected = "\
 crm: 1 tool offered: add
   http://127.0.0.1:7000/mcp ready, 2026-07-28
+  ! `policy` or `only` names what it does not list: serach
 
 2 tools waiting:
 

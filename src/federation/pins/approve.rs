@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Approved, Change, Held, Inspected, Item, Pins, inspect};
+use super::{Approved, Change, Held, Inspected, Pins, inspected};
 use crate::store::{Approval, By, NotKept};
 
 /// Something as somebody saw it who approves it.
@@ -167,8 +167,7 @@ impl Pins {
 
     fn last(&self, server: &str) -> Vec<Inspected> {
         let listing = self.lists().get(server).map(|list| list.listing.clone());
-        let items = Item::all(listing.unwrap_or_default());
-        items.map(|item| inspect(server, item)).collect()
+        inspected(server, &listing.unwrap_or_default())
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::federation::{Catalogue, Listing, Offered};
 
 /// One thing that a server lists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Item {
     Tool(Tool),
     Prompt(Prompt),
@@ -73,6 +73,28 @@ impl Item {
             Self::Resource(_) => Self::Resource(serde_json::from_value(value)?),
             Self::Template(_) => Self::Template(serde_json::from_value(value)?),
         })
+    }
+
+    /// One that was approved by this name.
+    pub(super) fn recalled(name: &str, value: Value) -> Option<Self> {
+        let item = match name.split_once(' ') {
+            None => serde_json::from_value(value).map(Self::Tool),
+            Some(("prompt", _)) => serde_json::from_value(value).map(Self::Prompt),
+            Some(("resource", _)) => serde_json::from_value(value).map(Self::Resource),
+            Some(("template", _)) => serde_json::from_value(value).map(Self::Template),
+            Some(_) => return None,
+        };
+        item.ok().filter(|item| item.name() == name)
+    }
+
+    /// Adds it to a listing.
+    pub(super) fn list(self, listing: &mut Listing) {
+        match self {
+            Self::Tool(tool) => listing.tools.push(tool),
+            Self::Prompt(prompt) => listing.prompts.push(prompt),
+            Self::Resource(resource) => listing.resources.push(resource),
+            Self::Template(template) => listing.templates.push(template),
+        }
     }
 
     /// Adds it to what is offered.

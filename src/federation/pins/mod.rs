@@ -7,6 +7,7 @@
 //! The file is the only truth: it is read at each judgement, and nothing is remembered beside it but what each server
 //! listed last, for operators to look at and to approve.
 
+mod agreed;
 mod approve;
 mod confusable;
 mod fingerprint;
@@ -29,11 +30,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Approve, Catalogue, Held, Listing};
-use crate::store::{Approvals, Approved, NotKept};
+use crate::store::{Approvals, Approved, NotKept, Stamp};
 use hygiene::{Inspected, inspect};
 use item::Item;
 use judgement::Judgement;
 
+pub(super) use agreed::agreed;
 pub use approve::{NotApproved, Seen};
 
 /// The approvals there are.
@@ -111,8 +113,7 @@ impl Pins {
         approve: Approve,
         listing: Listing,
     ) -> (Catalogue, Vec<Held>) {
-        let items = Item::all(listing.clone()).map(|item| inspect(server, item));
-        let items: Vec<Inspected> = items.collect();
+        let items = inspected(server, &listing);
         {
             let mut lists = self.lists();
             let list = lists.entry(server.to_owned()).or_default();
@@ -132,6 +133,29 @@ impl Pins {
         let Judgement { offered, held } = self.sort(server, &items, approved.as_ref());
         self.tell(server, &held);
         (offered, held)
+    }
+
+    /// What of a server was approved, as it was then. It may be offered until the server lists something itself: so a
+    /// server that is not there yet is told from one that has no such tool.
+    ///
+    /// This reads a file and compiles schemas: call it where that may take its time.
+    pub fn remembered(&self, server: &str, is_wanted: impl Fn(&str) -> bool) -> Catalogue {
+        let Some(approved) = self.read() else {
+            return Catalogue::default();
+        };
+        let approvals = approved.get(server).into_iter().flatten();
+        let recalled = approvals.filter_map(|(name, approval)| {
+            let item = Item::recalled(name, approval.tool.clone())?;
+            let is_left_out = matches!(item, Item::Tool(_)) && !is_wanted(name);
+            (!is_left_out).then(|| inspect(server, item))
+        });
+        let recalled: Vec<Inspected> = recalled.collect();
+        self.sort(server, &recalled, Some(&approved)).offered
+    }
+
+    /// What is another whenever the file is, whoever changed it.
+    pub(super) async fn stamp(&self) -> Stamp {
+        self.approvals.stamp().await
     }
 
     /// Forgets what a server listed that is not there any more. What was approved of it stays approved.
@@ -189,4 +213,17 @@ impl Pins {
     fn lists(&self) -> MutexGuard<'_, BTreeMap<String, List>> {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// All of a listing, looked at.
+fn inspected(server: &str, listing: &Listing) -> Vec<Inspected> {
+    let items = Item::all(listing.clone()).map(|item| {
+        let mut inspected = inspect(server, item);
+        if listing.disputed.contains(&inspected.name) {
+            let why = "its replicas do not list it alike: which one would be called nobody knows";
+            inspected.unfit = Some(why.to_owned());
+        }
+        inspected
+    });
+    items.collect()
 }

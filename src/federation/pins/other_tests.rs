@@ -21,6 +21,7 @@ fn others(said: &str) -> Listing {
         prompts: serde_json::from_value(list("prompts")).unwrap(),
         resources: serde_json::from_value(list("resources")).unwrap(),
         templates: serde_json::from_value(list("templates")).unwrap(),
+        ..Listing::default()
     }
 }
 

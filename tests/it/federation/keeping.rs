@@ -3,7 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use waypost::{federation::Pins, telemetry::Ledger};
+use waypost::{
+    federation::{By, Failed, Fleet, Pins},
+    telemetry::Ledger,
+};
 
 use super::{
     Ask, Caller, empty,
@@ -56,31 +59,117 @@ async fn a_secret_that_was_rotated_is_used_after_a_reload() {
     assert_eq!(fake.count("initialize"), 2, "what is the same was kept");
 }
 
+/// Approves all that the server `s` lists, once it lists something.
+async fn approve(fleet: &Fleet) {
+    until("it is listed", || !fleet.pins().held("s").is_empty()).await;
+    let held = fleet.pins().held("s").into_iter();
+    let digests: Vec<String> = held.map(|held| held.digest).collect();
+    let approved = fleet.pins().approve_all("s", &digests, By::Admin);
+    approved.unwrap();
+}
+
 #[tokio::test]
-async fn approvals_that_came_with_a_new_file_count_after_a_reload() {
+async fn approvals_of_others_count_at_once_and_so_does_what_they_take_back() {
     let fake = Fake::start(Era::New).await;
     let entry = format!("  s: {{ kind: mcp, url: '{}' }}\n", fake.url);
     let folder = tempfile::tempdir().unwrap();
-    let [here, elsewhere] = ["here", "elsewhere"].map(|name| folder.path().join(name));
-    // Approved elsewhere, and brought here as one more file of a checkout.
-    let first = with_pins(Pins::open(Some(elsewhere.clone())), Ledger::start(None));
-    first.settle(specs(&entry).unwrap());
-    until("it is listed there", || !first.pins().held("s").is_empty()).await;
-    let held = first.pins().held("s").into_iter();
-    let digests: Vec<String> = held.map(|held| held.digest).collect();
-    first
-        .pins()
-        .approve_all("s", &digests, waypost::federation::By::Admin)
-        .unwrap();
-    let fleet = with_pins(Pins::open(Some(here.clone())), Ledger::start(None));
-    fleet.settle(specs(&entry).unwrap());
-    until("it is listed here", || !fleet.pins().held("s").is_empty()).await;
+    let file = folder.path().join("pins.json");
+    let [first, second] = [(), ()].map(|()| {
+        let fleet = with_pins(Pins::open(Some(file.clone())), Ledger::start(None));
+        fleet.settle(specs(&entry).unwrap());
+        fleet
+    });
+    let offers = |fleet: &Fleet| !fleet.server("s").unwrap().offered().tools.is_empty();
+    approve(&first).await;
+    until("both offer it", || offers(&first) && offers(&second)).await;
+    second.pins().revoke("s", &["echo".to_owned()]).unwrap();
+    until("neither does", || !offers(&first) && !offers(&second)).await;
+    // What cannot be read approves nothing.
+    approve(&first).await;
+    until("both offer it again", || offers(&first) && offers(&second)).await;
+    std::fs::write(&file, "{").unwrap();
+    until("neither does any more", || {
+        !offers(&first) && !offers(&second)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_approved_is_offered_while_its_server_is_not_there() {
+    let fake = Fake::start(Era::New).await;
+    let folder = tempfile::tempdir().unwrap();
+    let pins = || Pins::open(Some(folder.path().join("pins.json")));
+    let fleet = with_pins(pins(), Ledger::start(None));
+    let entry = |more: &str| format!("  s: {{ kind: mcp, url: '{}' {more} }}\n", fake.url);
+    let entries = [entry(""), entry(", headers: { x-a: env:TOKEN }")];
+    let only = entry(", only: [other]");
+    fleet.settle(specs(&entries[0]).unwrap());
+    approve(&fleet).await;
+    let offered = || fleet.server("s").unwrap().offered();
+    until("it is offered", || !offered().tools.is_empty()).await;
+    let before = offered();
+    // Connected anew with another header, it never is not.
+    fleet.settle(specs(&entries[1]).unwrap());
+    assert_eq!(offered(), before);
+    drop(fake);
+    let fleet = with_pins(pins(), Ledger::start(None));
+    fleet.settle(specs(&entries[0]).unwrap());
     let server = fleet.server("s").unwrap();
-    assert!(server.offered().tools.is_empty());
-    std::fs::copy(elsewhere, here).unwrap();
-    fleet.settle(specs(&entry).unwrap());
-    until("it is offered", || !server.offered().tools.is_empty()).await;
-    assert!(std::sync::Arc::ptr_eq(&server, &fleet.server("s").unwrap()));
+    assert_eq!(server.offered(), before);
+    let caller = Caller::default();
+    let away = Ask::new(&server, &caller).text("echo", json!({})).await;
+    assert!(matches!(away, Err(Failed::Away { .. })), "{away:?}");
+    // What is left out by the configuration is left out of this, too.
+    fleet.settle(specs(&only).unwrap());
+    assert!(fleet.server("s").unwrap().offered().tools.is_empty());
+}
+
+#[tokio::test]
+async fn what_replicas_do_not_list_alike_is_held() {
+    let (one, two) = (Fake::start(Era::New).await, Fake::start(Era::Old).await);
+    for fake in [&one, &two] {
+        fake.lists(&[("same", ""), ("echo", "Says it.")]);
+    }
+    let (fleet, server) = fleet(&format!("urls: ['{}', '{}']", one.url, two.url));
+    let ready = || {
+        server
+            .standing()
+            .replicas
+            .iter()
+            .all(|it| it.state == "ready")
+    };
+    until("both are there", ready).await;
+    approve(&fleet).await;
+    fleet.recheck("s");
+    let tools = || server.offered().tools.len();
+    assert_eq!(tools(), 2);
+    two.lists(&[("same", ""), ("echo", "Says it to me.")]);
+    until("the one that differs is held", || {
+        two.say("notifications/tools/list_changed");
+        tools() == 1
+    })
+    .await;
+    assert_eq!(server.offered().tools[0].tool.name, "same");
+    let held = fleet.pins().held("s");
+    assert_eq!((held.len(), held[0].tool.as_str()), (1, "echo"));
+    assert_eq!(held[0].change.label(), "unfit");
+    two.lists(&[("same", ""), ("echo", "Says it.")]);
+    until("they agree", || {
+        two.say("notifications/tools/list_changed");
+        tools() == 2
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rules_for_what_a_server_does_not_list_are_told() {
+    let fake = Fake::start(Era::New).await;
+    let policy = "policy: { echo: { sends_out: true }, ehco: { sends_out: true } }";
+    let (_fleet, server) = fleet(&format!("url: '{}', {policy}, only: [e*, f*]", fake.url));
+    until("it is told", || {
+        server.standing().unlisted == ["ehco", "f*"]
+    })
+    .await;
 }
 
 #[tokio::test]
