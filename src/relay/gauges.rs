@@ -21,7 +21,7 @@ pub fn gauges(desk: &Desk, metrics: &Metrics) {
     let mut counted = None;
     for state in &states {
         let (provider, model) = labels(desk, &state.target);
-        metrics.expect_target(provider, model);
+        metrics.begin_target(provider, model);
         // A target is listed once for each of its breakers; models without a card are all `other`.
         if counted.replace(&state.target) != Some(&state.target) {
             metrics
@@ -43,11 +43,11 @@ pub fn gauges(desk: &Desk, metrics: &Metrics) {
         }
     }
     for rule in desk.rules.names() {
-        metrics.expect_rule(rule);
+        metrics.begin_rule(rule);
     }
     for (route, left) in desk.health.budgets(now) {
         let route = if route == DIRECT { "direct" } else { &*route };
-        metrics.expect_route(route);
+        metrics.begin_route(route);
         metrics.budget_left.with_label_values(&[route]).set(left);
     }
 }

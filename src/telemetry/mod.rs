@@ -4,7 +4,6 @@
 //! response headers and the explain record are all readings of it; there is no second bookkeeping.
 
 mod counting;
-mod expected;
 pub mod ledger;
 pub mod log;
 pub mod metrics;
