@@ -124,8 +124,9 @@ impl Listeners {
 
     /// Tells each what another configuration changes for it.
     pub(super) fn compare(&self, before: &Offer, now: &Offer) {
-        // Callers with one key see the same.
-        let mut seen: HashMap<*const Caller, News> = HashMap::new();
+        // Callers with one key see the same. Each is kept here while it is compared: who goes on with another token
+        // meanwhile leaves no address to one who is new.
+        let mut seen: HashMap<*const Caller, (Arc<Caller>, News)> = HashMap::new();
         for ear in self.ears() {
             ear.tell(|state| {
                 let was = state.caller.clone();
@@ -133,9 +134,9 @@ impl Listeners {
                     state.news.gone = true;
                     return;
                 };
-                let lists = seen
+                let (_, lists) = seen
                     .entry(Arc::as_ptr(&was))
-                    .or_insert_with(|| lists((before, &was), (now, &is)));
+                    .or_insert_with(|| (was.clone(), lists((before, &was), (now, &is))));
                 state.news.tools |= lists.tools;
                 state.news.prompts |= lists.prompts;
                 state.news.resources |= lists.resources;
