@@ -136,10 +136,7 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         }
     };
     let drained = gate.drained(file.server.drain.get());
-    let told = {
-        let (fleet, gate) = (memory.fleet.clone(), gate.clone());
-        async move { federate::tell(&fleet, |listing| gate.changed(listing)).await }
-    };
+    let told = federate::tell(&memory.fleet, |listing| gate.changed(listing));
     let renewal = Renewal {
         papers,
         memory: memory.clone(),
