@@ -6,8 +6,8 @@
 //! Invariants, mostly about absence:
 //! - `chat`, `catalog`, `dialect` and `route` never await, never read the clock, never touch network, files or
 //!   environment: the same facts give the same plan.
-//! - Only the faces, `http` and `mcp`, know the status codes callers see; only `upstream` knows reqwest; only papers and
-//!   `store` read files.
+//! - Only the faces, `http` and `mcp`, know the status codes callers see; only `upstream` knows reqwest, and `cli` as a
+//!   client of a gateway; only papers and `store` read files.
 //! - No room imports `config`. Each owns its `Settings`.
 //! - No provider's name appears in Rust outside `catalog/shipped.rs` and tests.
 //! - After the first delta reached the caller there is no other attempt: the *commit point*.

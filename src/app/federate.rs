@@ -1,19 +1,19 @@
-//! What other servers offer, beside what the configuration has: at the start, after a reload, and whenever they offer
-//! something else.
+//! What other servers offer, beside what the configuration has.
+//!
+//! Tools are compiled once for what a server offers: one that offers something else all the time costs its own alone.
 
 use std::{
     collections::BTreeMap,
     convert::Infallible,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::time::sleep;
 
-use super::Memory;
 use crate::{
-    federation::{Announced, Fleet, Spec},
+    federation::{Announced, Catalogue, Federated, Fleet, Spec},
     identity::Wanted,
     mcp::{Library, Offer},
     tools::{
@@ -22,39 +22,52 @@ use crate::{
     },
 };
 
-/// How long to wait for more changes after one: servers that start together are put in place together.
-const QUIET: Duration = Duration::from_millis(50);
-
 /// How long clients are left alone after they were told that a list is another. A server that says so all the time
 /// would have all of them list all the time.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What the present configuration says of each server.
+/// What the present configuration says of each server, and what was made of it.
 #[derive(Debug, Default)]
-pub(super) struct Federated(Mutex<BTreeMap<Arc<str>, Entry>>);
+pub(super) struct Entries {
+    present: Mutex<BTreeMap<Arc<str>, Entry>>,
+    /// The tools of each server under its entry, as they were compiled last.
+    compiled: Mutex<BTreeMap<Arc<str>, Compiled>>,
+}
 
-/// The servers there are, by name, each with what the configuration says of it.
+/// The servers there are, by name, each with what the configuration says of it, and the tools they offer now.
 #[derive(Debug)]
-pub(super) struct Servers(Vec<(Door, Entry)>);
+pub(super) struct Servers {
+    each: Vec<(Door, Entry)>,
+    tools: Vec<Tool>,
+}
 
-impl Federated {
+/// The tools of one server, and what they were compiled from.
+#[derive(Debug)]
+struct Compiled {
+    server: Arc<dyn Federated>,
+    offered: Arc<Catalogue>,
+    tools: Vec<Tool>,
+}
+
+impl Entries {
     /// Puts the servers of a configuration in place of those there were.
     pub(super) fn settle(&self, fleet: &Fleet, servers: Vec<(Spec, Entry)>) {
         let entries = servers.iter();
         let entries = entries.map(|(spec, entry)| (spec.name.clone(), entry.clone()));
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = entries.collect();
+        *locked(&self.present) = entries.collect();
+        // Another entry makes other tools of the same offer.
+        locked(&self.compiled).clear();
         fleet.settle(servers.into_iter().map(|(spec, _)| spec).collect());
     }
 
     /// The token that requests to a server carry, where it wants one.
     pub(super) fn credentials(&self, server: &str) -> Option<Wanted> {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(server)?.credentials.clone()
+        locked(&self.present).get(server)?.credentials.clone()
     }
 
-    /// The servers there are.
+    /// The servers there are, with what they offer now.
     pub(super) fn servers(&self, fleet: &Fleet) -> Servers {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = locked(&self.present).clone();
         let servers = fleet.servers().into_iter().filter_map(|server| {
             let entry = entries.get(&server.spec().name)?.clone();
             let credentials = entry.credentials.clone();
@@ -64,50 +77,78 @@ impl Federated {
             };
             Some((door, entry))
         });
-        Servers(servers.collect())
+        self.offering(servers.collect())
+    }
+
+    /// These servers, with what they offer now.
+    fn offering(&self, each: Vec<(Door, Entry)>) -> Servers {
+        let mut compiled = locked(&self.compiled);
+        let mut before = std::mem::take(&mut *compiled);
+        let mut tools = Vec::new();
+        for (door, entry) in &each {
+            let name = &door.server.spec().name;
+            let same = before.remove(name).filter(|it| it.is_of(&door.server));
+            let of_server = same.unwrap_or_else(|| Compiled::new(&door.server, entry));
+            tools.extend(of_server.tools.iter().cloned());
+            compiled.insert(name.clone(), of_server);
+        }
+        Servers { each, tools }
+    }
+}
+
+impl Compiled {
+    /// What one server says that we cannot bear costs its own tools alone.
+    fn new(server: &Arc<dyn Federated>, entry: &Entry) -> Self {
+        // Read first: what changes meanwhile is found to be something else the next time.
+        let offered = server.offered();
+        let tools = catch_unwind(AssertUnwindSafe(|| mcp::tools(server, entry)));
+        let tools = tools.unwrap_or_else(|_| {
+            let server = &server.spec().name;
+            tracing::error!(%server, "the tools of the server {server} are not offered: this is a bug of the gateway");
+            Vec::new()
+        });
+        Self {
+            server: server.clone(),
+            offered,
+            tools,
+        }
+    }
+
+    /// Whether these are still the tools of this server.
+    fn is_of(&self, server: &Arc<dyn Federated>) -> bool {
+        let offered = server.offered();
+        let same = Arc::ptr_eq(&self.offered, &offered) || self.offered.tools == offered.tools;
+        same && Arc::ptr_eq(&self.server, server)
     }
 }
 
 impl Servers {
-    /// Their tools. What one server says that we cannot bear costs its own tools alone.
-    pub(super) fn tools(&self) -> Vec<Tool> {
-        let each = self.0.iter().map(|(door, entry)| {
-            let tools = catch_unwind(AssertUnwindSafe(|| mcp::tools(&door.server, entry)));
-            tools.unwrap_or_else(|_| {
-                let server = &door.server.spec().name;
-                tracing::error!(%server, "the tools of the server {server} are not offered: this is a bug of the gateway");
-                Vec::new()
-            })
-        });
-        each.flatten().collect()
+    /// These tools of the configuration, with theirs behind them.
+    pub(super) fn tools_behind(&self, own: Vec<Tool>) -> Vec<Tool> {
+        own.into_iter().chain(self.tools.iter().cloned()).collect()
     }
 
     /// Their prompts and resources, beside those of this library.
     pub(super) fn library(&self, own: &Library) -> Library {
-        own.with_federated(&self.0)
+        own.with_federated(&self.each)
     }
 
     /// What is offered, with what they offer now.
     pub(super) fn beside(&self, offer: &Offer) -> Offer {
         Offer {
-            toolbox: Arc::new(offer.toolbox.with_federated(self.tools())),
+            toolbox: Arc::new(offer.toolbox.with_federated(self.tools.clone())),
             library: Arc::new(self.library(&offer.library)),
             ..offer.clone()
         }
     }
 }
 
-/// Puts what servers offer in place whenever it is something else, and tells when they say that a list is another.
-pub(super) async fn follow(
-    memory: &Memory,
-    put: impl Fn(Servers),
-    tell: impl Fn(Listing),
-) -> Infallible {
+/// Tells when servers say that a list is another.
+pub(super) async fn tell(fleet: &Fleet, tell: impl Fn(Listing)) -> Infallible {
     tokio::select! {
-        never = follow_offers(memory, put) => never,
-        never = follow_words(&memory.fleet, |it| &mut it.tools, || tell(Listing::Tools)) => never,
-        never = follow_words(&memory.fleet, |it| &mut it.prompts, || tell(Listing::Prompts)) => never,
-        never = follow_words(&memory.fleet, |it| &mut it.resources, || tell(Listing::Resources)) => never,
+        never = follow_words(fleet, |it| &mut it.tools, || tell(Listing::Tools)) => never,
+        never = follow_words(fleet, |it| &mut it.prompts, || tell(Listing::Prompts)) => never,
+        never = follow_words(fleet, |it| &mut it.resources, || tell(Listing::Resources)) => never,
     }
 }
 
@@ -124,18 +165,9 @@ async fn follow_words(
     }
 }
 
-async fn follow_offers(memory: &Memory, put: impl Fn(Servers)) -> Infallible {
-    let mut changes = memory.fleet.changes();
-    if !memory.fleet.servers().is_empty() {
-        // Something may have been offered before anybody followed.
-        changes.mark_changed();
-    }
-    while changes.changed().await.is_ok() {
-        sleep(QUIET).await;
-        changes.mark_unchanged();
-        put(memory.federated.servers(&memory.fleet));
-    }
-    std::future::pending().await
+/// A panic under a lock leaves maps that are whole.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -148,7 +180,7 @@ mod tests {
     use crate::{
         access::Access,
         catalog::Catalog,
-        federation::{Catalogue, Federated as _, Trust},
+        federation::Trust,
         mcp::Gate,
         relay::Desk,
         route::Router,
@@ -179,7 +211,7 @@ mod tests {
         }
     }
 
-    fn servers(doubles: &[&Arc<Double>]) -> Servers {
+    fn servers(entries: &Entries, doubles: &[&Arc<Double>]) -> Servers {
         let servers = doubles.iter().map(|double| {
             let door = Door {
                 server: (**double).clone(),
@@ -187,7 +219,7 @@ mod tests {
             };
             (door, Entry::default())
         });
-        Servers(servers.collect())
+        entries.offering(servers.collect())
     }
 
     fn ids(offer: &Offer) -> Vec<String> {
@@ -207,6 +239,8 @@ mod tests {
             ..Catalogue::default()
         });
         assert_eq!(bad.offered().tools.len(), 2);
+        let entries = Entries::default();
+        let servers = |doubles: &[&Arc<Double>]| servers(&entries, doubles);
         let mut reloads = gate.reloads();
         gate.put(servers(&[&bad, &good]).beside(&gate.offer()));
         assert!(reloads.has_changed().unwrap());
@@ -221,5 +255,67 @@ mod tests {
         assert!(!ids(&gate.offer()).contains(&"good.t".to_owned()));
         gate.put(servers(&[]).beside(&gate.offer()));
         assert_eq!(ids(&gate.offer()), own);
+    }
+
+    #[test]
+    fn a_server_that_offers_something_else_costs_its_own_tools_alone() {
+        let restless = Double::answering("restless", Trust::Trusted, &["t"], Vec::new());
+        let quiet = Double::answering("quiet", Trust::Trusted, &["t"], Vec::new());
+        let entries = Entries::default();
+        let offered_now = || servers(&entries, &[&quiet, &restless]).tools;
+        let before = offered_now();
+        let changed = json!({"description": "Another."});
+        restless.offer(Catalogue {
+            tools: vec![offered("t", changed)],
+            ..Catalogue::default()
+        });
+        let now = offered_now();
+        assert!(now[0].is_copy_of(&before[0]), "the quiet one's");
+        assert!(!now[1].is_copy_of(&before[1]));
+        assert_eq!(now[1].common.description, "Another.");
+        // A list that was read again and is the same costs nothing either.
+        quiet.offer(Catalogue::clone(&quiet.offered()));
+        assert!(offered_now()[0].is_copy_of(&before[0]));
+    }
+
+    #[tokio::test]
+    async fn another_configuration_makes_other_tools_of_the_same_offer() {
+        let server = Double::answering("crm", Trust::Trusted, &["t"], Vec::new());
+        let entries = Entries::default();
+        let before = servers(&entries, &[&server]).tools;
+        let ledger = Ledger::start(None);
+        let fleet = Fleet::new(crate::federation::Pins::open(None), Arc::default(), ledger);
+        entries.settle(&fleet, Vec::new());
+        let now = servers(&entries, &[&server]).tools;
+        assert!(!now[0].is_copy_of(&before[0]));
+    }
+
+    #[test]
+    fn a_name_that_was_taken_is_had_once_it_is_free() {
+        let bare = |name: &str, tools: &[&str]| {
+            let catalogue = Catalogue {
+                tools: tools.iter().map(|it| offered(it, json!({}))).collect(),
+                ..Catalogue::default()
+            };
+            Double::new(
+                name,
+                |it| it.bare_names = true,
+                catalogue,
+                |_| Box::pin(std::future::pending()),
+            )
+        };
+        let (first, second) = (bare("a", &["t"]), bare("b", &["t"]));
+        let entries = Entries::default();
+        let own = offer(&Ledger::start(None));
+        let whose = |offer: &Offer| {
+            let tool = offer.toolbox.get("t").unwrap();
+            let all = servers(&entries, &[&first, &second]).tools;
+            all.iter().position(|it| it.is_copy_of(tool))
+        };
+        let offer = servers(&entries, &[&first, &second]).beside(&own);
+        assert_eq!(whose(&offer), Some(0));
+        first.offer(Catalogue::default());
+        let offer = servers(&entries, &[&first, &second]).beside(&offer);
+        assert_eq!(whose(&offer), Some(0), "the second one's is all there is");
     }
 }

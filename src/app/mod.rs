@@ -12,11 +12,12 @@ mod own_tokens;
 mod pages;
 mod papers;
 mod process;
+mod renewal;
 mod run;
 mod stdio;
 mod wire;
 
-use federate::Federated;
+use federate::Entries;
 pub use load::{Good, load};
 use own_tokens::Brokered;
 pub use papers::Failed;
@@ -69,7 +70,7 @@ pub struct Memory {
     schemas: Arc<Schemas>,
     tools: Arc<tools::Memory>,
     fleet: Arc<Fleet>,
-    federated: Arc<Federated>,
+    entries: Arc<Entries>,
     web: Arc<Guarded>,
     mint: Arc<Mint>,
 }
@@ -86,16 +87,16 @@ impl Memory {
         let mint: Arc<Mint> = Arc::default();
         let pins = Pins::open(Some(file.mcp.pins.clone().into()));
         let tools = Arc::new(tools::Memory::new(web.clone(), mint.clone()));
-        let federated: Arc<Federated> = Arc::default();
+        let entries: Arc<Entries> = Arc::default();
         let tokens = Brokered {
             broker: tools.broker.clone(),
-            servers: federated.clone(),
+            servers: entries.clone(),
         };
         let fleet = Fleet::new(pins, web.clone(), ledger.clone());
         let fleet = fleet.with_tokens(Arc::new(tokens));
         let fleet = fleet.with_extra(tools.slots().clone());
         Self {
-            federated,
+            entries,
             fleet: Arc::new(fleet),
             tools,
             web,
@@ -132,8 +133,8 @@ impl Memory {
         );
         let desk = Arc::new(desk);
         self.tools.slots().lend_to(wired.lends);
-        self.federated.settle(&self.fleet, wired.servers);
-        let servers = self.federated.servers(&self.fleet);
+        self.entries.settle(&self.fleet, wired.servers);
+        let servers = self.entries.servers(&self.fleet);
         let mut access = wired.access.with_mint(self.mint.clone());
         access = access.with_clients(wired.clients);
         let mut limits = PerCaller::new(limits);
@@ -144,7 +145,7 @@ impl Memory {
         }
         let (access, limits) = (Arc::new(access), Arc::new(limits));
         let toolbox = Toolbox::new(
-            wired.tools.into_iter().chain(servers.tools()).collect(),
+            servers.tools_behind(wired.tools),
             desk.clone(),
             self.ledger.clone(),
             self.tools.clone(),

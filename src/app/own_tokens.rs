@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::federate::Federated;
+use super::federate::Entries;
 use crate::{federation::OwnTokens, identity::Broker, secret::Secret};
 
 /// How long an authorization server may take: as long as the broker lets it.
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Brokered {
     pub(super) broker: Arc<Broker>,
-    pub(super) servers: Arc<Federated>,
+    pub(super) servers: Arc<Entries>,
 }
 
 impl OwnTokens for Brokered {

@@ -1,12 +1,10 @@
-//! Where the configuration comes from, now and whenever it changes; and why nothing is served.
+//! Where the configuration comes from, what of it waits for a restart, and why nothing is served.
 
-use std::{convert::Infallible, io};
+use std::io;
 
-use tokio::sync::mpsc::Receiver;
-
-use super::{Memory, Wired, load};
+use super::{Wired, load};
 use crate::{
-    config::{File, Source, report, watch},
+    config::{File, Source, report},
     mcp::Unwelcome,
     store,
 };
@@ -84,54 +82,8 @@ impl Papers {
     }
 }
 
-/// Reads the configuration again whenever it changes. A good one is put in place; a bad one is reported and changes
-/// nothing. `amend` sees what was written before it is judged; `put` is given the generation.
-pub(super) async fn reload(
-    papers: &Papers,
-    memory: &Memory,
-    first: &File,
-    changes: Option<(Receiver<()>, watch::Guard)>,
-    amend: impl Fn(&mut File),
-    put: impl Fn(Wired, u64),
-) -> Infallible {
-    let Some((mut changes, _guard)) = changes else {
-        return std::future::pending().await;
-    };
-    let mut generation = 1;
-    while changes.recv().await.is_some() {
-        let reloads = &memory.ledger.metrics().config_reloads;
-        let read = papers.read(|file| {
-            needs_restart(first, file);
-            amend(file);
-        });
-        // A file cut short while it was written is a good file without providers; nobody means that.
-        let read = read.and_then(|(file, wired)| {
-            let emptied = file.providers.is_empty() && !first.providers.is_empty();
-            if emptied {
-                Err(Failed::Emptied(papers.source.name()))
-            } else {
-                Ok(wired)
-            }
-        });
-        match read {
-            Ok(wired) => {
-                generation += 1;
-                put(wired, generation);
-                memory.forget_unused();
-                reloads.with_label_values(&["ok"]).inc();
-                tracing::info!(generation, "the configuration was reloaded");
-            }
-            Err(failed) => {
-                reloads.with_label_values(&["refused"]).inc();
-                tracing::error!(problems = %failed, "the changed configuration is refused; the old one stays");
-            }
-        }
-    }
-    std::future::pending().await
-}
-
 /// Says which changes wait for a restart.
-fn needs_restart(first: &File, now: &File) {
+pub(super) fn needs_restart(first: &File, now: &File) {
     let changed = [
         ("server.listen", first.server.listen != now.server.listen),
         (

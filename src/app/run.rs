@@ -2,21 +2,25 @@
 
 use std::{io::Write, net::SocketAddr, sync::Arc};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinError,
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    Failed, Memory,
+    Failed, Memory, Wired,
     ends::Ends,
-    federate,
+    federate::{self, Servers},
     loopback::{Loopback, base_url},
-    papers::{Papers, reload},
+    papers::Papers,
+    renewal::{Renewal, Serving},
     wire::is_loopback,
 };
 use crate::{
     config::{File, Source, watch},
     http::{Annex, Face, Hall, Listener, admin_router, public_router, serve},
-    mcp::{Endpoint, Gate},
+    mcp::{Endpoint, Gate, Offer},
     store::Store,
 };
 
@@ -68,7 +72,7 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         colour: options.colour,
     };
     let (file, wired) = papers.read(|_| ())?;
-    let memory = Memory::new(&file, options.output);
+    let memory = Arc::new(Memory::new(&file, options.output));
     let tls = wired.tls.clone();
     let unbound = |address: &str, error| Failed::Bind(address.to_owned(), error);
     let server = &file.server;
@@ -87,11 +91,7 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         // Tool servers start with the first configuration, and are told then where the models are.
         memory.models_at(&base_url(address(&public)?));
     }
-    let faces = |wired, generation| match &loopback {
-        Some(loopback) => loopback.faces(&memory, wired, generation),
-        None => memory.faces(wired, generation),
-    };
-    let (face, offer) = faces(wired, 1);
+    let (face, offer) = faces(loopback.as_ref(), &memory, wired, 1);
     let hall = Arc::new(Hall::new(face, memory.ledger.clone()));
     let gate = Gate::new(offer, memory.ledger.clone(), hall.closing.clone());
     let gate = Arc::new(gate);
@@ -111,20 +111,20 @@ pub async fn run(options: Options) -> Result<(), Failed> {
     (options.ready)(started);
 
     let stop = options.stop;
-    let public = serve(
+    let public = AbortOnDropHandle::new(tokio::spawn(serve(
         public,
         public_router(hall.clone(), Some(annex(endpoint))),
         hall.clone(),
         file.server.clone(),
         stop.clone(),
-    );
-    let admin = tokio::spawn(serve(
+    )));
+    let admin = AbortOnDropHandle::new(tokio::spawn(serve(
         admin,
         admin_router(hall.clone()),
         hall.clone(),
         file.server.clone(),
         last.clone(),
-    ));
+    )));
     let signals = {
         let (hall, gate) = (hall.clone(), gate.clone());
         async move {
@@ -136,32 +136,22 @@ pub async fn run(options: Options) -> Result<(), Failed> {
         }
     };
     let drained = gate.drained(file.server.drain.get());
-    // The listeners stay where they were put first, so the loopback rule is judged by where they are, whatever a
-    // new configuration says.
-    let amend = |file: &mut File| {
-        stay(&mut file.server.listen, bound.0);
-        stay(&mut file.server.admin_listen, bound.1);
+    let told = federate::tell(&memory.fleet, |listing| gate.changed(listing));
+    let renewal = Renewal {
+        papers,
+        memory: memory.clone(),
+        first: file,
+        serving: House {
+            hall: hall.clone(),
+            gate: gate.clone(),
+            loopback,
+            bound,
+        },
     };
-    let put = |wired, generation| {
-        let (face, offer) = faces(wired, generation);
-        hall.put(face);
-        gate.put(offer);
-    };
-    let reloads = reload(&papers, &memory, &file, changes, amend, put);
-    let put_servers = |servers: federate::Servers| {
-        let offer = servers.beside(&gate.offer());
-        let toolbox = offer.toolbox.clone();
-        hall.put(Face {
-            toolbox,
-            ..(*hall.face()).clone()
-        });
-        gate.put(offer);
-    };
-    let federated = federate::follow(&memory, put_servers, |listing| gate.changed(listing));
     tokio::select! {
-        ((), (), ()) = async { tokio::join!(signals, public, drained) } => {}
-        never = reloads => match never {},
-        never = federated => match never {},
+        ((), (), ()) = async { tokio::join!(signals, ended(public), drained) } => {}
+        never = renewal.run(changes) => match never {},
+        never = told => match never {},
         never = nothing_to_reload(hangups) => match never {},
     }
     last.cancel();
@@ -169,6 +159,60 @@ pub async fn run(options: Options) -> Result<(), Failed> {
     hall.ledger.finish(super::LOG_PATIENCE);
     tracing::info!("waypost has drained and ends");
     Ok(())
+}
+
+/// Both listeners and what they share.
+struct House {
+    hall: Arc<Hall>,
+    gate: Arc<Gate>,
+    loopback: Option<Loopback>,
+    /// Where the public and the admin listener are.
+    bound: (SocketAddr, SocketAddr),
+}
+
+impl Serving for House {
+    /// The listeners stay where they were put first, so the loopback rule is judged by where they are, whatever a new
+    /// configuration says.
+    fn amend(&self, file: &mut File) {
+        stay(&mut file.server.listen, self.bound.0);
+        stay(&mut file.server.admin_listen, self.bound.1);
+    }
+
+    fn put(&self, memory: &Memory, wired: Wired, generation: u64) {
+        let (face, offer) = faces(self.loopback.as_ref(), memory, wired, generation);
+        self.hall.put(face);
+        self.gate.put(offer);
+    }
+
+    fn put_servers(&self, servers: Servers) {
+        let offer = servers.beside(&self.gate.offer());
+        let toolbox = offer.toolbox.clone();
+        self.hall.put(Face {
+            toolbox,
+            ..(*self.hall.face()).clone()
+        });
+        self.gate.put(offer);
+    }
+}
+
+/// Both faces of a configuration; with a listener of their own for its servers, where the public one is not for them.
+fn faces(
+    loopback: Option<&Loopback>,
+    memory: &Memory,
+    wired: Wired,
+    generation: u64,
+) -> (Face, Offer) {
+    match loopback {
+        Some(loopback) => loopback.faces(memory, wired, generation),
+        None => memory.faces(wired, generation),
+    }
+}
+
+/// Waits for the end of a listener. A panic in it is one here.
+async fn ended(listener: AbortOnDropHandle<()>) {
+    if let Err(Ok(panic)) = listener.await.map_err(JoinError::try_into_panic) {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 /// `/mcp` on the public listener.

@@ -6,14 +6,15 @@ use tokio::io::BufReader;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failed, Memory,
+    Failed, Memory, Wired,
     ends::Ends,
-    federate,
+    federate::{self, Servers},
     loopback::Loopback,
-    papers::{Papers, reload},
+    papers::Papers,
+    renewal::{Renewal, Serving},
 };
 use crate::{
-    config::{Source, watch},
+    config::{File, Source, watch},
     mcp::{Ended, Gate, Guest, stdio as serve},
 };
 
@@ -32,7 +33,7 @@ pub async fn stdio(source: Source, key: Option<String>, colour: bool) -> Result<
         colour,
     };
     let (file, wired) = papers.read(|_| ())?;
-    let memory = Memory::new(&file, Box::new(io::stderr()));
+    let memory = Arc::new(Memory::new(&file, Box::new(io::stderr())));
     let stop = CancellationToken::new();
     let loopback = Loopback::new(&stop);
     let (_, offer) = loopback.faces(&memory, wired, 1);
@@ -44,22 +45,49 @@ pub async fn stdio(source: Source, key: Option<String>, colour: bool) -> Result<
         gate.draining.cancel();
         std::future::pending().await
     };
-    let put = |wired, generation| gate.put(loopback.faces(&memory, wired, generation).1);
-    let reloads = reload(&papers, &memory, &file, changes, |_| (), put);
-    let put_servers = |servers: federate::Servers| gate.put(servers.beside(&gate.offer()));
-    let federated = federate::follow(&memory, put_servers, |listing| gate.changed(listing));
+    let told = federate::tell(&memory.fleet, |listing| gate.changed(listing));
+    let drain = file.server.drain.get();
+    let renewal = Renewal {
+        papers,
+        memory: memory.clone(),
+        first: file,
+        serving: Line {
+            gate: gate.clone(),
+            loopback,
+        },
+    };
     let streams = (BufReader::new(tokio::io::stdin()), tokio::io::stdout());
-    let serving = serve(gate.clone(), guest, streams, file.server.drain.get());
+    let serving = serve(gate.clone(), guest, streams, drain);
     let ended = tokio::select! {
         ended = serving => ended,
         never = signals => never,
-        never = reloads => match never {},
-        never = federated => match never {},
+        never = renewal.run(changes) => match never {},
+        never = told => match never {},
     };
     memory.ledger.finish(super::LOG_PATIENCE);
     match ended {
         Ended::Well => Ok(()),
         Ended::Unbegun => Err(Failed::Unbegun),
         Ended::Unwelcome => Err(Failed::Withdrawn),
+    }
+}
+
+/// The one client's line.
+struct Line {
+    gate: Arc<Gate>,
+    loopback: Loopback,
+}
+
+impl Serving for Line {
+    /// There is no listener that stays.
+    fn amend(&self, _: &mut File) {}
+
+    fn put(&self, memory: &Memory, wired: Wired, generation: u64) {
+        self.gate
+            .put(self.loopback.faces(memory, wired, generation).1);
+    }
+
+    fn put_servers(&self, servers: Servers) {
+        self.gate.put(servers.beside(&self.gate.offer()));
     }
 }

@@ -14,7 +14,10 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{Offer, convert};
-use crate::{access::Caller, tools::Listing};
+use crate::{
+    access::Caller,
+    tools::{Listing, Tool},
+};
 
 /// The longest URI that can be followed, in bytes: what servers take as a URL.
 pub(super) const LONGEST_URI: usize = 2048;
@@ -124,8 +127,9 @@ impl Listeners {
 
     /// Tells each what another configuration changes for it.
     pub(super) fn compare(&self, before: &Offer, now: &Offer) {
-        // Callers with one key see the same.
-        let mut seen: HashMap<*const Caller, News> = HashMap::new();
+        // Callers with one key see the same. Each is kept here while it is compared: who goes on with another token
+        // meanwhile leaves no address to one who is new.
+        let mut seen: HashMap<*const Caller, (Arc<Caller>, News)> = HashMap::new();
         for ear in self.ears() {
             ear.tell(|state| {
                 let was = state.caller.clone();
@@ -133,9 +137,9 @@ impl Listeners {
                     state.news.gone = true;
                     return;
                 };
-                let lists = seen
+                let (_, lists) = seen
                     .entry(Arc::as_ptr(&was))
-                    .or_insert_with(|| lists((before, &was), (now, &is)));
+                    .or_insert_with(|| (was.clone(), lists((before, &was), (now, &is))));
                 state.news.tools |= lists.tools;
                 state.news.prompts |= lists.prompts;
                 state.news.resources |= lists.resources;
@@ -214,14 +218,23 @@ impl Drop for Listening {
 
 /// Which lists one caller sees otherwise.
 fn lists((before, was): (&Offer, &Caller), (now, is): (&Offer, &Caller)) -> News {
-    let tools_before = before.toolbox.visible(was).map(|tool| convert::tool(tool));
-    let tools_now = now.toolbox.visible(is).map(|tool| convert::tool(tool));
     News {
-        tools: !tools_before.eq(tools_now),
+        tools: !tools_alike(
+            before.toolbox.visible(was).collect(),
+            now.toolbox.visible(is).collect(),
+        ),
         prompts: !now.library.prompts_alike(&before.library, (is, was)),
         resources: !now.library.resources_alike(&before.library, (is, was)),
         ..News::default()
     }
+}
+
+/// Whether these are the same to clients. Most are not even made anew.
+fn tools_alike(before: Vec<&Arc<Tool>>, now: Vec<&Arc<Tool>>) -> bool {
+    let alike = |(before, now): (&&Arc<Tool>, &&Arc<Tool>)| {
+        before.is_copy_of(now) || convert::tool(before) == convert::tool(now)
+    };
+    before.len() == now.len() && before.iter().zip(&now).all(alike)
 }
 
 /// A panic under a lock leaves maps and sets that are whole.

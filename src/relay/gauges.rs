@@ -1,9 +1,15 @@
 //! The state of all targets as operators see it: gauges at a scrape, a list on the admin listener.
 
+use std::collections::BTreeMap;
+
 use tokio::time::Instant;
 
 use super::{Desk, desk::DIRECT};
-use crate::{facts::Circuit, health::TargetState, telemetry::Metrics};
+use crate::{
+    facts::Circuit,
+    health::TargetState,
+    telemetry::{Metrics, show},
+};
 
 /// Every target anybody has asked, and every one a route names, as it is now.
 pub fn targets(desk: &Desk) -> Vec<TargetState> {
@@ -13,41 +19,38 @@ pub fn targets(desk: &Desk) -> Vec<TargetState> {
 /// Sets the gauges that show how targets are now. Those that are gone show nothing more.
 pub fn gauges(desk: &Desk, metrics: &Metrics) {
     let now = Instant::now();
-    for gauge in [&metrics.breaker_state, &metrics.target_in_flight] {
-        gauge.reset();
-    }
-    metrics.credential_aside.reset();
+    let mut in_flight: BTreeMap<_, i64> = BTreeMap::new();
+    let mut breakers: BTreeMap<_, i64> = BTreeMap::new();
+    let mut asides: BTreeMap<_, f64> = BTreeMap::new();
     let states = desk.health.snapshot(now);
     let mut counted = None;
     for state in &states {
         let (provider, model) = labels(desk, &state.target);
-        metrics.expect_target(provider, model);
+        metrics.begin_target(provider, model);
         // A target is listed once for each of its breakers; models without a card are all `other`.
         if counted.replace(&state.target) != Some(&state.target) {
-            metrics
-                .target_in_flight
-                .with_label_values(&[provider, model])
-                .add(i64::from(state.facts.in_flight));
+            *in_flight.entry(vec![provider, model]).or_default() +=
+                i64::from(state.facts.in_flight);
         }
         for key in &state.keys {
             let credential = key.credential.as_deref().unwrap_or("none");
-            let breaker = metrics
-                .breaker_state
-                .with_label_values(&[provider, model, credential]);
-            breaker.set(breaker.get().max(number(&key.circuit)));
+            let breaker = breakers.entry(vec![provider, model, credential]);
+            let breaker = breaker.or_default();
+            *breaker = number(&key.circuit).max(*breaker);
             // A key may be aside for one model alone: what is shown is the worst and the longest of all.
-            let aside = metrics
-                .credential_aside
-                .with_label_values(&[provider, credential]);
-            aside.set(aside.get().max(key.aside.unwrap_or_default().as_secs_f64()));
+            let aside = asides.entry(vec![provider, credential]).or_default();
+            *aside = aside.max(key.aside.unwrap_or_default().as_secs_f64());
         }
     }
+    show(&metrics.target_in_flight, &in_flight);
+    show(&metrics.breaker_state, &breakers);
+    show(&metrics.credential_aside, &asides);
     for rule in desk.rules.names() {
-        metrics.expect_rule(rule);
+        metrics.begin_rule(rule);
     }
     for (route, left) in desk.health.budgets(now) {
         let route = if route == DIRECT { "direct" } else { &*route };
-        metrics.expect_route(route);
+        metrics.begin_route(route);
         metrics.budget_left.with_label_values(&[route]).set(left);
     }
 }

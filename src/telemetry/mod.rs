@@ -4,7 +4,6 @@
 //! response headers and the explain record are all readings of it; there is no second bookkeeping.
 
 mod counting;
-mod expected;
 pub mod ledger;
 pub mod log;
 pub mod metrics;
@@ -14,6 +13,7 @@ pub mod record;
 mod request_id;
 mod series;
 mod settings;
+mod shown;
 mod tool;
 
 pub use ledger::Ledger;
@@ -23,4 +23,5 @@ pub use receipt::{Beginning, Opening, Receipt};
 pub use record::{Attempt, Cost, End, Identity, Record, Surface};
 pub use request_id::{REQUEST_ID, request_id};
 pub use settings::{AccessLog, Level, Settings};
+pub use shown::show;
 pub use tool::ToolRecord;

@@ -1,9 +1,11 @@
-//! Series whose labels are known beforehand: they are there at zero, because the rate of one that is new misses its first
-//! event.
+//! Series whose labels are known beforehand. They begin at zero, before their first event: the rate of a new series misses
+//! what made it, and a panel without a series looks like a broken one.
+//!
+//! Only what configurations name is begun: targets of routes, routes and rules, never all models on all cards.
 
 use prometheus::IntCounterVec;
 
-use super::Metrics;
+use super::{Metrics, Surface};
 
 /// Why requests are refused before they could be read.
 const REFUSALS: &[&str] = &[
@@ -24,6 +26,21 @@ const REFUSALS: &[&str] = &[
 /// What is found out about tokens.
 const TOKEN_CHECKS: &[&str] = &["good", "known", "bad", "expired", "no_tell"];
 
+/// What an answer can be found to be when it is checked.
+const VERDICTS: &[&str] = &[
+    "pass",
+    "repaired",
+    "empty",
+    "not_json",
+    "off_schema",
+    "unknown_tool",
+    "bad_arguments",
+    "arguments_off_schema",
+];
+
+/// What a circuit can change to.
+const CIRCUITS: &[&str] = &["open", "half_open", "closed"];
+
 impl Metrics {
     /// Makes those of every process.
     pub(super) fn begin(&self) {
@@ -41,6 +58,47 @@ impl Metrics {
         }
         self.tool_calls
             .with_label_values(&["other", "unknown_tool"]);
+    }
+
+    /// Makes the series of a target that may be asked, at zero.
+    pub fn begin_target(&self, provider: &str, model: &str) {
+        for to in CIRCUITS {
+            self.breaker_transitions
+                .with_label_values(&[provider, model, to]);
+        }
+        for verdict in VERDICTS {
+            self.verdicts.with_label_values(&[provider, model, verdict]);
+        }
+        for billable in ["delivered", "wasted"] {
+            self.cost_unknown
+                .with_label_values(&[provider, model, billable]);
+        }
+        self.usage_estimated.with_label_values(&[provider, model]);
+        self.saturated.with_label_values(&[provider, model]);
+        self.queue_wait.with_label_values(&[provider]);
+    }
+
+    /// Makes the series of a route that may be named, at zero.
+    pub fn begin_route(&self, route: &str) {
+        self.budget_exhausted.with_label_values(&[route]);
+        // The first failed request of a route is the one that alerts wait for.
+        for surface in [
+            Surface::Chat,
+            Surface::Messages,
+            Surface::Embeddings,
+            Surface::Tool,
+        ] {
+            for outcome in ["delivered", "server_error"] {
+                self.requests
+                    .with_label_values(&[surface.label(), route, outcome]);
+            }
+        }
+    }
+
+    /// Makes the series of a rule that may decide, at zero.
+    pub fn begin_rule(&self, rule: &str) {
+        self.rule_matches.with_label_values(&[rule]);
+        self.rule_errors.with_label_values(&[rule]);
     }
 
     /// Makes the series of a configured tool, at zero.
@@ -81,6 +139,33 @@ impl Metrics {
             let gauge = &self.upstream_mcp_connections;
             // Of a server that never connected there is none.
             let _ = gauge.remove_label_values(&[server, state]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_beforehand_begins_at_zero_and_is_not_set_back() {
+        let metrics = Metrics::new();
+        metrics.begin_target("a", "m");
+        metrics.saturated.with_label_values(&["a", "m"]).inc();
+        metrics.begin_target("a", "m");
+        metrics.begin_route("chat");
+        metrics.begin_rule("1");
+        let text = metrics.render();
+        for line in [
+            r#"waypost_breaker_transitions_total{model="m",provider="a",to="open"} 0"#,
+            r#"waypost_verdicts_total{model="m",provider="a",verdict="not_json"} 0"#,
+            r#"waypost_queue_wait_seconds_count{provider="a"} 0"#,
+            r#"waypost_saturated_total{model="m",provider="a"} 1"#,
+            r#"waypost_retry_budget_exhausted_total{route="chat"} 0"#,
+            r#"waypost_rule_errors_total{rule="1"} 0"#,
+            r#"waypost_requests_total{outcome="server_error",route="chat",surface="chat"} 0"#,
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
         }
     }
 }

@@ -1,10 +1,15 @@
 //! How tools are, for operators: what the admin listener lists and what is read when metrics are asked for.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{Cache, Concurrency, Tool, Toolbox};
-use crate::{facts::Circuit, telemetry::Metrics};
+use crate::{
+    facts::Circuit,
+    telemetry::{Metrics, show},
+};
 
 /// How one tool is.
 #[derive(Debug, Serialize)]
@@ -51,8 +56,7 @@ fn state(tool: &Tool, now: Instant) -> ToolState<'_> {
 
 /// Sets the gauges that are read when metrics are asked for.
 pub fn gauges(toolbox: &Toolbox, metrics: &Metrics) {
-    // A tool that is gone has no circuit.
-    metrics.tool_circuit.reset();
+    let mut circuits = BTreeMap::new();
     for state in states(toolbox) {
         let level = match state.circuit {
             Circuit::Closed => 0,
@@ -60,7 +64,7 @@ pub fn gauges(toolbox: &Toolbox, metrics: &Metrics) {
             Circuit::HalfOpen => 2,
             Circuit::Open { .. } => 3,
         };
-        let gauge = metrics.tool_circuit.with_label_values(&[state.tool]);
-        gauge.set(level);
+        circuits.insert(vec![state.tool], level);
     }
+    show(&metrics.tool_circuit, &circuits);
 }

@@ -202,7 +202,7 @@ fn stock(
     assert_eq!(common.problems(), []);
     let allow = Allow::compile(&common.allow).unwrap();
     let mut tool = Tool::built_in("t", "t", common, kind).unwrap();
-    tool.allow = allow;
+    tool.allow = Arc::new(allow);
     Arc::new(toolbox_of(vec![tool], ledger, memory))
 }
 

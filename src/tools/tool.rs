@@ -16,8 +16,8 @@ use crate::{
     schema::{Schema, header},
 };
 
-/// One tool, ready to be called.
-#[derive(Debug)]
+/// One tool, ready to be called. Copies share what was compiled for it.
+#[derive(Clone, Debug)]
 pub struct Tool {
     /// Its name in the configuration.
     pub id: String,
@@ -26,7 +26,7 @@ pub struct Tool {
     /// The name of its kind.
     pub kind_name: &'static str,
     /// What every tool has, as written.
-    pub common: Common,
+    pub common: Arc<Common>,
     /// The schema of its arguments.
     pub input_schema: Arc<Map<String, Value>>,
     /// The schema of its structured result.
@@ -35,11 +35,11 @@ pub struct Tool {
     pub repeats_arguments: bool,
     /// Tells its settings from others: results of one revision are none of another.
     pub(super) revision: String,
-    pub(super) input: Schema,
-    pub(super) output: Option<Schema>,
-    pub(super) allow: Allow,
+    pub(super) input: Arc<Schema>,
+    pub(super) output: Option<Arc<Schema>>,
+    pub(super) allow: Arc<Allow>,
     pub(super) standing: Standing,
-    pub(super) kind: Box<dyn Kind>,
+    pub(super) kind: Arc<dyn Kind>,
 }
 
 impl Tool {
@@ -114,7 +114,10 @@ impl Tool {
         };
         let named = (id.to_owned(), wire_name(id), kind_name);
         match Self::assemble(named, common.clone(), kind, shape) {
-            Ok(tool) if problems.is_empty() => Ok(Self { allow, ..tool }),
+            Ok(tool) if problems.is_empty() => Ok(Self {
+                allow: Arc::new(allow),
+                ..tool
+            }),
             Ok(_) => Err(problems),
             Err(more) => {
                 problems.extend(more);
@@ -171,15 +174,15 @@ impl Tool {
             wire,
             kind_name,
             standing: Standing::new(&common),
-            common,
+            common: Arc::new(common),
             repeats_arguments: header::are_in(&input_schema),
             input_schema: Arc::new(input_schema),
             output_schema: output_schema.map(Arc::new),
             revision: String::new(),
-            input,
-            output,
-            allow: Allow::default(),
-            kind,
+            input: Arc::new(input),
+            output: output.map(Arc::new),
+            allow: Arc::default(),
+            kind: kind.into(),
         })
     }
 
@@ -191,6 +194,11 @@ impl Tool {
     /// Whether it is another server's.
     pub fn is_federated(&self) -> bool {
         self.kind_name == Self::FEDERATED
+    }
+
+    /// Whether this and the other were built at once: they differ in what is remembered of them at most.
+    pub fn is_copy_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.common, &other.common)
     }
 
     /// What clients may assume of it.

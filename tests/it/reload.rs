@@ -1,7 +1,15 @@
 //! A changed configuration takes over without a request being dropped; a bad one changes nothing.
 
-use std::sync::Arc;
+use std::{
+    fs::File,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
 
+use rustix::fs::OFlags;
 use tokio::sync::Notify;
 
 use crate::support::{Act, Answer, Gateway, Provider, chat, completion, error};
@@ -134,4 +142,77 @@ async fn what_needs_a_restart_stays_as_it_was_and_the_rest_is_taken() {
     assert_eq!(reloads(&gateway, "ok"), 1);
     assert_eq!(gateway.chat("r").await.status, 413, "the new max_body");
     assert_eq!(gateway.admin("/healthz").await.status, 200);
+}
+
+/// A file that is read for as long as somebody has it open to write.
+struct Pipe(PathBuf);
+
+impl Pipe {
+    fn new(folder: &Path) -> Self {
+        let path = folder.join("key");
+        let made = Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        Self(path)
+    }
+
+    /// This configuration, whose providers' keys stand in the pipe.
+    fn keys_of(&self, config: &str) -> String {
+        let key = format!("dialect: openai, api_key: 'file:{}'", self.0.display());
+        config.replacen("dialect: openai", &key, 1)
+    }
+
+    /// Waits until the gateway reads it, and keeps it reading.
+    async fn read_by(&self, gateway: &Gateway) -> File {
+        let mut options = File::options();
+        // Otherwise it would be waited for without end.
+        options
+            .write(true)
+            .custom_flags(OFlags::NONBLOCK.bits() as i32);
+        let mut opened = None;
+        gateway
+            .until("a reader", |_| {
+                opened = options.open(&self.0).ok();
+                opened.is_some()
+            })
+            .await;
+        opened.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_served_does_not_wait_for_a_reload() {
+    let provider = Provider::start([completion("Hi")]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = Pipe::new(folder.path());
+    let before = config(&provider, &provider, "r: { targets: [a/m] }");
+    let gateway = Gateway::start(&before).await;
+    let other = before.replace("r:", "s:");
+    std::fs::write(&gateway.config, pipe.keys_of(&other)).unwrap();
+    let mut reading = pipe.read_by(&gateway).await;
+    // Over a connection that was not there before.
+    assert_eq!(gateway.chat("r").await.status, 200);
+    assert_eq!(
+        (reloads(&gateway, "ok"), gateway.chat("s").await.status),
+        (0, 404)
+    );
+    reading.write_all(b"sk-out-of-the-pipe").unwrap();
+    drop(reading);
+    gateway
+        .until("the reload", |_| reloads(&gateway, "ok") == 1)
+        .await;
+    assert_eq!(gateway.chat("s").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_ends_in_the_middle_of_a_reload() {
+    let provider = Provider::start([completion("Hi")]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = Pipe::new(folder.path());
+    let before = config(&provider, &provider, "r: { targets: [a/m] }");
+    let gateway = Gateway::start(&before).await;
+    std::fs::write(&gateway.config, pipe.keys_of(&before)).unwrap();
+    let reading = pipe.read_by(&gateway).await;
+    gateway.stop();
+    gateway.ended().await;
+    drop(reading);
 }
