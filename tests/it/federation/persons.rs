@@ -184,6 +184,17 @@ async fn a_session_that_is_over_is_renewed_and_no_other_is_touched() {
     let (slow, ()) = tokio::join!(slow.text("slow", json!({})), others);
     assert_eq!(slow.unwrap(), "at last");
     assert_eq!(scene.opened("alice"), 6);
+    // A server that was started anew has forgotten many at once, and is well.
+    let many = ["carol.1", "dave.1", "erin.1", "frank.1"];
+    for opened in [1, 2] {
+        let answers = join_all(many.map(|token| scene.who(token))).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        for token in many {
+            let user = &token[..token.len() - 2];
+            assert_eq!(scene.opened(user), opened);
+            scene.fake.forget_of(user);
+        }
+    }
     assert_eq!((scene.opened("bob"), scene.opened("gateway")), (1, 1));
 }
 
