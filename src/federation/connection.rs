@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use rmcp::{
     RoleClient,
-    model::{
-        CancelledNotification, CancelledNotificationParam, ClientRequest, GetExtensions, RequestId,
-        RequestMetaObject, ServerCapabilities, ServerResult,
-    },
+    model::{ClientRequest, GetExtensions, RequestMetaObject, ServerCapabilities, ServerResult},
     service::{
         ClientInitializeError, ClientLifecycleMode, ClientServiceExt, Peer, PeerRequestOptions,
         RunningService, ServiceError,
@@ -19,7 +16,7 @@ use serde_json::{Map, Value};
 use tokio::{
     sync::mpsc,
     task::AbortHandle,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use super::{
@@ -30,6 +27,7 @@ use super::{
     persons::Kept,
     reading,
     stdio::Seat,
+    underway::Underway,
     watched::{Cut, Signs, Watched},
 };
 use crate::process;
@@ -39,9 +37,6 @@ const QUESTIONS: usize = 8;
 
 /// How long a server may take to set the level of its logs.
 const SETTING: Duration = Duration::from_secs(5);
-
-/// How long a server may take to hear that a request is called off.
-const CALLED_OFF: Duration = Duration::from_secs(5);
 
 /// One connection. Ended when dropped, and with it its process.
 #[derive(Debug)]
@@ -201,7 +196,7 @@ impl Connection {
             return;
         };
         let logs = !self.is_stateless() && self.capabilities().logging.is_some();
-        if !logs || !self.levels.lower(wanted) {
+        if !logs || !self.levels.is_new_low(wanted) {
             return;
         }
         let deadline = outgoing.deadline.min(Instant::now() + SETTING);
@@ -212,6 +207,8 @@ impl Connection {
                 "the level of its logs cannot be set: {failed}"
             );
         }
+        // Whatever it answered: who does not take it is not asked with every call.
+        self.levels.lower(wanted);
     }
 
     /// Asks something that is no caller's question.
@@ -251,12 +248,7 @@ impl Connection {
         let options = PeerRequestOptions::no_options().with_meta(meta.into());
         let sending = self.peer.send_request_with_option(request, options);
         let mut handle = sending.await?;
-        let mut underway = Underway {
-            peer: &self.peer,
-            running: &self.running,
-            id: handle.id.clone(),
-            is_over: false,
-        };
+        let mut underway = Underway::new(&self.peer, &self.running, handle.id.clone());
         let mut questions = FuturesUnordered::new();
         let answer = loop {
             tokio::select! {
@@ -280,7 +272,7 @@ impl Connection {
         while let (Some(relay), Ok(said)) = (relay, heard.try_recv()) {
             tell(relay, said).await;
         }
-        underway.is_over = true;
+        underway.is_over();
         answer.map_err(|_| ServiceError::TransportClosed)?
     }
 
@@ -337,33 +329,5 @@ async fn tell(relay: &dyn Relay, said: Said) {
             let why = "Too many questions are open in this request";
             let _ = answer.send(Err(why.to_owned()));
         }
-    }
-}
-
-/// A request that is under way: called off when dropped before it is over.
-struct Underway<'a> {
-    peer: &'a Peer<RoleClient>,
-    running: &'a Running,
-    id: RequestId,
-    is_over: bool,
-}
-
-impl Drop for Underway<'_> {
-    fn drop(&mut self) {
-        self.running.end(&self.id);
-        if self.is_over {
-            return;
-        }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return;
-        };
-        let peer = self.peer.clone();
-        let reason = "nobody waits for the answer any more".to_owned();
-        let params = CancelledNotificationParam::new(Some(self.id.clone()), Some(reason));
-        // Nobody waits for this task: it ends by itself.
-        runtime.spawn(async move {
-            let calling_off = peer.send_notification(CancelledNotification::new(params).into());
-            let _ = timeout(CALLED_OFF, calling_off).await;
-        });
     }
 }

@@ -4,7 +4,7 @@
     reason = "log messages are deprecated in 2026-07-28, and part of both revisions"
 )]
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{ClientRequest, LoggingLevel, SetLevelRequest, SetLevelRequestParams};
 
@@ -13,15 +13,22 @@ use rmcp::model::{ClientRequest, LoggingLevel, SetLevelRequest, SetLevelRequestP
 pub(super) struct Levels(Mutex<Option<LoggingLevel>>);
 
 impl Levels {
-    /// Takes note that this level is wanted: whether none so low was before.
-    pub(super) fn lower(&self, wanted: LoggingLevel) -> bool {
-        let mut lowest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Whether nobody wanted one so low yet.
+    pub(super) fn is_new_low(&self, wanted: LoggingLevel) -> bool {
         // The protocol's levels are in the order of RFC 5424, from the least to the most that matters.
-        let is_lower = lowest.is_none_or(|lowest| (wanted as u8) < lowest as u8);
-        if is_lower {
-            *lowest = Some(wanted);
+        self.lock()
+            .is_none_or(|lowest| (wanted as u8) < lowest as u8)
+    }
+
+    /// Takes note that a server was told this level.
+    pub(super) fn lower(&self, told: LoggingLevel) {
+        if self.is_new_low(told) {
+            *self.lock() = Some(told);
         }
-        is_lower
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<LoggingLevel>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

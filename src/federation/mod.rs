@@ -34,6 +34,7 @@ mod settings;
 mod standing;
 mod stdio;
 mod tasks;
+mod underway;
 mod watched;
 mod web;
 

@@ -89,6 +89,7 @@ async fn what_nobody_uses_is_closed_after_a_while_and_what_is_used_is_not() {
         sleep(LOOK * 3).await;
         assert_eq!(opener.counts(), (2, 1), "nobody used it");
         sleep(IDLE * 10).await;
+        use_once(&persons, &opener, 1).await;
         assert_eq!(opener.counts(), (2, 1), "its request takes long");
         drop(busy);
         sleep(IDLE + LOOK * 2).await;

@@ -62,8 +62,10 @@ pub(super) struct Book {
     sessions: Mutex<HashMap<String, String>>,
     /// Whether a session is nobody's but the user's who opened it.
     pub(super) binds: AtomicBool,
+    /// A user whose sessions are opened once `let_go` says so.
+    pub(super) slow_to_open: Mutex<String>,
     /// Users who are refused, each with the status.
-    pub(super) refused: Mutex<HashMap<String, StatusCode>>,
+    refused: Mutex<HashMap<String, StatusCode>>,
     made: AtomicUsize,
     /// The tools it lists, by name, each with its description.
     pub(super) tools: Mutex<Vec<(String, String)>>,
@@ -113,6 +115,7 @@ impl Fake {
             got: Mutex::default(),
             sessions: Mutex::default(),
             binds: AtomicBool::new(false),
+            slow_to_open: Mutex::default(),
             refused: Mutex::default(),
             made: AtomicUsize::new(0),
             tools: Mutex::new(vec![("echo".to_owned(), String::new())]),
@@ -164,6 +167,19 @@ impl Fake {
         let got = self.book.got.lock().unwrap();
         let sent = got.iter().filter(|got| got.method == method);
         sent.map(|got| got.token().to_owned()).collect()
+    }
+
+    /// The levels of logs it was told, one after the other.
+    pub(super) fn levels(&self) -> Vec<String> {
+        let got = self.book.got.lock().unwrap();
+        let told = got.iter().filter(|got| got.method == "logging/setLevel");
+        told.map(|got| got.tool.clone()).collect()
+    }
+
+    /// Refuses these users with this status from now on.
+    pub(super) fn refuse(&self, users: &[&str], status: StatusCode) {
+        let refused = users.iter().map(|user| ((*user).to_owned(), status));
+        self.book.refused.lock().unwrap().extend(refused);
     }
 
     /// Says something on every open stream.
@@ -299,6 +315,9 @@ async fn serve(
         }))),
         "initialize" if book.era == Era::New => plain(&refused(-32601, "Method not found")),
         "initialize" => {
+            if *book.slow_to_open.lock().unwrap() == user {
+                book.let_go.notified().await;
+            }
             let made = book.made.fetch_add(1, Ordering::SeqCst);
             let session = format!("session-{made}");
             let mut sessions = book.sessions.lock().unwrap();

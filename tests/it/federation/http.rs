@@ -315,11 +315,7 @@ async fn a_server_with_sessions_is_told_the_lowest_level_of_logs_that_was_wanted
             .await
             .unwrap();
     }
-    let got = fake.book.got.lock().unwrap();
-    let set = got.iter().filter(|got| got.method == "logging/setLevel");
-    let set: Vec<&str> = set.map(|got| &*got.tool).collect();
-    assert_eq!(set, ["warning", "debug"]);
-    drop(got);
+    assert_eq!(fake.levels(), ["warning", "debug"]);
 
     // A request without a session says it itself.
     let fake = Fake::start(Era::New).await;
