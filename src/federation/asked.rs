@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     Answer, Bearer, Failed, Outgoing, Question, Where,
     choosing::Chosen,
-    connecting::{Unconnected, connect},
+    connecting::{Learned, Unconnected, connect},
     connection::Connection,
     persons::Seat,
     purse::Purse,
@@ -134,7 +134,7 @@ impl Inner {
         let server = spec.name.to_string();
         // It ends by itself: `connect_timeout` is the longest it takes.
         let opening =
-            tokio::spawn(async move { connect(&spec, number, &ground, purse, true).await });
+            tokio::spawn(async move { connect(&spec, number, &ground, purse, Learned::Old).await });
         let opened = opening.map(|opened| {
             opened.unwrap_or_else(|_| {
                 let failed = Failed::Broken {

@@ -3,13 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use rmcp::{
-    model::ProtocolVersion,
+    model::{ErrorCode, ErrorData, ProtocolVersion},
     service::{ClientInitializeError, ClientLifecycleMode},
     transport::{
         StreamableHttpClientTransport, common::client_side_sse::ExponentialBackoff,
         streamable_http_client::StreamableHttpClientTransportConfig,
     },
 };
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
     fleet::Ground,
     purse::Purse,
     reading,
-    stdio::{self, Seat, Start},
+    stdio::{self, Life, Start},
     watched::{Signs, Watched},
     web::{self, Web},
 };
@@ -29,6 +30,18 @@ const POSTS: usize = 256;
 
 /// How often a stream that broke is taken up again, and at first after how long.
 const TAKEN_UP: (usize, Duration) = (3, Duration::from_millis(500));
+
+/// What earlier connections have taught of a replica that may speak either revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Learned {
+    /// It is asked.
+    Nothing,
+    /// It is not asked again whether it is new.
+    Old,
+    /// It is given all the time there is to say so: one that begins slowly is not asked the old way meanwhile, which it
+    /// would refuse.
+    New,
+}
 
 /// Why there is no connection.
 #[derive(Clone, Debug)]
@@ -41,6 +54,8 @@ pub(super) struct Unconnected {
     pub(super) broke_off: bool,
     /// What the connection showed of itself.
     pub(super) signs: Arc<Signs>,
+    /// Whether it was asked the old way, and said that it is new.
+    pub(super) is_new: bool,
 }
 
 impl Unconnected {
@@ -50,13 +65,19 @@ impl Unconnected {
             failed,
             broke_off: false,
             signs: Arc::default(),
+            is_new: false,
         }
     }
 
     fn of(error: &ClientInitializeError, server: &str) -> Self {
         let broke_off = matches!(error, ClientInitializeError::ConnectionClosed(_));
+        let is_new = match error {
+            ClientInitializeError::JsonRpcError(refused) => speaks_new(refused),
+            _ => false,
+        };
         Self {
             broke_off,
+            is_new,
             ..Self::new(
                 reading::words(&error.to_string()),
                 reading::refused(error, server),
@@ -65,14 +86,22 @@ impl Unconnected {
     }
 }
 
-/// Makes a connection to a replica with these tokens, or says why there is none. An `old` server is not asked again
-/// whether it is new.
+/// Whether a server that refuses a handshake names the new revision as one of its own.
+fn speaks_new(refused: &ErrorData) -> bool {
+    let supported = refused.data.as_ref().and_then(|data| data.get("supported"));
+    let supported = supported.and_then(Value::as_array);
+    let new = ProtocolVersion::V_2026_07_28.as_str();
+    refused.code == ErrorCode::UNSUPPORTED_PROTOCOL_VERSION
+        && supported.is_some_and(|all| all.iter().any(|one| one.as_str() == Some(new)))
+}
+
+/// Makes a connection to a replica with these tokens, or says why there is none.
 pub(super) async fn connect(
     spec: &Spec,
     number: usize,
     ground: &Ground,
     purse: Purse,
-    old: bool,
+    learned: Learned,
 ) -> Result<Connection, Unconnected> {
     let running: Arc<Running> = Arc::default();
     let signs: Arc<Signs> = Arc::default();
@@ -81,7 +110,7 @@ pub(super) async fn connect(
         retry_after: None,
     };
     let patience = spec.settings.connect_timeout.get();
-    let mode = mode(spec.settings.revision, old);
+    let mode = mode(spec.settings.revision, learned);
     let mut ends = Ends {
         server: spec.name.clone(),
         running: running.clone(),
@@ -119,9 +148,9 @@ pub(super) async fn connect(
                 environment,
                 folder,
             } => {
-                let seat = Seat::new(&ground.extra);
+                let life = Life::new(&ground.extra);
                 let mut environment = environment.clone();
-                environment.extend(ground.extra.environment(&spec.name, seat.process));
+                environment.extend(ground.extra.environment(&spec.name, life.process));
                 let start = Start {
                     server: &spec.name,
                     command,
@@ -130,7 +159,7 @@ pub(super) async fn connect(
                     limits: (spec.settings.memory, spec.settings.files),
                     max_message: spec.settings.max_message,
                     starter: ground.starter.clone(),
-                    seat,
+                    life,
                 };
                 let started = start.start();
                 let (pipe, process) = started.map_err(|error| {
@@ -157,15 +186,17 @@ pub(super) async fn connect(
     })
 }
 
-fn mode(revision: Revision, old: bool) -> ClientLifecycleMode {
+fn mode(revision: Revision, learned: Learned) -> ClientLifecycleMode {
     let preferred_versions = vec![ProtocolVersion::V_2026_07_28];
-    match revision {
-        Revision::Auto if !old => ClientLifecycleMode::Auto {
+    match (revision, learned) {
+        (Revision::Auto, Learned::Nothing) => ClientLifecycleMode::Auto {
             preferred_versions,
             legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
         },
-        Revision::Auto | Revision::Sessions => ClientLifecycleMode::Initialize,
-        Revision::Stateless => ClientLifecycleMode::Discover { preferred_versions },
+        (Revision::Auto, Learned::Old) | (Revision::Sessions, _) => ClientLifecycleMode::Initialize,
+        (Revision::Auto, Learned::New) | (Revision::Stateless, _) => {
+            ClientLifecycleMode::Discover { preferred_versions }
+        }
     }
 }
 

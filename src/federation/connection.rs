@@ -26,7 +26,7 @@ use super::{
     levels::{self, Levels},
     persons::Kept,
     reading,
-    stdio::Seat,
+    stdio::Life,
     underway::Underway,
     watched::{Cut, Signs, Watched},
 };
@@ -56,7 +56,7 @@ pub(super) struct Connection {
 #[derive(Debug)]
 pub(super) struct Housed {
     pub(super) _running: process::Running,
-    pub(super) seat: Seat,
+    pub(super) life: Life,
     /// Reads what it complains of.
     pub(super) complaints: AbortHandle,
 }
@@ -104,7 +104,7 @@ impl Connection {
 
     /// The process at the other end, where there is one.
     pub(super) fn process(&self) -> Option<ProcessId> {
-        self.process.as_ref().map(|housed| housed.seat.process)
+        self.process.as_ref().map(|housed| housed.life.process)
     }
 
     /// The revision that is spoken.

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     Failed, Where,
-    connecting::connect,
+    connecting::{Learned, connect},
     connection::Connection,
     listing::{Listing, PATIENCE},
     purse::Purse,
@@ -84,19 +84,25 @@ async fn keep(inner: Arc<Inner>, replica: Arc<Replica>) {
 async fn forever(inner: &Arc<Inner>, replica: &Replica) {
     let server = &*inner.spec.name;
     let mut failures = 0;
-    let mut old = false;
+    let mut learned = Learned::Nothing;
     let mut was_ready = false;
     loop {
         let begun = Instant::now();
         let purse = Purse::Gateways(inner.ground.tokens.clone());
-        let connecting = connect(&inner.spec, replica.number, &inner.ground, purse, old);
+        let connecting = connect(&inner.spec, replica.number, &inner.ground, purse, learned);
         let why = match connecting.await {
             Ok(connection) => {
                 if connection.is_stateless() {
                     // It may have learned meanwhile: without sessions nobody has one.
                     replica.persons.let_go();
                 }
-                old = !connection.is_stateless() && (old || begun.elapsed() > SILENT);
+                let is_slow = begun.elapsed() > SILENT;
+                learned = match learned {
+                    Learned::New if connection.is_stateless() => Learned::New,
+                    Learned::Old => Learned::Old,
+                    _ if !connection.is_stateless() && is_slow => Learned::Old,
+                    _ => Learned::Nothing,
+                };
                 if was_ready {
                     replica.count_reconnect();
                     let metrics = inner.ground.ledger.metrics();
@@ -116,7 +122,12 @@ async fn forever(inner: &Arc<Inner>, replica: &Replica) {
             }
             Err(unconnected) => {
                 // Some break off at a question they do not know. Those are asked the old way, and then again the new.
-                old = unconnected.broke_off && !old;
+                learned = match learned {
+                    _ if unconnected.is_new => Learned::New,
+                    Learned::Old => Learned::Nothing,
+                    _ if unconnected.broke_off => Learned::Old,
+                    _ => Learned::Nothing,
+                };
                 unconnected.why
             }
         };

@@ -49,17 +49,17 @@ pub(super) struct Start<'a> {
     /// The gateway's file, where it is not the one that runs.
     pub(super) starter: Option<PathBuf>,
     /// Which process it will be.
-    pub(super) seat: Seat,
+    pub(super) life: Life,
 }
 
 /// A process from before its start to its end, which those are told who gave it more than is configured.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct Life {
     pub(super) process: ProcessId,
     extra: Arc<dyn Extra>,
 }
 
-impl Seat {
+impl Life {
     pub(super) fn new(extra: &Arc<dyn Extra>) -> Self {
         Self {
             process: ProcessId::new(),
@@ -68,7 +68,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Life {
     fn drop(&mut self) {
         self.extra.ended(self.process);
     }
@@ -105,7 +105,7 @@ impl Start<'_> {
         let pipe = AsyncRwTransport::new(lines, stdin).with_max_line_length(usize::MAX);
         let housed = Housed {
             _running: running,
-            seat: self.seat,
+            life: self.life,
             complaints: drain(self.server.clone(), stderr),
         };
         Ok((pipe, housed))

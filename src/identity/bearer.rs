@@ -52,6 +52,8 @@ pub struct Verifier {
 #[derive(Clone, Debug)]
 struct Good {
     identity: Arc<Identity>,
+    /// Its issuer, as it was when it vouched.
+    authority: Weak<Authority>,
     /// The keys that vouch for it; none where its issuer itself does.
     keys: Option<Weak<KeySet>>,
 }
@@ -80,12 +82,16 @@ impl Verifier {
         }
     }
 
-    /// The same, with what was known of issuers that have not changed: a reload while one is down locks nobody out.
+    /// The same, with what was known of issuers that have not changed, and of their tokens: a reload while one is down
+    /// locks nobody out.
     pub fn after(mut self, before: &Self) -> Self {
         for authority in &mut self.authorities {
             if let Some(same) = before.authorities.iter().find(|other| other.is(authority)) {
                 *authority = same.clone();
             }
+        }
+        if claims::are_read_alike(&self.settings, &before.settings) {
+            self.good = before.good.clone();
         }
         self
     }
@@ -93,7 +99,9 @@ impl Verifier {
     /// What is known of a token already.
     pub(super) fn known(&self, token: &Digest) -> Option<Verdict> {
         if let Some(good) = self.good.get(token) {
-            let vouched = good.keys.is_none_or(|keys| keys.strong_count() > 0);
+            let mut here = self.authorities.iter();
+            let vouched = here.any(|it| Arc::as_ptr(it) == good.authority.as_ptr())
+                && good.keys.is_none_or(|keys| keys.strong_count() > 0);
             return vouched.then_some(Ok(good.identity));
         }
         self.refused.get(token).map(Err)
@@ -119,6 +127,7 @@ impl Verifier {
         let identity = claims::identity(&jwt.claims, token, &authority.name, &self.settings, now)?;
         let good = Good {
             identity: Arc::new(identity),
+            authority: Arc::downgrade(authority),
             keys: Some(Arc::downgrade(&keys)),
         };
         Ok(keep(&self.good, digest, good))
@@ -137,8 +146,12 @@ impl Verifier {
             async move {
                 match inquire(&authority, &settings, token.reveal()).await {
                     Ok(identity) => {
-                        let keys = None;
-                        Ok(keep(&good, digest, Good { identity, keys }))
+                        let vouched = Good {
+                            identity,
+                            authority: Arc::downgrade(&authority),
+                            keys: None,
+                        };
+                        Ok(keep(&good, digest, vouched))
                     }
                     Err(denied) => {
                         if denied != Denied::NoTell {

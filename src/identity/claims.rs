@@ -73,6 +73,18 @@ pub(super) fn identity(
     })
 }
 
+/// Whether the claims of a token say the same by either of these settings.
+pub(super) fn are_read_alike(one: &OAuth, other: &OAuth) -> bool {
+    let implied = |settings: &OAuth| -> BTreeSet<(String, Vec<String>)> {
+        let scopes = settings.scopes.iter();
+        let scopes = scopes.map(|(scope, grant)| (scope.clone(), grant.implies.clone()));
+        scopes.filter(|(_, implies)| !implies.is_empty()).collect()
+    };
+    one.resource == other.resource
+        && one.audiences == other.audiences
+        && implied(one) == implied(other)
+}
+
 /// How long a verdict on this identity may be kept: never beyond the token's own end.
 pub(super) fn kept_for(identity: &Identity, now: Timestamp) -> Duration {
     let end = identity.expires.saturating_sub(LEEWAY);

@@ -104,19 +104,26 @@ class Gateway(Program):
     """A Waypost with the given config; the addresses are ours to add."""
 
     def __init__(
-        self, config: str, folder: pathlib.Path, name: str = "waypost", env: dict | None = None, port=None, server=""
+        self,
+        config: str,
+        folder: pathlib.Path,
+        name: str = "waypost",
+        env: dict | None = None,
+        port=None,
+        server="",
+        scheme="http",
     ):
         """`server` is what is said of it beside its addresses, as members of a YAML mapping."""
         assert WAYPOST.exists(), f"{WAYPOST} is not there: run `cargo build` first"
         public, admin = free_ports(2)
         public = port or public
-        self.url = f"http://127.0.0.1:{public}"
+        self.url = f"{scheme}://127.0.0.1:{public}"
         self.admin = f"http://127.0.0.1:{admin}"
         listens = f"listen: '127.0.0.1:{public}', admin_listen: '127.0.0.1:{admin}'"
         written = folder / f"{name}.yaml"
         written.write_text(f"server: {{ {listens}, {server} }}\n{config}")
         command = [WAYPOST, "serve", "--config", written]
-        super().__init__(name, command, folder, env or {}, f"{self.url}/readyz", 20.0)
+        super().__init__(name, command, folder, env or {}, f"{self.admin}/readyz", 20.0)
 
     def record(self, request_id: str, seconds: float = 10.0) -> dict:
         """The explain record of a request that has ended."""

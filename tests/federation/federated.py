@@ -3,6 +3,7 @@
 import asyncio
 import json
 import pathlib
+import ssl
 import time
 import urllib.request
 from datetime import datetime
@@ -24,17 +25,35 @@ PATIENCE = 40.0
 ADMIN_KEY = "wp-operator-0123456789abcdef0123456789abcdef"
 
 
+def lines(log: pathlib.Path, **wanted: str) -> list[dict]:
+    """The lines of a log that say this."""
+    said = []
+    for line in log.read_text(errors="replace").splitlines():
+        try:
+            said.append(json.loads(line))
+        except ValueError:
+            continue
+    said = [each for each in said if isinstance(each, dict)]
+    return [each for each in said if all(each.get(name) == value for name, value in wanted.items())]
+
+
 class Federation(Gateway):
     """A gateway with servers of other people behind it."""
 
-    def __init__(self, config: str, folder: pathlib.Path, env: dict):
+    # What its clients believe it is by, where that is not what they believe by themselves.
+    trust: ssl.SSLContext | None = None
+    # Its operator's.
+    admin_key = ADMIN_KEY
+
+    def __init__(self, config: str, folder: pathlib.Path, env: dict, server: str = "", **more):
         env = env | {"WAYPOST_ADMIN_KEY": ADMIN_KEY}
-        super().__init__(config, folder, env=env, server="admin_key: env:WAYPOST_ADMIN_KEY")
+        server = f"admin_key: env:WAYPOST_ADMIN_KEY, {server}"
+        super().__init__(config, folder, env=env, server=server, **more)
 
     def operator(self, path: str, body: dict | None = None):
         """What the admin listener answers; with a body it is a POST."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"content-type": "application/json", "authorization": f"Bearer {ADMIN_KEY}"}
+        headers = {"content-type": "application/json", "authorization": f"Bearer {self.admin_key}"}
         request = urllib.request.Request(f"{self.admin}{path}", data, headers)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
@@ -64,20 +83,13 @@ class Federation(Gateway):
 
     def client(self, key: str, era: str, **options) -> Client:
         """The official client, as the holder of this key."""
-        http = httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=60)
+        headers = {"Authorization": f"Bearer {key}"}
+        http = httpx2.AsyncClient(headers=headers, timeout=60, verify=self.trust or True)
         return Client(streamable_http_client(f"{self.url}/mcp", http_client=http), mode=era, **options)
 
     def tool_calls(self, **wanted: str) -> list[dict]:
         """The log's lines of calls of tools that say this."""
-        lines = []
-        for line in self.log.read_text(errors="replace").splitlines():
-            try:
-                said = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(said, dict) and said.get("message") == "tool_call":
-                lines.append(said)
-        return [line for line in lines if all(line.get(name) == value for name, value in wanted.items())]
+        return lines(self.log, message="tool_call", **wanted)
 
     def calls_of(self, work, count: int = 1, **wanted: str) -> list[dict]:
         """The log's lines of the calls that `work` makes, once there are `count` of them.
@@ -87,8 +99,8 @@ class Federation(Gateway):
         since = time.time()
         work()
 
-        def lines():
+        def made_since():
             made = [line for line in self.tool_calls(**wanted) if datetime.fromisoformat(line["at"]).timestamp() >= since]
             return made if len(made) >= count else None
 
-        return until("the calls are in the log", lines)
+        return until("the calls are in the log", made_since)

@@ -1,5 +1,7 @@
 //! The documentation tells the truth where a machine can tell: names, links and examples.
 
+mod defences;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -240,47 +242,6 @@ fn the_configurations_of_other_pages_pass_the_check() {
     }
 }
 
-/// Whether a file holds a test of ours, in Rust or in Python.
-fn has_tests(path: &str) -> bool {
-    let text = text(path);
-    ["#[test]", "::test", "\ndef test_"]
-        .iter()
-        .any(|sign| text.contains(sign))
-}
-
-#[test]
-fn defences_of_the_security_page_name_places_and_tests_there_are() {
-    let page = text("docs/security.md");
-    let chapter = page.split("## Defences and their tests").nth(1).unwrap();
-    let chapter = chapter.split("\n## ").next().unwrap();
-    let rows = chapter.lines().filter(|line| line.starts_with("| "));
-    let rows = rows.filter(|line| !line.starts_with("| Defence |") && !line.starts_with("| ---"));
-    for row in rows {
-        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
-        let [_, place, tests] = cells[..] else {
-            panic!("three cells: {row}");
-        };
-        let quoted = |cell: &str| -> Vec<String> {
-            let words = cell.split('`').skip(1).step_by(2);
-            words.map(str::to_owned).collect()
-        };
-        let (places, tests) = (quoted(place), quoted(tests));
-        assert!(!places.is_empty() && !tests.is_empty(), "{row}");
-        for place in places {
-            assert!(root().join(&place).exists(), "{row}: {place}");
-        }
-        for test in tests {
-            let here = test.starts_with("src/") || test.starts_with("tests/");
-            let path = if here {
-                test
-            } else {
-                format!("tests/it/{test}")
-            };
-            assert!(has_tests(&path), "{path} has no test");
-        }
-    }
-}
-
 #[test]
 fn the_tokens_of_the_oauth_page_pass_the_check_below_its_first_example() {
     pass_below_the_first("docs/oauth.md");
@@ -289,25 +250,4 @@ fn the_tokens_of_the_oauth_page_pass_the_check_below_its_first_example() {
 #[test]
 fn the_servers_of_the_federation_page_pass_the_check_below_its_first_example() {
     pass_below_the_first("docs/federation.md");
-}
-
-#[test]
-fn defences_of_the_mcp_page_name_files_with_tests() {
-    let page = text("docs/mcp.md");
-    let table = page.split("## Defences and their tests").nth(1).unwrap();
-    let rows = table.lines().filter(|line| line.starts_with("| "));
-    for row in rows.skip(2) {
-        let files: Vec<&str> = row
-            .split('`')
-            .filter(|word| word.ends_with(".rs"))
-            .collect();
-        assert!(!files.is_empty(), "{row}");
-        for file in files {
-            let path = match file.strip_prefix("src/") {
-                Some(_) => file.to_owned(),
-                None => format!("tests/it/{file}"),
-            };
-            assert!(has_tests(&path), "{path} has no test");
-        }
-    }
 }

@@ -1,4 +1,6 @@
-//! Bytes that are no HTTP, or that two readers of HTTP would understand differently.
+//! Bytes that are no HTTP, or that two readers of HTTP would understand differently; requests that would lead elsewhere.
+
+use serde_json::{Value, json};
 
 use crate::support::{
     Gateway, Provider, chat, completion,
@@ -189,4 +191,67 @@ async fn names_that_callers_make_up_leave_nothing_behind() {
     assert_eq!(answer.status, 200, "{}", answer.body);
     let record = gateway.record(answer.header("x-request-id")).await;
     assert_eq!(record.tool, None);
+}
+
+#[tokio::test]
+async fn no_caller_says_where_its_completion_is_asked_for_or_with_which_key() {
+    let (provider, decoy) = (
+        Provider::start([completion("Hi")]).await,
+        Provider::start([completion("stolen")]).await,
+    );
+    let yaml = format!(
+        "
+providers: {{ a: {{ dialect: openai, base_url: '{}', api_key: sk-of-the-operator }} }}
+routes: {{ r: {{ targets: [a/m] }} }}
+",
+        provider.url
+    );
+    let gateway = Gateway::start(&yaml).await;
+    let there = &decoy.url;
+    let members = [
+        json!({ "api_base": there }),
+        json!({ "base_url": there, "api_key": "sk-of-the-caller" }),
+        json!({ "custom_llm_provider": "openai", "litellm_params": { "api_base": there } }),
+        json!({ "extra_headers": { "authorization": "Bearer sk-of-the-caller", "host": there } }),
+        json!({ "extra_body": { "api_base": there } }),
+        json!({ "provider": { "base_url": there, "order": [there] } }),
+        json!({ "model": format!("{there}/m") }),
+        json!({ "fallbacks": [{ "model": "r", "api_base": there }] }),
+    ];
+    for more in &members {
+        let mut body: Value = serde_json::from_str(&chat("r", false)).unwrap();
+        let all = body.as_object_mut().unwrap();
+        all.extend(more.as_object().unwrap().clone());
+        let answer = gateway.post("/v1/chat/completions", body.to_string());
+        let answer = gateway.send(answer).await;
+        let is_fine = match answer.status {
+            200 => answer.body.contains("Hi"),
+            status => [400, 404].contains(&status),
+        };
+        assert!(is_fine, "{more}: {} {}", answer.status, answer.body);
+    }
+    let address = there.trim_end_matches("/v1").trim_start_matches("http://");
+    for (name, value) in [
+        ("x-portkey-custom-host", there.as_str()),
+        ("helicone-target-url", there),
+        ("x-forwarded-host", address),
+        ("forwarded", &format!("host={address}")),
+        ("host", address),
+        ("proxy-authorization", "Bearer sk-of-the-caller"),
+    ] {
+        let asking = gateway.post("/v1/chat/completions", chat("r", false));
+        let answer = gateway.send(asking.header(name, value)).await;
+        assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+    }
+    assert!(decoy.asked().is_empty());
+    let asked = provider.asked();
+    assert!(asked.len() >= 6);
+    for asked in asked {
+        assert_eq!(asked.headers["authorization"], "Bearer sk-of-the-operator");
+        let told = format!("{:?}", asked.headers);
+        assert!(
+            !told.contains("caller") && !told.contains(address),
+            "{told}"
+        );
+    }
 }

@@ -83,7 +83,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 /// Waits until the client is listed these tools.
-async fn until_listed(client: &Modern<'_>, expected: &[&str]) {
+pub(super) async fn until_listed(client: &Modern<'_>, expected: &[&str]) {
     let listed = async {
         while names(&client.result("tools/list", json!({})).await) != expected {
             sleep(Duration::from_millis(5)).await;
@@ -93,7 +93,7 @@ async fn until_listed(client: &Modern<'_>, expected: &[&str]) {
     assert!(listed.is_ok(), "never listed: {expected:?}");
 }
 
-async fn call(client: &Modern<'_>, tool: &str) -> Value {
+pub(super) async fn call(client: &Modern<'_>, tool: &str) -> Value {
     let params = json!({ "name": tool, "arguments": {} });
     client.result("tools/call", params).await
 }

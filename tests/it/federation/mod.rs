@@ -11,6 +11,7 @@ mod kind;
 mod persons;
 mod servers;
 mod stdio;
+mod tokens;
 mod wiring;
 
 use std::{
@@ -187,4 +188,11 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
     };
     let looked = timeout(PATIENCE, looking).await;
     assert!(looked.is_ok(), "not so: {what}");
+}
+
+/// Time passes, and nothing else happens in it.
+async fn later(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
 }

@@ -1,6 +1,6 @@
 //! Replicas, lists, and a fleet whose servers come and go.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use serde_json::json;
 use waypost::federation::{By, Failed};
@@ -8,7 +8,7 @@ use waypost::federation::{By, Failed};
 use super::{
     Ask, Caller, empty,
     fake::{Era, Fake},
-    fleet, specs, until,
+    fleet, later, specs, until,
 };
 
 #[tokio::test]
@@ -96,6 +96,23 @@ async fn a_server_that_is_away_is_told_at_once_and_found_again() {
         "it learned meanwhile"
     );
     assert_eq!(replica.reconnects, 1);
+}
+
+#[tokio::test]
+async fn sessions_that_end_after_they_were_of_use_are_renewed_however_many_they_are() {
+    let fake = Fake::start(Era::Old).await;
+    let (_fleet, server) = fleet(&format!("url: '{}'", fake.url));
+    let caller = Caller::default();
+    let ask = Ask::new(&server, &caller);
+    // More than are borne of connections that are worth nothing: none of these calls may be told to come back later.
+    for sessions in 1..=8 {
+        ask.text("who", json!({})).await.unwrap();
+        later(Duration::from_millis(5)).await;
+        ask.text("who", json!({})).await.unwrap();
+        assert_eq!(fake.count("initialize"), sessions);
+        assert_eq!(server.standing().replicas[0].reason, None);
+        fake.forget();
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use waypost::federation::{Failed, Fleet, Server};
 
-use super::{Ask, Caller, empty, fleet, specs, until};
+use super::{Ask, Caller, empty, fleet, later, specs, until};
 
 /// A server of 2025-11-25 in a shell, with tools that misbehave.
 const SHELL: &str = r#"
@@ -40,11 +40,35 @@ while read -r line; do
 done
 "#;
 
+/// A server of 2026-07-28 that is slow to begin: whoever loses patience and asks the old way is refused.
+const SLOW: &str = r#"
+answer() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$1"; }
+while read -r line; do
+  id=$(printf '%s' "$line" | sed -n 's/.*"id":\([0-9]*\).*/\1/p')
+  case "$line" in
+    *'"method":"server/discover"'*)
+      echo >> asked
+      if [ "$(wc -l < asked)" -gt 1 ]; then
+        while [ ! -e go ]; do sleep 0.02; done
+        answer '{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"private"}'
+      fi ;;
+    *'"method":"initialize"'*)
+      printf '{"jsonrpc":"2.0","id":%s,"error":{"code":-32022,"message":"It is new","data":{"requested":"2025-11-25","supported":["2026-07-28"]}}}\n' "$id" ;;
+    *'"method":"tools/list"'*) answer '{"resultType":"complete","tools":[],"ttlMs":0,"cacheScope":"private"}' ;;
+  esac
+done
+"#;
+
 /// The shell's server, with a folder of its own.
 fn shell(more: &str) -> (Fleet, std::sync::Arc<Server>, TempDir) {
+    scripted(SHELL, more)
+}
+
+/// A server in a shell, with a folder of its own.
+fn scripted(script: &str, more: &str) -> (Fleet, std::sync::Arc<Server>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let script = folder.path().join("server.sh");
-    std::fs::write(&script, SHELL).unwrap();
+    let (written, script) = (script, folder.path().join("server.sh"));
+    std::fs::write(&script, written).unwrap();
     let settings = json!({
         "kind": "mcp", "command": ["sh", script], "cwd": folder.path(), "env": { "GREETING": "hello" },
     });
@@ -90,6 +114,25 @@ async fn the_gateway_itself_is_a_server_in_either_revision() {
         };
         assert_eq!(spoken.as_deref(), Some(expected));
     }
+}
+
+#[tokio::test]
+async fn a_new_program_that_begins_slowly_is_given_its_time_once_it_said_what_it_is() {
+    let (_fleet, server, folder) = scripted(SLOW, "");
+    let asked = || std::fs::read(folder.path().join("asked")).map_or(0, |lines| lines.len());
+    for times in 1..=2 {
+        until("it is asked whether it is new", || asked() == times).await;
+        // As long as nobody waits who does not know.
+        later(Duration::from_secs(10)).await;
+    }
+    std::fs::write(folder.path().join("go"), "").unwrap();
+    until("it is ready", || {
+        server.standing().replicas[0].state == "ready"
+    })
+    .await;
+    let spoken = server.standing().replicas.remove(0).revision;
+    assert_eq!(spoken.as_deref(), Some("2026-07-28"));
+    assert_eq!(asked(), 2, "it was started twice");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod challenges;
 mod faces;
+pub(crate) mod issuer;
 mod outage;
 mod papers;
 mod stage;
