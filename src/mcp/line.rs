@@ -22,7 +22,7 @@ use serde_json::{Value, to_value};
 use super::{
     Gate,
     asked::Asked,
-    asks, level,
+    asks,
     round::Round,
     voice::{Pace, Voice},
 };
@@ -75,7 +75,7 @@ impl ClientLine {
 
     /// Asks one question over the connection, and waits as long as the call may take.
     async fn ask_directly(&self, question: Question) -> Result<Value, Unanswered> {
-        if !asks::is_able(self.abilities, &question) {
+        if !self.abilities.has(&question) {
             return Err(Unanswered::Unable(question));
         }
         let Some(peer) = &self.peer else {
@@ -128,7 +128,7 @@ impl Line for ClientLine {
     }
 
     fn log<'a>(&'a self, matters: Level, logger: &'a str, data: Value) -> BoxFuture<'a, ()> {
-        let level = level::to_wire(matters);
+        let level = LoggingLevel::from(matters);
         // The protocol's levels are in the order of RFC 5424, from the least to the most that matters.
         let wanted = self
             .wanted
@@ -147,7 +147,7 @@ impl Line for ClientLine {
     }
 
     fn wanted(&self) -> Option<Level> {
-        self.peer.as_ref().and(self.wanted).map(level::from_wire)
+        self.peer.as_ref().and(self.wanted).map(Level::from)
     }
 
     fn ask(

@@ -17,7 +17,6 @@ mod gate;
 mod guest;
 mod handle;
 mod inquiry;
-mod level;
 pub mod library;
 mod line;
 mod message;

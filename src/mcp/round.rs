@@ -242,7 +242,7 @@ impl Round {
     ) -> Result<InputRequiredResult, ErrorData> {
         let questions_alone = questions.iter().map(|(_, question)| question);
         let mut unable = questions_alone
-            .filter(|question| !asks::is_able(abilities, question))
+            .filter(|question| !abilities.has(question))
             .peekable();
         if unable.peek().is_some() {
             return Err(ErrorData::missing_required_client_capability(

@@ -26,7 +26,7 @@ use super::{
     Gate, Guest, LIST_TTL,
     asked::Asked,
     attention::{self, Attention},
-    calls, convert, level,
+    calls, convert,
     library::page,
     prompts,
     sessions::{LONGEST_URI, MOST_SUBSCRIPTIONS},
@@ -135,7 +135,7 @@ impl Server {
         // A session outlives the service that answers it.
         let session = self.guest(context).ok().and_then(|guest| guest.session);
         if let Some(level) = session.and_then(|session| session.log_level()) {
-            return Some(level::to_wire(level));
+            return Some(level.into());
         }
         let level = self
             .log_level
@@ -389,7 +389,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         if let Some(session) = self.guest(&context)?.session {
-            session.set_log_level(level::from_wire(request.level));
+            session.set_log_level(request.level.into());
             return Ok(());
         }
         let mut level = self

@@ -21,7 +21,7 @@ use super::{Lent, questions::Asker};
 use crate::{
     federation::{Federated, Relay, Trust},
     tools::{
-        Abilities, Fault, FaultClass, Level, Line, Question, Run, Stop, Unanswered,
+        Fault, FaultClass, Level, Line, Question, Run, Stop, Unanswered,
         clean::{clean_text, clean_value},
         size,
     },
@@ -162,7 +162,7 @@ impl<'a> LineRelay<'a> {
         if let Some(answer) = self.completion(&question).await {
             return answer;
         }
-        if !is_able(self.line.abilities(), &question) {
+        if !self.line.abilities().has(&question) {
             return Err("The client cannot be asked this".to_owned());
         }
         match self.line.ask(vec![(key.clone(), question)]).await {
@@ -186,14 +186,6 @@ fn key(number: u32, method: &str, params: &Value) -> String {
     format!("{number}-{}", &digest[..16])
 }
 
-fn is_able(abilities: Abilities, question: &Question) -> bool {
-    match question {
-        Question::Elicit { .. } => abilities.elicitation,
-        Question::Sample(_) => abilities.sampling,
-        Question::Roots => abilities.roots,
-    }
-}
-
 impl Relay for LineRelay<'_> {
     fn able(&self) -> Option<ClientCapabilities> {
         let abilities = self.line.abilities();
@@ -213,12 +205,7 @@ impl Relay for LineRelay<'_> {
     }
 
     fn log_level(&self) -> Option<LoggingLevel> {
-        self.line.wanted().map(|level| match level {
-            Level::Debug => LoggingLevel::Debug,
-            Level::Info => LoggingLevel::Info,
-            Level::Warning => LoggingLevel::Warning,
-            Level::Error => LoggingLevel::Error,
-        })
+        self.line.wanted().map(LoggingLevel::from)
     }
 
     fn progress<'a>(
@@ -248,12 +235,8 @@ impl Relay for LineRelay<'_> {
     }
 
     fn log<'a>(&'a self, level: &'a str, mut data: Value) -> BoxFuture<'a, ()> {
-        let level = match level {
-            "debug" => Level::Debug,
-            "warning" => Level::Warning,
-            "error" | "critical" | "alert" | "emergency" => Level::Error,
-            _ => Level::Info,
-        };
+        // A word that is none of the protocol's says nothing of how much it matters.
+        let level = serde_json::from_value(level.into()).map_or(Level::Info, LoggingLevel::into);
         let bytes = size::of_value(&data);
         if bytes > LARGEST_LOG {
             data = format!("A message of {bytes} bytes was left out").into();

@@ -206,6 +206,7 @@ async fn what_a_server_says_meanwhile_is_heard_in_order_and_clean() {
                     .relay
                     .log("critical", json!({"m": "x\u{1B}[2J"}))
                     .await;
+                outgoing.relay.log("notice", "n".into()).await;
                 outgoing.relay.log("info", "y".repeat(100_000).into()).await;
                 Ok(text("ok"))
             }
@@ -216,10 +217,17 @@ async fn what_a_server_says_meanwhile_is_heard_in_order_and_clean() {
     output(heard(&server, &client).await);
     let heard = client.heard.lock().unwrap().clone();
     assert_eq!(
-        heard[..4],
-        ["1 ab", "3 ab", "4 ab", r#"Error crm {"m":"x"}"#]
+        heard[..5],
+        [
+            "1 ab",
+            "3 ab",
+            "4 ab",
+            r#"Error crm {"m":"x"}"#,
+            // Who asks for notices hears this.
+            r#"Warning crm "n""#
+        ]
     );
-    assert!(heard[4].contains("was left out"), "{}", heard[4]);
+    assert!(heard[5].contains("was left out"), "{}", heard[5]);
 }
 
 /// How it stands with the task `t1`.
