@@ -21,8 +21,8 @@ use serde_json::{Value, to_value};
 
 use super::{
     Gate,
-    asked::Asked,
-    asks,
+    incoming::Incoming,
+    questions,
     round::Round,
     voice::{Pace, Voice},
 };
@@ -52,15 +52,18 @@ impl ClientLine {
     /// The line of a request. With a `round`, nothing is asked directly.
     pub(super) fn new(
         gate: Arc<Gate>,
-        asked: &Asked,
+        incoming: &Incoming,
         wanted: Option<LoggingLevel>,
         round: Option<Arc<Round>>,
     ) -> Self {
-        let heard = asked.peer.clone().zip(asked.meta.get_progress_token());
+        let heard = incoming
+            .peer
+            .clone()
+            .zip(incoming.meta.get_progress_token());
         Self {
-            peer: asked.peer.clone(),
+            peer: incoming.peer.clone(),
             gate,
-            abilities: asks::abilities(&asked.declared),
+            abilities: questions::abilities(&incoming.declared),
             voice: Voice::new(heard),
             wanted,
             log_pace: Mutex::new(Pace::new()),
@@ -83,16 +86,16 @@ impl ClientLine {
         };
         let answer = match &question {
             Question::Elicit { message, schema } => {
-                let form = asks::form(message, schema).map_err(Unanswered::Failed)?;
+                let form = questions::form(message, schema).map_err(Unanswered::Failed)?;
                 told(peer.create_elicitation(form).await)?
             }
             Question::Sample(params) => {
-                let params = asks::sampling(params).map_err(Unanswered::Failed)?;
+                let params = questions::sampling(params).map_err(Unanswered::Failed)?;
                 told(peer.create_message(params).await)?
             }
             Question::Roots => told(peer.list_roots().await)?,
         };
-        let fits = asks::check(&question, &answer);
+        let fits = questions::check(&question, &answer);
         fits.map_err(|why| Unanswered::Failed(format!("The client's answer does not fit: {why}")))?;
         Ok(answer)
     }
