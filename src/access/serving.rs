@@ -144,11 +144,11 @@ impl Serving {
         left.cost = left.cost.plus(cost);
     }
 
+    /// Replaces what was reserved by what it cost. One step: between two, another could reserve what is spent.
     fn charge(&self, reserved: NanoDollars, cost: NanoDollars) {
-        self.give_back(0, reserved);
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         // An answer may cost more than its price at worst, by a provider's count: then nothing is left.
-        left.cost = NanoDollars(left.cost.0.saturating_sub(cost.0));
+        left.cost = NanoDollars(left.cost.plus(reserved).0.saturating_sub(cost.0));
     }
 }
 
@@ -179,6 +179,8 @@ impl Reserved {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::telemetry::Completion;
 
@@ -215,6 +217,40 @@ mod tests {
         third.settle(Cost::Known(NanoDollars(10_000)));
         assert!(serving.reserve(nano(1)).is_err());
         serving.reserve(None).unwrap().settle(Cost::Unknown);
+    }
+
+    #[test]
+    fn nothing_is_reserved_of_what_is_spent_while_it_is_settled() {
+        let calls: Vec<_> = (0..300).map(|_| serving(9, 100)).collect();
+        let reserved: Vec<_> = calls
+            .iter()
+            .map(|call| call.reserve(nano(100)).unwrap())
+            .collect();
+        let (tried, settled) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for (number, reserved) in reserved.into_iter().enumerate() {
+                    // Only while somebody tries to reserve more of it.
+                    while tried.load(Ordering::Acquire) <= number {
+                        std::thread::yield_now();
+                    }
+                    reserved.settle(Cost::Known(NanoDollars(100)));
+                    settled.fetch_add(1, Ordering::Release);
+                }
+            });
+            let mut spent_twice = 0;
+            for (number, call) in calls.iter().enumerate() {
+                tried.fetch_add(1, Ordering::Release);
+                loop {
+                    let is_settled = settled.load(Ordering::Acquire) > number;
+                    spent_twice += u32::from(call.reserve(nano(100)).is_ok());
+                    if is_settled {
+                        break;
+                    }
+                }
+            }
+            assert_eq!(spent_twice, 0);
+        });
     }
 
     #[test]

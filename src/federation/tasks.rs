@@ -3,6 +3,8 @@
 //! So a task's id has the replica's number before it while it is ours. Nothing has to be remembered, and no task is
 //! lost for want of room.
 
+use std::borrow::Cow;
+
 use rmcp::model::CallToolResponse;
 
 use super::{Answer, Question};
@@ -19,21 +21,29 @@ pub(super) fn of_replica(number: usize, mut answer: Answer) -> Answer {
     answer
 }
 
-/// A question as the server understands it, and the replica that alone can answer it.
-pub(super) fn at_replica(question: &Question) -> (Question, Option<usize>) {
-    let mut question = question.clone();
-    let id = match &mut question {
-        Question::Task(params) => &mut params.task_id,
-        Question::Update(params) => &mut params.task_id,
-        Question::Cancel(params) => &mut params.task_id,
-        _ => return (question, None),
+/// A question as the server understands it, and the replica that alone can answer it. Only what is asked about a task is
+/// another there.
+pub(super) fn at_replica(question: &Question) -> (Cow<'_, Question>, Option<usize>) {
+    let mut asked = match question {
+        Question::Task(_) | Question::Update(_) | Question::Cancel(_) => question.clone(),
+        _ => return (Cow::Borrowed(question), None),
     };
-    let Some((number, own)) = id.split_once(BETWEEN) else {
-        return (question, None);
-    };
-    let number = number.parse().ok();
-    *id = own.to_owned();
-    (question, number)
+    let number = task_id(&mut asked).and_then(|id| {
+        let (number, own) = id.split_once(BETWEEN)?;
+        let number = number.parse().ok();
+        *id = own.to_owned();
+        number
+    });
+    (Cow::Owned(asked), number)
+}
+
+fn task_id(question: &mut Question) -> Option<&mut String> {
+    match question {
+        Question::Task(params) => Some(&mut params.task_id),
+        Question::Update(params) => Some(&mut params.task_id),
+        Question::Cancel(params) => Some(&mut params.task_id),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -50,8 +60,11 @@ mod tests {
             panic!("it is no task any more");
         };
         let asked = Question::Task(GetTaskParams::new(created.task.task_id));
-        let (Question::Task(asked), Some(3)) = at_replica(&asked) else {
+        let (asked, Some(3)) = at_replica(&asked) else {
             panic!("it is asked for elsewhere");
+        };
+        let Question::Task(asked) = asked.into_owned() else {
+            panic!("it is another question");
         };
         assert_eq!(asked.task_id, "a:b");
         let Some(3) = at_replica(&Question::Cancel(CancelTaskParams::new("3:a"))).1 else {

@@ -11,7 +11,7 @@ use axum::{
 use super::{Hall, completion};
 use crate::{
     dialect::{Work, anthropic::Anthropic},
-    telemetry::Surface,
+    telemetry::{REQUEST_ID, Surface},
 };
 
 /// The status of Anthropic's `overloaded_error`; its SDKs know overload by it.
@@ -28,7 +28,7 @@ pub(super) async fn complete(State(hall): State<Arc<Hall>>, request: Request) ->
     );
     let mut response = served.await;
     // The name under which Anthropic's SDKs look for it.
-    if let Some(id) = response.headers().get("x-request-id").cloned() {
+    if let Some(id) = response.headers().get(&REQUEST_ID).cloned() {
         response.headers_mut().insert("request-id", id);
     }
     if response.status() == StatusCode::SERVICE_UNAVAILABLE

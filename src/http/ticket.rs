@@ -92,12 +92,15 @@ fn client(face: &Face, headers: &HeaderMap) -> Option<Arc<str>> {
     }
     let decoded = String::from_utf8(BASE64_STANDARD.decode(proof).ok()?).ok()?;
     let (user, password) = decoded.split_once(':')?;
-    let (user, password) = (unescape(user)?, unescape(password)?);
-    let server = clients.identify(&password)?;
-    (**server == user).then(|| server.clone())
+    let named = |user: &str, password: &str| {
+        let server = clients.identify(password)?;
+        (**server == *user).then(|| server.clone())
+    };
+    // The halves are to be encoded as a form's values, which many clients leave out: then a `+` is no space.
+    named(user, password).or_else(|| named(&unescape(user)?, &unescape(password)?))
 }
 
-/// One half of `Basic` is encoded as a form's value, which most clients leave out: their keys have nothing to encode.
+/// One half of `Basic`, decoded as a form's value.
 fn unescape(text: &str) -> Option<String> {
     let pair = format!("v={}", text.replace('&', "%26"));
     let (_, value) = form_urlencoded::parse(pair.as_bytes()).next()?;

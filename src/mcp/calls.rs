@@ -13,18 +13,18 @@ use rmcp::{
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Gate, Guest, Offer,
-    asked::Asked,
-    asks, convert, handle,
+    Gate, Guest, Offer, convert, handle,
+    incoming::Incoming,
     line::ClientLine,
+    questions,
     round::{Round, Subject},
     sessions,
     stamp::stamped_in,
     tasks::{Handle, TaskLine},
 };
 use crate::tools::{
-    self, Call, Fault, FaultClass, Outcome, Output, Question, Refusal, TaskSupport, Tool,
-    Unanswered,
+    self, Call, Conversation, Fault, FaultClass, Outcome, Output, Question, Refusal, TaskSupport,
+    Tool, Unanswered,
 };
 
 /// The member of `_meta` that makes a call run once.
@@ -37,12 +37,12 @@ const ROUTE: &str = "dev.waypost/route";
 /// so before they work.
 const FIRST_WORDS: Duration = Duration::from_secs(1);
 
-/// One `tools/call`, read.
+/// One `tools/call`, read; the call itself goes to the tool.
 struct Request<'a> {
     gate: &'a Arc<Gate>,
-    asked: &'a Asked,
+    incoming: &'a Incoming,
     offer: Arc<Offer>,
-    call: Call,
+    conversation: Arc<Conversation>,
     /// Where answers come with a later request.
     round: Option<Arc<Round>>,
 }
@@ -58,12 +58,12 @@ struct Job {
 pub(super) async fn call(
     gate: &Arc<Gate>,
     params: CallToolRequestParams,
-    asked: Asked,
+    incoming: Incoming,
 ) -> Result<CallToolResponse, ErrorData> {
-    let request = Request::read(gate, params, &asked)?;
-    match request.as_task()? {
-        Some(job) => request.begin(job).await,
-        None => request.answer().await,
+    let (request, call) = Request::read(gate, params, &incoming)?;
+    match request.as_task(&call)? {
+        Some(job) => request.begin(job, call).await,
+        None => request.answer(call).await,
     }
 }
 
@@ -85,19 +85,19 @@ impl<'a> Request<'a> {
     fn read(
         gate: &'a Arc<Gate>,
         params: CallToolRequestParams,
-        asked: &'a Asked,
-    ) -> Result<Self, ErrorData> {
+        incoming: &'a Incoming,
+    ) -> Result<(Self, Call), ErrorData> {
         let arrived = Instant::now();
-        let guest = &asked.guest;
+        let guest = &incoming.guest;
         let offer = gate.offer();
         let subject = || {
             let arguments = params.arguments.as_ref();
             Subject::new(&guest.caller.name, "tools/call", &params.name, arguments)
         };
         let said = (params.request_state.as_deref(), params.input_responses);
-        let round = Round::of(gate, asked.is_modern, subject, said)?;
-        let in_meta = idempotency_key(&asked.meta)?;
-        let conversation = handle::conversation(gate, guest, &asked.meta)?;
+        let round = Round::of(gate, incoming.is_modern, subject, said)?;
+        let in_meta = idempotency_key(&incoming.meta)?;
+        let conversation = handle::conversation(gate, guest, &incoming.meta)?;
         let Guest {
             caller,
             request,
@@ -112,25 +112,26 @@ impl<'a> Request<'a> {
             caller,
             request,
             idempotency_key: in_meta.or(idempotency_key),
-            conversation,
+            conversation: conversation.clone(),
             surface,
             arrived,
         };
-        Ok(Self {
+        let request = Self {
             gate,
-            asked,
+            incoming,
             offer,
-            call,
+            conversation,
             round,
-        })
+        };
+        Ok((request, call))
     }
 
     /// What to begin, if the call shall run as a task.
-    fn as_task(&self) -> Result<Option<Job>, ErrorData> {
-        let Some(tool) = self.offer.toolbox.find(&self.call.tool, &self.call.caller) else {
+    fn as_task(&self, call: &Call) -> Result<Option<Job>, ErrorData> {
+        let Some(tool) = self.offer.toolbox.find(&call.tool, &call.caller) else {
             return Ok(None);
         };
-        let polls = self.asked.declared.supports_tasks();
+        let polls = self.incoming.declared.supports_tasks();
         match (tool.common.task, self.round.clone().filter(|_| polls)) {
             (TaskSupport::Never, _) | (TaskSupport::Optional, None) => Ok(None),
             // The revision without tasks does not see such a tool.
@@ -147,20 +148,20 @@ impl<'a> Request<'a> {
     }
 
     /// Makes the call while the client waits.
-    async fn answer(self) -> Result<CallToolResponse, ErrorData> {
-        let asked = self.asked;
-        let wanted = asked.log_level;
-        let line = ClientLine::new(self.gate.clone(), asked, wanted, self.round.clone());
+    async fn answer(self, call: Call) -> Result<CallToolResponse, ErrorData> {
+        let incoming = self.incoming;
+        let wanted = incoming.log_level;
+        let line = ClientLine::new(self.gate.clone(), incoming, wanted, self.round.clone());
         let line = Arc::new(line);
-        let called = tools::call(self.offer.toolbox.clone(), self.call.clone(), line.clone());
+        let called = tools::call(self.offer.toolbox.clone(), call, line.clone());
         let outcome = tokio::select! {
             outcome = called => outcome,
             never = line.voice().keep_pace() => match never {},
-            () = asked.called_off.cancelled() => {
+            () = incoming.called_off.cancelled() => {
                 // Nobody reads it: rmcp drops the answer to a request that was called off.
                 return Err(ErrorData::internal_error("The call was cancelled", None));
             }
-            () = sessions::over(asked.guest.session.as_deref()) => {
+            () = sessions::over(incoming.guest.session.as_deref()) => {
                 // rmcp would let it run on for as long as its service takes to end.
                 return Err(ErrorData::internal_error("The session is over", None));
             }
@@ -179,15 +180,15 @@ impl<'a> Request<'a> {
             Ok(Outcome::Asks(questions)) => return self.come_back(&questions),
             Err(refusal) => convert::refusal(refusal)?,
         };
-        Ok(stamped_in(self.asked.is_modern, result).into())
+        Ok(stamped_in(self.incoming.is_modern, result).into())
     }
 
     /// Gives the client what its next call of this conversation is known by, where there are no sessions. Only
     /// completions are kept together, so nothing else is worth a handle.
     fn hand_over(&self, output: &mut Output) {
-        if self.asked.is_modern && output.meta.contains_key(ROUTE) {
+        if self.incoming.is_modern && output.meta.contains_key(ROUTE) {
             let handles = &self.gate.handles;
-            let handle = handles.write(&self.call.conversation, &self.call.caller.name);
+            let handle = handles.write(&self.conversation, &self.incoming.guest.caller.name);
             output.meta.insert(handle::MEMBER.to_owned(), handle.into());
         }
     }
@@ -198,19 +199,23 @@ impl<'a> Request<'a> {
             let message = "The tool asks in a way that this revision does not have";
             return Err(ErrorData::internal_error(message, None));
         };
-        let abilities = asks::abilities(&self.asked.declared);
+        let abilities = questions::abilities(&self.incoming.declared);
         let result = round.come_back(&self.gate.sealer, abilities, questions)?;
-        Ok(stamped_in(self.asked.is_modern, result).into())
+        Ok(stamped_in(self.incoming.is_modern, result).into())
     }
 
     /// Begins a task that makes the call, once it is sure that nothing is asked before.
-    async fn begin(self, Job { tool, round }: Job) -> Result<CallToolResponse, ErrorData> {
+    async fn begin(
+        self,
+        Job { tool, round }: Job,
+        call: Call,
+    ) -> Result<CallToolResponse, ErrorData> {
         if let Err(Unanswered::Later(questions)) = round.ask(tool.asks_first()) {
             return self.come_back(&questions);
         }
-        let abilities = asks::abilities(&self.asked.declared);
+        let abilities = questions::abilities(&self.incoming.declared);
         let line = Arc::new(TaskLine::new(self.gate.clone(), abilities, round));
-        let made = tools::call(self.offer.toolbox.clone(), self.call.clone(), line.clone());
+        let made = tools::call(self.offer.toolbox.clone(), call, line.clone());
         let mut made = Box::pin(made);
         let mut at_once = None;
         if tool.may_ask_first() {
@@ -219,7 +224,7 @@ impl<'a> Request<'a> {
                 outcome = &mut made => Some(outcome),
                 () = line.has_begun() => None,
                 () = sleep(FIRST_WORDS) => None,
-                () = self.asked.called_off.cancelled() => {
+                () = self.incoming.called_off.cancelled() => {
                     return Err(ErrorData::internal_error("The call was cancelled", None));
                 }
             };
@@ -245,12 +250,12 @@ impl<'a> Request<'a> {
         work: impl FnOnce(Handle) -> BoxFuture<'static, TaskPayload>,
     ) -> Result<CallToolResponse, ErrorData> {
         let settings = &self.offer.settings.tasks;
-        let owner = &self.call.caller.name;
+        let owner = &self.incoming.guest.caller.name;
         let patience = tool.common.timeout.get();
         let untrusted = tool.common.untrusted.then(|| tool.id.as_str().into());
         let tasks = &self.gate.tasks;
         match tasks.begin(settings, owner, patience, untrusted, work) {
-            Ok(task) => Ok(stamped_in(self.asked.is_modern, CreateTaskResult::new(task)).into()),
+            Ok(task) => Ok(stamped_in(self.incoming.is_modern, CreateTaskResult::new(task)).into()),
             Err(full) => {
                 let fault = Fault::new(FaultClass::Busy, full.to_string());
                 self.conclude(Err(Refusal::Fault(fault)))

@@ -9,11 +9,11 @@ use rmcp::{
 use tokio::time::timeout;
 
 use super::{
-    Gate, Offer,
-    asked::Asked,
-    asks, handle,
+    Gate, Offer, handle,
+    incoming::Incoming,
     library::{Got, Visit},
     line::ClientLine,
+    questions,
     round::{LIFE, Round, Subject},
     sessions,
     stamp::{Stamped, stamped_in},
@@ -23,7 +23,8 @@ use crate::tools::{Conversation, Reader};
 /// One such request, read.
 pub(super) struct Inquiry<'a> {
     gate: &'a Gate,
-    asked: &'a Asked,
+    incoming: &'a Incoming,
+    what: &'static str,
     round: Option<Arc<Round>>,
     line: ClientLine,
     conversation: Arc<Conversation>,
@@ -31,27 +32,30 @@ pub(super) struct Inquiry<'a> {
 }
 
 impl<'a> Inquiry<'a> {
-    /// Reads what a client brought: nothing at first, its state and answers when it comes back.
+    /// Reads what a client brought: nothing at first, its state and answers when it comes back. `what` it wants is a
+    /// word for sentences.
     pub(super) fn of(
         gate: &'a Arc<Gate>,
-        asked: &'a Asked,
+        incoming: &'a Incoming,
+        what: &'static str,
         subject: impl FnOnce() -> Subject,
         brought: (Option<&str>, Option<InputResponses>),
     ) -> Result<Self, ErrorData> {
-        let round = Round::of(gate, asked.is_modern, subject, brought)?;
+        let round = Round::of(gate, incoming.is_modern, subject, brought)?;
         Ok(Self {
             gate,
-            asked,
-            line: ClientLine::new(gate.clone(), asked, None, round.clone()),
+            incoming,
+            what,
+            line: ClientLine::new(gate.clone(), incoming, None, round.clone()),
             round,
-            conversation: handle::conversation(gate, &asked.guest, &asked.meta)?,
+            conversation: handle::conversation(gate, &incoming.guest, &incoming.meta)?,
             offer: gate.offer(),
         })
     }
 
     /// Who asks, and where.
     pub(super) fn visit(&self) -> Visit<'_> {
-        let guest = &self.asked.guest;
+        let guest = &self.incoming.guest;
         Visit {
             caller: &guest.caller,
             reader: Reader {
@@ -73,26 +77,29 @@ impl<'a> Inquiry<'a> {
         T: Stamped,
         R: From<T> + From<InputRequiredResult>,
     {
-        let asked = self.asked;
+        let incoming = self.incoming;
         let got = tokio::select! {
-            got = timeout(LIFE, got) => got.map_err(|_| too_late())?,
-            () = sessions::over(asked.guest.session.as_deref()) => {
+            got = timeout(LIFE, got) => got.map_err(|_| too_late(self.what))?,
+            () = sessions::over(incoming.guest.session.as_deref()) => {
                 return Err(ErrorData::internal_error("The session is over", None));
             }
-            () = asked.called_off.cancelled() => {
+            () = incoming.called_off.cancelled() => {
                 // Nobody reads it: rmcp drops the answer to a request that was called off.
                 return Err(ErrorData::internal_error("The request was cancelled", None));
             }
         };
         match (got?, &self.round) {
-            (Got::This(answer), _) => Ok(stamped_in(asked.is_modern, answer).into()),
+            (Got::This(answer), _) => Ok(stamped_in(incoming.is_modern, answer).into()),
             (Got::Asks(questions), Some(round)) => {
-                let abilities = asks::abilities(&asked.declared);
+                let abilities = questions::abilities(&incoming.declared);
                 let result = round.come_back(&self.gate.sealer, abilities, &questions)?;
-                Ok(stamped_in(asked.is_modern, result).into())
+                Ok(stamped_in(incoming.is_modern, result).into())
             }
             (Got::Asks(_), None) => Err(ErrorData::invalid_params(
-                "What the user answered does not fit what the prompt asks",
+                format!(
+                    "What the user answered does not fit what the {} asks",
+                    self.what
+                ),
                 None,
             )),
         }
@@ -100,9 +107,9 @@ impl<'a> Inquiry<'a> {
 }
 
 /// A person is asked, who may never answer: without an end the request would be open for as long as its client.
-fn too_late() -> ErrorData {
+fn too_late(what: &str) -> ErrorData {
     let message = format!(
-        "The prompt asked its user, who did not answer within {} s",
+        "The {what} asked its user, who did not answer within {} s",
         LIFE.as_secs()
     );
     ErrorData::internal_error(message, None)

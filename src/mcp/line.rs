@@ -21,8 +21,8 @@ use serde_json::{Value, to_value};
 
 use super::{
     Gate,
-    asked::Asked,
-    asks, level,
+    incoming::Incoming,
+    questions,
     round::Round,
     voice::{Pace, Voice},
 };
@@ -52,15 +52,18 @@ impl ClientLine {
     /// The line of a request. With a `round`, nothing is asked directly.
     pub(super) fn new(
         gate: Arc<Gate>,
-        asked: &Asked,
+        incoming: &Incoming,
         wanted: Option<LoggingLevel>,
         round: Option<Arc<Round>>,
     ) -> Self {
-        let heard = asked.peer.clone().zip(asked.meta.get_progress_token());
+        let heard = incoming
+            .peer
+            .clone()
+            .zip(incoming.meta.get_progress_token());
         Self {
-            peer: asked.peer.clone(),
+            peer: incoming.peer.clone(),
             gate,
-            abilities: asks::abilities(&asked.declared),
+            abilities: questions::abilities(&incoming.declared),
             voice: Voice::new(heard),
             wanted,
             log_pace: Mutex::new(Pace::new()),
@@ -75,7 +78,7 @@ impl ClientLine {
 
     /// Asks one question over the connection, and waits as long as the call may take.
     async fn ask_directly(&self, question: Question) -> Result<Value, Unanswered> {
-        if !asks::is_able(self.abilities, &question) {
+        if !self.abilities.has(&question) {
             return Err(Unanswered::Unable(question));
         }
         let Some(peer) = &self.peer else {
@@ -83,16 +86,16 @@ impl ClientLine {
         };
         let answer = match &question {
             Question::Elicit { message, schema } => {
-                let form = asks::form(message, schema).map_err(Unanswered::Failed)?;
+                let form = questions::form(message, schema).map_err(Unanswered::Failed)?;
                 told(peer.create_elicitation(form).await)?
             }
             Question::Sample(params) => {
-                let params = asks::sampling(params).map_err(Unanswered::Failed)?;
+                let params = questions::sampling(params).map_err(Unanswered::Failed)?;
                 told(peer.create_message(params).await)?
             }
             Question::Roots => told(peer.list_roots().await)?,
         };
-        let fits = asks::check(&question, &answer);
+        let fits = questions::check(&question, &answer);
         fits.map_err(|why| Unanswered::Failed(format!("The client's answer does not fit: {why}")))?;
         Ok(answer)
     }
@@ -128,7 +131,7 @@ impl Line for ClientLine {
     }
 
     fn log<'a>(&'a self, matters: Level, logger: &'a str, data: Value) -> BoxFuture<'a, ()> {
-        let level = level::to_wire(matters);
+        let level = LoggingLevel::from(matters);
         // The protocol's levels are in the order of RFC 5424, from the least to the most that matters.
         let wanted = self
             .wanted
@@ -147,7 +150,7 @@ impl Line for ClientLine {
     }
 
     fn wanted(&self) -> Option<Level> {
-        self.peer.as_ref().and(self.wanted).map(level::from_wire)
+        self.peer.as_ref().and(self.wanted).map(Level::from)
     }
 
     fn ask(

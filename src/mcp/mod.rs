@@ -5,9 +5,6 @@
 //! in through [`http`](endpoint), is let in at the [gate](Gate), and its era decides which of rmcp's services answers;
 //! both end in one [`server::Server`], which turns messages into calls of [`crate::tools`] and back.
 
-mod asked;
-mod asks;
-mod attention;
 mod calls;
 mod changes;
 mod connection;
@@ -16,13 +13,16 @@ pub mod endpoint;
 mod gate;
 mod guest;
 mod handle;
+mod incoming;
 mod inquiry;
-mod level;
 pub mod library;
 mod line;
 mod message;
+mod methods;
+mod notify;
 mod plain;
 mod prompts;
+mod questions;
 mod round;
 mod server;
 pub mod sessions;

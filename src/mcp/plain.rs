@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::{Guest, Offer, asked::Asked, message::Message};
+use super::{Guest, Offer, incoming::Incoming, message::Message};
 
 static PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 static METHOD: HeaderName = HeaderName::from_static("mcp-method");
@@ -109,8 +109,8 @@ impl Plain {
         self,
         guest: Guest,
         called_off: CancellationToken,
-    ) -> (RequestId, CallToolRequestParams, Asked) {
-        let asked = Asked {
+    ) -> (RequestId, CallToolRequestParams, Incoming) {
+        let incoming = Incoming {
             guest,
             meta: self.meta,
             is_modern: self.is_modern,
@@ -119,7 +119,7 @@ impl Plain {
             peer: None,
             called_off,
         };
-        (self.id, self.params, asked)
+        (self.id, self.params, incoming)
     }
 }
 

@@ -6,7 +6,7 @@ use rmcp::{
     service::RequestContext,
 };
 
-use super::{asked::Asked, inquiry::Inquiry, round::Subject, server::Server};
+use super::{incoming::Incoming, inquiry::Inquiry, round::Subject, server::Server};
 
 /// Gets one prompt.
 pub(super) async fn get(
@@ -14,18 +14,18 @@ pub(super) async fn get(
     params: GetPromptRequestParams,
     context: RequestContext<RoleServer>,
 ) -> Result<GetPromptResponse, ErrorData> {
-    let asked = Asked::of(server, context)?;
+    let incoming = Incoming::of(server, context)?;
     let subject = || {
         let arguments = params.arguments.as_ref();
         Subject::new(
-            &asked.guest.caller.name,
+            &incoming.guest.caller.name,
             "prompts/get",
             &params.name,
             arguments,
         )
     };
     let brought = (params.request_state.as_deref(), params.input_responses);
-    let inquiry = Inquiry::of(&server.gate, &asked, subject, brought)?;
+    let inquiry = Inquiry::of(&server.gate, &incoming, "prompt", subject, brought)?;
     let arguments = params.arguments.unwrap_or_default();
     let library = &inquiry.offer.library;
     let got = library.prompt(&params.name, arguments, inquiry.visit());

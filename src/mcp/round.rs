@@ -18,7 +18,7 @@ use rmcp::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Gate, asks, spent::Spent};
+use super::{Gate, questions, spent::Spent};
 use crate::tools::{Abilities, Answers, Question, Unanswered};
 
 /// How long a client may take for its answers. People are asked, and look things up first.
@@ -51,21 +51,23 @@ pub(super) struct Sealer {
 pub(super) struct Subject([u8; blake3::OUT_LEN]);
 
 impl Subject {
-    /// Who sends which request. Objects have their members in one order, so spelling makes no difference.
+    /// Who sends which request. Objects have their members in one order, so spelling makes no difference; no arguments
+    /// are as good as empty ones.
     pub(super) fn new(
         principal: &str,
         method: &str,
         name: &str,
         arguments: Option<&Map<String, Value>>,
     ) -> Self {
-        let arguments = arguments.cloned().unwrap_or_default();
-        let subject = Value::from(vec![
-            principal.into(),
-            method.into(),
-            name.into(),
-            Value::Object(arguments),
-        ]);
-        Self(*blake3::hash(subject.to_string().as_bytes()).as_bytes())
+        let none = Map::new();
+        let subject = (principal, method, name, arguments.unwrap_or(&none));
+        let mut hasher = blake3::Hasher::new();
+        #[expect(
+            clippy::expect_used,
+            reason = "texts and JSON are written to a hasher, which takes every byte"
+        )]
+        serde_json::to_writer(&mut hasher, &subject).expect("JSON can be written");
+        Self(*hasher.finalize().as_bytes())
     }
 }
 
@@ -177,7 +179,7 @@ impl Round {
         let mut told = self.told();
         for (key, question) in questions {
             match told.said.get(&key) {
-                Some(answer) if asks::check(&question, answer).is_ok() => {
+                Some(answer) if questions::check(&question, answer).is_ok() => {
                     answers.insert(key, answer.clone());
                 }
                 _ => open.push((key, question)),
@@ -242,15 +244,15 @@ impl Round {
     ) -> Result<InputRequiredResult, ErrorData> {
         let questions_alone = questions.iter().map(|(_, question)| question);
         let mut unable = questions_alone
-            .filter(|question| !asks::is_able(abilities, question))
+            .filter(|question| !abilities.has(question))
             .peekable();
         if unable.peek().is_some() {
             return Err(ErrorData::missing_required_client_capability(
-                asks::required(unable),
+                questions::required(unable),
             ));
         }
         let requests = questions.iter().map(|(key, question)| {
-            let request = asks::request(question);
+            let request = questions::request(question);
             request.map(|request| (key.clone(), request))
         });
         let requests = requests.collect::<Result<_, String>>();
@@ -291,6 +293,8 @@ mod tests {
         ] {
             assert_ne!(subject(&arguments), other);
         }
+        let without = Subject::new("alice", "tools/call", "t", None);
+        assert_eq!(without, subject(&json!({})));
     }
 
     #[test]

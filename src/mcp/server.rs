@@ -5,68 +5,34 @@
     reason = "log messages are deprecated in 2026-07-28, and part of both revisions"
 )]
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams,
-        CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, ErrorCode, Extensions,
+        CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, Extensions,
         GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult,
         InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
         ListResourcesResult, ListToolsResult, LoggingLevel, PaginatedRequestParams,
-        ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
-        SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
+        ReadResourceRequestParams, ReadResourceResponse, RequestMetaObject, ServerCapabilities,
+        ServerConfig, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
         UnsubscribeRequestParams, UpdateTaskParams,
     },
-    service::{NotificationContext, Peer, RequestContext, SubscriptionContext},
+    service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 
 use super::{
-    Gate, Guest, LIST_TTL,
-    asked::Asked,
-    attention::{self, Attention},
-    calls, convert, level,
+    Gate, Guest, LIST_TTL, calls, convert,
+    incoming::Incoming,
     library::page,
+    methods,
+    notify::{self, Notices},
     prompts,
-    sessions::{LONGEST_URI, MOST_SUBSCRIPTIONS},
     stamp::{self, stamped, stamped_in},
     tasks, visits,
 };
-use crate::{access::Caller, schema::shown_text, tools::TaskSupport};
-
-/// The methods that both revisions have.
-const METHODS: &[&str] = &[
-    "completion/complete",
-    "prompts/get",
-    "prompts/list",
-    "resources/list",
-    "resources/read",
-    "resources/templates/list",
-    "tools/call",
-    "tools/list",
-];
-
-/// Those of 2025-11-25 alone.
-const OF_SESSIONS: &[&str] = &[
-    "initialize",
-    "logging/setLevel",
-    "ping",
-    "resources/subscribe",
-    "resources/unsubscribe",
-];
-
-/// Those of 2026-07-28 alone.
-const STATELESS: &[&str] = &[
-    "server/discover",
-    "subscriptions/listen",
-    "tasks/cancel",
-    "tasks/get",
-    "tasks/update",
-];
-
-/// How much of an unknown method errors repeat, in characters.
-const SHOWN: usize = 100;
+use crate::{access::Caller, tools::TaskSupport};
 
 tokio::task_local! {
     /// Who sends the request that rmcp is about to read.
@@ -80,8 +46,8 @@ pub(super) struct Server {
     guest: Option<Guest>,
     /// From which level on a session of 2025-11-25 wants log messages.
     log_level: Arc<Mutex<LoggingLevel>>,
-    /// For sessions and connections of 2025-11-25, once they have begun.
-    attention: Arc<OnceLock<Attention>>,
+    /// For sessions and connections of 2025-11-25.
+    notices: Notices,
 }
 
 impl Server {
@@ -92,7 +58,7 @@ impl Server {
             guest: None,
             // What a server sends to those that asked for no level is its own choice.
             log_level: Arc::new(Mutex::new(LoggingLevel::Info)),
-            attention: Arc::default(),
+            notices: Notices::default(),
         }
     }
 
@@ -112,9 +78,7 @@ impl Server {
     fn guest_of(&self, extensions: &Extensions) -> Result<Guest, ErrorData> {
         let parts = extensions.get::<http::request::Parts>();
         if let Some(brought) = parts.and_then(|parts| parts.extensions.get::<Guest>()) {
-            if let Some(attention) = self.attention.get() {
-                attention.go_on_for(&brought.caller);
-            }
+            self.notices.go_on_for(&brought.caller);
             return Ok(brought.clone());
         }
         let guest = self.guest.as_ref();
@@ -127,37 +91,26 @@ impl Server {
         Ok(guest.again(caller))
     }
 
-    /// From which level on this request wants log messages: in 2026-07-28 it says so itself, or wants none.
-    pub(super) fn log_level(&self, context: &RequestContext<RoleServer>) -> Option<LoggingLevel> {
-        if stamp::is_modern(context) {
-            return context.meta.log_level();
+    /// From which level on a request wants log messages: in 2026-07-28 it says so itself, or wants none.
+    pub(super) fn log_level(
+        &self,
+        guest: &Guest,
+        is_modern: bool,
+        meta: &RequestMetaObject,
+    ) -> Option<LoggingLevel> {
+        if is_modern {
+            return meta.log_level();
         }
         // A session outlives the service that answers it.
-        let session = self.guest(context).ok().and_then(|guest| guest.session);
+        let session = guest.session.as_ref();
         if let Some(level) = session.and_then(|session| session.log_level()) {
-            return Some(level::to_wire(level));
+            return Some(level.into());
         }
         let level = self
             .log_level
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         Some(*level)
-    }
-
-    /// Begins to tell a session or connection of changes, once.
-    fn attend(&self, guest: Guest, peer: &Peer<RoleServer>) -> Option<&Attention> {
-        if self.attention.get().is_none() {
-            let session = guest.session;
-            let attention = Attention::of(&self.gate, guest.caller, peer.clone())?;
-            let most = self.gate.offer().settings.listeners.resources;
-            // What a session followed before it was parked, it follows again.
-            for uri in session.iter().flat_map(|session| session.subscribed()) {
-                let _ = attention.subscribe(uri, most);
-            }
-            // Another one that was quicker is as good.
-            let _ = self.attention.set(attention);
-        }
-        self.attention.get()
     }
 }
 
@@ -231,8 +184,8 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         // In a box, because rmcp moves the future it is part of from task to task.
-        let asked = Asked::of(self, context)?;
-        Box::pin(calls::call(&self.gate, request, asked)).await
+        let incoming = Incoming::of(self, context)?;
+        Box::pin(calls::call(&self.gate, request, incoming)).await
     }
 
     async fn list_prompts(
@@ -284,8 +237,8 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let asked = Asked::of(self, context)?;
-        Box::pin(visits::read(&self.gate, &asked, request)).await
+        let incoming = Incoming::of(self, context)?;
+        Box::pin(visits::read(&self.gate, &incoming, request)).await
     }
 
     async fn complete(
@@ -293,9 +246,9 @@ impl ServerHandler for Server {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let asked = Asked::of(self, context)?;
-        let complete = visits::complete(&self.gate, &asked, &request).await?;
-        Ok(stamped_in(asked.is_modern, complete))
+        let incoming = Incoming::of(self, context)?;
+        let complete = visits::complete(&self.gate, &incoming, &request).await?;
+        Ok(stamped_in(incoming.is_modern, complete))
     }
 
     /// What rmcp could not read as a request it knows: its method is none, or its parameters are not the method's.
@@ -304,26 +257,12 @@ impl ServerHandler for Server {
         request: CustomRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        let method = request.method;
-        let own = match stamp::is_modern(&context) {
-            true => STATELESS,
-            false => OF_SESSIONS,
-        };
-        Err(if METHODS.iter().chain(own).any(|known| *known == method) {
-            let message = format!("The parameters are not those of {method}");
-            ErrorData::invalid_params(message, None)
-        } else {
-            ErrorData::new(
-                ErrorCode::METHOD_NOT_FOUND,
-                shown_text(&method, SHOWN),
-                None,
-            )
-        })
+        Err(methods::unread(&request.method, stamp::is_modern(&context)))
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if let Ok(guest) = self.guest_of(&context.extensions) {
-            self.attend(guest, &context.peer);
+            self.notices.begin(&self.gate, guest, &context.peer);
         }
     }
 
@@ -333,27 +272,8 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let guest = self.guest(&context)?;
-        let most = self.gate.offer().settings.listeners.resources;
-        let session = guest.session.clone();
-        if session
-            .as_ref()
-            .is_some_and(|session| !session.subscribe(&request.uri))
-        {
-            let message = format!(
-                "A session may follow {MOST_SUBSCRIPTIONS} resources, each with a URI of at most {LONGEST_URI} bytes"
-            );
-            return Err(ErrorData::invalid_params(message, None));
-        }
-        let Some(attention) = self.attend(guest, &context.peer) else {
-            return Ok(());
-        };
-        attention
-            .subscribe(request.uri.clone(), most)
-            .inspect_err(|_| {
-                if let Some(session) = &session {
-                    session.unsubscribe(&request.uri);
-                }
-            })
+        let (gate, peer) = (&self.gate, &context.peer);
+        self.notices.subscribe(gate, guest, peer, request.uri)
     }
 
     async fn unsubscribe(
@@ -361,12 +281,8 @@ impl ServerHandler for Server {
         request: UnsubscribeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        if let Some(session) = self.guest(&context)?.session {
-            session.unsubscribe(&request.uri);
-        }
-        if let Some(attention) = self.attention.get() {
-            attention.unsubscribe(&request.uri);
-        }
+        let guest = self.guest(&context)?;
+        self.notices.unsubscribe(&guest, &request.uri);
         Ok(())
     }
 
@@ -375,12 +291,12 @@ impl ServerHandler for Server {
         requested: &SubscriptionFilter,
     ) -> Option<SubscriptionFilter> {
         let most = self.gate.offer().settings.listeners.resources;
-        Some(attention::accepted(requested, most))
+        Some(notify::accepted(requested, most))
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let guest = self.guest(context.request_context())?;
-        attention::listen(&self.gate, guest.caller, context).await
+        notify::listen(&self.gate, guest.caller, context).await
     }
 
     async fn set_level(
@@ -389,7 +305,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         if let Some(session) = self.guest(&context)?.session {
-            session.set_log_level(level::from_wire(request.level));
+            session.set_log_level(request.level.into());
             return Ok(());
         }
         let mut level = self
@@ -407,7 +323,6 @@ impl ServerHandler for Server {
     ) -> Result<GetTaskResult, ErrorData> {
         let guest = self.guest(&context)?;
         let task = tasks::get(&self.gate, &guest, &context.meta, &request.task_id)?;
-        let task = task.ok_or_else(unknown_task)?;
         Ok(stamped(&context, GetTaskResult::new(task)))
     }
 
@@ -416,10 +331,8 @@ impl ServerHandler for Server {
         request: UpdateTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let owner = self.guest(&context)?.caller.name.clone();
-        let tasks = &self.gate.tasks;
-        let told = tasks.answer(&owner, &request.task_id, request.input_responses);
-        told.ok_or_else(unknown_task)
+        let guest = self.guest(&context)?;
+        tasks::update(&self.gate, &guest, request)
     }
 
     async fn cancel_task(
@@ -427,13 +340,7 @@ impl ServerHandler for Server {
         request: CancelTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let owner = self.guest(&context)?.caller.name.clone();
-        let told = self.gate.tasks.cancel(&owner, &request.task_id);
-        told.ok_or_else(unknown_task)
+        let guest = self.guest(&context)?;
+        tasks::cancel(&self.gate, &guest, &request.task_id)
     }
-}
-
-/// Another's task and none at all are told alike.
-fn unknown_task() -> ErrorData {
-    ErrorData::invalid_params("Unknown task", None)
 }

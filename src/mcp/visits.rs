@@ -9,19 +9,19 @@ use rmcp::{
     },
 };
 
-use super::{Gate, asked::Asked, handle, inquiry::Inquiry, library::Visit, round::Subject};
+use super::{Gate, handle, incoming::Incoming, inquiry::Inquiry, library::Visit, round::Subject};
 use crate::tools::{Conversation, Memory, Nobody, Reader};
 
 /// Reads a resource, or gives what its server wants its user to answer first.
 pub(super) async fn read(
     gate: &Arc<Gate>,
-    asked: &Asked,
+    incoming: &Incoming,
     params: ReadResourceRequestParams,
 ) -> Result<ReadResourceResponse, ErrorData> {
-    let caller = &asked.guest.caller.name;
+    let caller = &incoming.guest.caller.name;
     let subject = || Subject::new(caller, "resources/read", &params.uri, None);
     let brought = (params.request_state.as_deref(), params.input_responses);
-    let inquiry = Inquiry::of(gate, asked, subject, brought)?;
+    let inquiry = Inquiry::of(gate, incoming, "resource", subject, brought)?;
     let library = &inquiry.offer.library;
     let read = library.read(&params.uri, inquiry.visit());
     Box::pin(inquiry.answer(read)).await
@@ -30,26 +30,30 @@ pub(super) async fn read(
 /// Completes what is typed.
 pub(super) async fn complete(
     gate: &Gate,
-    asked: &Asked,
+    incoming: &Incoming,
     request: &CompleteRequestParams,
 ) -> Result<CompleteResult, ErrorData> {
-    let conversation = handle::conversation(gate, &asked.guest, &asked.meta)?;
+    let conversation = handle::conversation(gate, &incoming.guest, &incoming.meta)?;
     let offer = gate.offer();
-    let visit = visit(asked, &conversation, &offer.toolbox.memory);
+    let visit = visit(incoming, &conversation, &offer.toolbox.memory);
     tokio::select! {
         complete = offer.library.complete(request, visit) => complete,
-        () = asked.called_off.cancelled() => Err(called_off()),
+        () = incoming.called_off.cancelled() => Err(called_off()),
     }
 }
 
 /// Nobody is asked anything for it.
-fn visit<'a>(asked: &'a Asked, conversation: &'a Conversation, memory: &'a Memory) -> Visit<'a> {
+fn visit<'a>(
+    incoming: &'a Incoming,
+    conversation: &'a Conversation,
+    memory: &'a Memory,
+) -> Visit<'a> {
     Visit {
-        caller: &asked.guest.caller,
+        caller: &incoming.guest.caller,
         reader: Reader {
-            caller: &asked.guest.caller.name,
+            caller: &incoming.guest.caller.name,
             conversation,
-            surface: asked.guest.surface,
+            surface: incoming.guest.surface,
         },
         memory,
         line: &Nobody,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
+use super::Level;
+
 /// The caller's end of one running call.
 ///
 /// Sending waits while the caller is slow to read (never without end: faces bound it), so a kind that is flooded
@@ -84,6 +86,17 @@ pub struct Abilities {
     pub roots: bool,
 }
 
+impl Abilities {
+    /// Whether the caller can be asked this.
+    pub fn has(self, question: &Question) -> bool {
+        match question {
+            Question::Elicit { .. } => self.elicitation,
+            Question::Sample(_) => self.sampling,
+            Question::Roots => self.roots,
+        }
+    }
+}
+
 /// One thing to ask.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Question {
@@ -112,19 +125,6 @@ pub enum Unanswered {
     Unable(Question),
     /// It was asked and did not answer.
     Failed(String),
-}
-
-/// How much a log message matters, as in RFC 5424.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// For whoever debugs the tool.
-    Debug,
-    /// Ordinary.
-    Info,
-    /// Worth a look.
-    Warning,
-    /// Something failed.
-    Error,
 }
 
 /// A caller that hears nothing and answers nothing.

@@ -41,8 +41,8 @@ pub(super) use event_id::EventIds;
 pub(super) use flight::{Flight, Landed};
 pub(super) use opening::{LARGEST_HANDSHAKE, Opening};
 pub use settings::Settings;
+pub(super) use state::MOST_SUBSCRIPTIONS;
 pub use state::State;
-pub(super) use state::{LONGEST_URI, MOST_SUBSCRIPTIONS};
 pub(super) use sweep::Sweeper;
 pub(super) use visit::Visit;
 

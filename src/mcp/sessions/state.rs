@@ -13,13 +13,13 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{budget::Budget, log::Log};
-use crate::tools::{Conversation, Level};
+use crate::{
+    mcp::changes::LONGEST_URI,
+    tools::{Conversation, Level},
+};
 
 /// The most resources one session may subscribe to. Editors watch the files that are open: dozens.
 pub(in crate::mcp) const MOST_SUBSCRIPTIONS: usize = 256;
-
-/// The longest URI that can be subscribed to, in bytes: what servers take as a URL.
-pub(in crate::mcp) const LONGEST_URI: usize = 2048;
 
 /// The name of a session as the registry and the store have it: no digest gives an id away.
 pub(crate) type Digest = [u8; blake3::OUT_LEN];

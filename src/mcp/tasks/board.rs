@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{Settings, task::Entry};
 use crate::{
-    mcp::{asks, convert},
+    mcp::{convert, questions},
     tools::{Question, Unanswered},
 };
 
@@ -188,7 +188,7 @@ impl Handle {
 
     /// Asks the task's owner, who answers with `tasks/update`.
     pub(super) async fn ask(&self, key: String, question: Question) -> Result<Value, Unanswered> {
-        let request = asks::request(&question).map_err(Unanswered::Failed)?;
+        let request = questions::request(&question).map_err(Unanswered::Failed)?;
         let gone = || Unanswered::Failed("The task has ended".to_owned());
         let twice = || Unanswered::Failed("The tool asks two things by one name".to_owned());
         let answer = self.with(|entry| entry.ask(&key, question, request));

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::Handle;
 use crate::{
-    mcp::{Gate, asks, round::Round},
+    mcp::{Gate, round::Round},
     schema::shown_text,
     tools::{Abilities, Answers, Level, Line, Listing, Question, Unanswered},
 };
@@ -99,7 +99,7 @@ impl Line for TaskLine {
         };
         async move {
             let asked = open.into_iter().map(|(key, question)| async move {
-                if !asks::is_able(self.abilities, &question) {
+                if !self.abilities.has(&question) {
                     return Err(Unanswered::Unable(question));
                 }
                 let answer = task.ask(key.clone(), question).await?;

@@ -5,14 +5,14 @@
 //! cancelling one drops its work.
 
 mod board;
-mod get;
 mod line;
+mod methods;
 mod settings;
 mod task;
 #[cfg(test)]
 mod tests;
 
 pub(super) use board::{Board, Handle};
-pub(super) use get::get;
 pub(super) use line::TaskLine;
+pub(super) use methods::{cancel, get, update};
 pub use settings::Settings;

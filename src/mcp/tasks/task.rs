@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::sync::DropGuard;
 
-use crate::{mcp::asks, tools::Question};
+use crate::{mcp::questions, tools::Question};
 
 /// One task. Dropping it ends its work.
 pub(super) struct Entry {
@@ -131,7 +131,7 @@ impl Entry {
             return;
         };
         for (key, answer) in responses {
-            let fits = |asked: &Asked| asks::check(&asked.question, &answer).is_ok();
+            let fits = |asked: &Asked| questions::check(&asked.question, &answer).is_ok();
             if open.get(&key).is_some_and(fits)
                 && let Some(asked) = open.remove(&key)
             {

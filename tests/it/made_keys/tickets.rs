@@ -9,6 +9,8 @@ use crate::support::{Answer, Gateway, Provider, completion};
 
 const CRM: &str = "wp-crm-0123456789abcdef";
 const MAIL: &str = "wp-mail-0123456789abcdef";
+/// As base64 may come out, with more that forms encode.
+const SIGNS: &str = "c2ln+nMtMDEyMzQ1%41Nzg5YQ==";
 
 async fn gateway(provider: &Provider) -> Gateway {
     let server = |name: &str, key: &str| {
@@ -23,10 +25,11 @@ providers:
 routes: {{ cheap: {{ targets: [a/m] }} }}
 access: {{ keys: [{{ name: alice, key: {ALICE} }}] }}
 tools:
-{}{}",
+{}{}{}",
         provider.url,
         server("crm", CRM),
-        server("mail", MAIL)
+        server("mail", MAIL),
+        server("signs", SIGNS)
     ))
     .await
 }
@@ -58,6 +61,24 @@ fn basic(user: &str, password: &str) -> String {
         "Basic {}",
         BASE64_STANDARD.encode(format!("{user}:{password}"))
     )
+}
+
+#[tokio::test]
+async fn a_key_with_signs_is_taken_as_it_is_and_encoded_as_in_forms() {
+    let provider = Provider::start([]).await;
+    let gateway = gateway(&provider).await;
+    let encoded = SIGNS
+        .replace('%', "%25")
+        .replace('+', "%2B")
+        .replace('=', "%3D");
+    for password in [SIGNS, &encoded] {
+        let answer = exchange(&gateway, &basic("signs", password), form("wpx-guessed")).await;
+        refused(&answer, 400, "invalid_grant");
+    }
+    for password in [&SIGNS.replace('+', " "), &encoded.replace("%2B", "+")] {
+        let answer = exchange(&gateway, &basic("signs", password), form("wpx-guessed")).await;
+        refused(&answer, 401, "invalid_client");
+    }
 }
 
 #[tokio::test]

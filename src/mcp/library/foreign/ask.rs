@@ -13,17 +13,14 @@ use rmcp::{
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{
-    Foreign, Source, clean,
-    rounds::{Back, Told},
-};
+use super::{Foreign, Source, clean, rounds::Told};
 use crate::{
     access::Caller,
     federation::{Answer, Question, Trust},
     mcp::{convert, library::Got},
     tools::{
         self, Fault, FaultClass, Line, Reader, UNTRUSTED, clean_text,
-        kinds::mcp::{LineRelay, Request, handed_on},
+        kinds::mcp::{Back, LineRelay, Request, handed_on},
     },
 };
 
@@ -155,7 +152,8 @@ impl Source {
     ) -> Result<Answer, ErrorData> {
         self.note(visit);
         let relay = LineRelay::new(visit.line, &*self.door.server);
-        self.ask_within(time, &relay, question, visit).await
+        let answer = self.ask_within(time, &relay, question, visit);
+        answer.await.map_err(error)
     }
 
     /// Takes note of who reads what a stranger says: before it is asked, because what it says meanwhile is read even
@@ -173,7 +171,7 @@ impl Source {
         relay: &LineRelay<'_>,
         question: Question,
         visit: Visit<'_>,
-    ) -> Result<Answer, ErrorData> {
+    ) -> Result<Answer, Fault> {
         let now = Instant::now();
         let request = Request {
             question,
@@ -187,9 +185,9 @@ impl Source {
         let answer = tokio::time::timeout(time, self.door.ask(&visit.memory.broker, request));
         let answer = answer.await.map_err(|_| {
             let message = format!("The server {} did not answer in time", self.names.0);
-            ErrorData::internal_error(message, None)
+            Fault::new(FaultClass::Timeout, message)
         })?;
-        answer.map_err(|unanswered| error(unanswered.into()))
+        answer.map_err(Fault::from)
     }
 
     fn trust(&self) -> Trust {

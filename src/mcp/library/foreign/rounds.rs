@@ -1,8 +1,8 @@
-//! Prompts and resources whose server asks before it answers: asked, asked again with answers, until there is one.
+//! Prompts and resources whose server may ask before it answers.
 
 use rmcp::{
     ErrorData,
-    model::{GetPromptResponse, InputRequests, InputResponses, ReadResourceResponse},
+    model::{GetPromptResponse, ReadResourceResponse},
 };
 
 use super::{
@@ -13,12 +13,9 @@ use crate::{
     federation::{Answer, Question},
     tools::{
         self, Stop,
-        kinds::mcp::{LineRelay, Standing},
+        kinds::mcp::{Back, LineRelay, Step, rounds},
     },
 };
-
-/// The most rounds of one request: nobody is asked more often before something is read.
-const MOST_ROUNDS: usize = 16;
 
 /// What came of asking.
 pub(super) enum Told {
@@ -26,15 +23,6 @@ pub(super) enum Told {
     Answer(Answer),
     /// The caller has to answer first, with a later request.
     Asks(Vec<(String, tools::Question)>),
-}
-
-/// What a server that asked gets back.
-#[derive(Debug, Default)]
-pub(super) struct Back {
-    /// The answers.
-    pub(super) responses: Option<InputResponses>,
-    /// Its own state.
-    pub(super) state: Option<String>,
 }
 
 impl Source {
@@ -46,47 +34,32 @@ impl Source {
     ) -> Result<Told, ErrorData> {
         self.note(visit);
         let relay = LineRelay::new(visit.line, &*self.door.server);
-        tokio::select! {
+        let told = tokio::select! {
             // The server's question comes first: its request ends with it.
             biased;
-            questions = relay.put_off() => Ok(Told::Asks(questions)),
-            told = self.to_the_end(&relay, question, visit) => told,
+            questions = relay.put_off() => Err(Stop::Asks(questions)),
+            told = rounds(&relay, |back| self.send(&relay, question(back), visit)) => told,
+        };
+        match told {
+            Ok((answer, _)) => Ok(Told::Answer(answer)),
+            Err(Stop::Asks(questions)) => Ok(Told::Asks(questions)),
+            Err(Stop::Fault(fault)) => Err(error(fault)),
         }
     }
 
-    async fn to_the_end(
+    async fn send(
         &self,
         relay: &LineRelay<'_>,
-        question: impl Fn(Back) -> Question,
+        question: Question,
         visit: Visit<'_>,
-    ) -> Result<Told, ErrorData> {
-        let mut standing: Option<Standing> = relay.left();
-        for _ in 0..MOST_ROUNDS {
-            let (back, past) = match standing.take() {
-                None => (Back::default(), InputRequests::new()),
-                Some(asked) => match relay.answers(&asked.requests).await {
-                    Ok(answers) => {
-                        let back = Back {
-                            responses: Some(answers),
-                            state: asked.state,
-                        };
-                        (back, asked.requests)
-                    }
-                    Err(Stop::Asks(questions)) => return Ok(Told::Asks(questions)),
-                    Err(Stop::Fault(fault)) => return Err(error(fault)),
-                },
-            };
-            let answer = self.ask_within(self.timeout, relay, question(back), visit);
-            let required = match answer.await? {
-                Answer::Prompt(GetPromptResponse::InputRequired(required))
-                | Answer::Read(ReadResourceResponse::InputRequired(required)) => required,
-                answer => return Ok(Told::Answer(answer)),
-            };
-            let next = Standing::from(required);
-            relay.leave(&next, &past);
-            standing = Some(next);
-        }
-        let message = format!("The server asked {MOST_ROUNDS} times and did not come to an answer");
-        Err(ErrorData::internal_error(message, None))
+    ) -> Result<Step<Answer>, Stop> {
+        let answer = self.ask_within(self.timeout, relay, question, visit);
+        Ok(match answer.await? {
+            Answer::Prompt(GetPromptResponse::InputRequired(required))
+            | Answer::Read(ReadResourceResponse::InputRequired(required)) => {
+                Step::Required(required)
+            }
+            answer => Step::Done(answer),
+        })
     }
 }

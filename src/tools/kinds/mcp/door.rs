@@ -9,7 +9,8 @@ use super::{Lent, Unanswered};
 use crate::{
     access::Caller,
     federation::{
-        Answer, Bearer, Credentials, Failed, Federated, Outgoing, Person, Question, Relay, Where,
+        Answer, Bearer, Credentials, Failed, Federated, Outgoing, Person, Question, Relay, Serving,
+        Where,
     },
     identity::{Broker, NoToken, Wanted},
     secret::Secret,
@@ -25,6 +26,7 @@ pub(crate) struct Door {
 }
 
 /// One request.
+#[derive(Clone)]
 pub(crate) struct Request<'a> {
     /// What is asked.
     pub(crate) question: Question,
@@ -47,22 +49,25 @@ impl Door {
         broker: &Broker,
         request: Request<'_>,
     ) -> Result<Answer, Unanswered> {
-        let answer = self.ask_with_token(broker, &request).await;
-        match (answer, &self.credentials) {
-            (Err(Unanswered::Failed(Failed::Unauthorized { .. })), Some(wanted)) => {
-                broker.forget(wanted, request.caller.identity.as_deref());
-                self.ask_with_token(broker, &request).await
+        let Some(wanted) = &self.credentials else {
+            return self.ask_with_token(broker, request).await;
+        };
+        let again = request.clone();
+        match self.ask_with_token(broker, request).await {
+            Err(Unanswered::Failed(Failed::Unauthorized { .. })) => {
+                broker.forget(wanted, again.caller.identity.as_deref());
+                self.ask_with_token(broker, again).await
             }
-            (answer, _) => answer,
+            answer => answer,
         }
     }
 
     async fn ask_with_token(
         &self,
         broker: &Broker,
-        request: &Request<'_>,
+        request: Request<'_>,
     ) -> Result<Answer, Unanswered> {
-        let token = self.token(broker, request).await?;
+        let token = self.token(broker, &request).await?;
         let identity = request.caller.identity.as_deref();
         let wanted = self.credentials.as_ref();
         let person = wanted.and_then(|wanted| wanted.person(identity));
@@ -71,17 +76,17 @@ impl Door {
         if let Some(lent) = request.lent {
             lent.tell(&mut meta);
         }
-        let serve =
-            |process| -> Box<dyn Send> { Box::new(request.lent.map(|lent| lent.serve(process))) };
         let runs_here = matches!(self.server.spec().place, Where::Stdio { .. });
+        let lent = request.lent.filter(|_| runs_here);
+        let serve = lent.map(|lent| move |process| lent.serve(process));
         let outgoing = Outgoing {
-            question: request.question.clone(),
+            question: request.question,
             relay: request.relay,
             bearer: token.as_ref().map(|token| Bearer { token, person }),
             meta,
             deadline: request.deadline,
             repeatable: request.is_repeatable,
-            serving: runs_here.then_some(&serve),
+            serving: serve.as_ref().map(|serve| serve as &Serving<'_>),
         };
         let answer = self.server.ask(outgoing).await;
         answer.map_err(Unanswered::Failed)

@@ -5,6 +5,7 @@
 //! is handed on to clients as its word, and nothing here relies on it.
 
 mod abandoned;
+mod dialogue;
 mod door;
 #[cfg(test)]
 pub(crate) mod double;
@@ -22,13 +23,13 @@ mod tests;
 mod unanswered;
 
 pub use crate::federation::Settings;
+pub(crate) use dialogue::{Back, Step, rounds};
 pub(crate) use door::{Door, Request};
 pub use lent::Lent;
 pub(crate) use offer::name;
 pub use offer::{Entry, tools};
 pub(crate) use relay::LineRelay;
 pub(crate) use result::{handed_on, piece};
-pub(crate) use rounds::Standing;
 pub use slots::Slots;
 pub(crate) use unanswered::Unanswered;
 

@@ -6,7 +6,7 @@
 
 use std::sync::{
     Mutex, PoisonError,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicUsize, Ordering},
 };
 
 use futures_util::future::BoxFuture;
@@ -21,14 +21,14 @@ use super::{Lent, questions::Asker};
 use crate::{
     federation::{Federated, Relay, Trust},
     tools::{
-        Abilities, Fault, FaultClass, Level, Line, Question, Run, Stop, Unanswered,
+        Fault, FaultClass, Level, Line, Question, Run, Stop, Unanswered,
         clean::{clean_text, clean_value},
         size,
     },
 };
 
 /// The most questions in one call: more is no dialogue but a siege.
-const MOST_QUESTIONS: u32 = 32;
+const MOST_QUESTIONS: usize = 32;
 
 /// The longest message of progress, in characters: a line.
 const LONGEST_MESSAGE: usize = 500;
@@ -46,7 +46,7 @@ pub(crate) struct LineRelay<'a> {
     lent: Option<&'a Lent>,
     /// How far the server says it is: it may only grow.
     progress: Mutex<f64>,
-    asked: AtomicU32,
+    asked: AtomicUsize,
     /// What the caller answers with a later call only.
     later: Mutex<Vec<(String, Question)>>,
     put_off: Notify,
@@ -61,7 +61,7 @@ impl<'a> LineRelay<'a> {
             run: None,
             lent: None,
             progress: Mutex::new(f64::NEG_INFINITY),
-            asked: AtomicU32::new(0),
+            asked: AtomicUsize::new(0),
             later: Mutex::default(),
             put_off: Notify::new(),
         }
@@ -110,12 +110,12 @@ impl<'a> LineRelay<'a> {
     }
 
     /// Where the request stands with its server, if this goes on with an earlier one.
-    pub(crate) fn left<T: DeserializeOwned>(&self) -> Option<T> {
+    pub(super) fn left<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_value(self.line.left()?).ok()
     }
 
     /// Leaves for a later request where this one stands, with these questions behind it.
-    pub(crate) fn leave(&self, standing: &impl Serialize, past: &InputRequests) {
+    pub(super) fn leave(&self, standing: &impl Serialize, past: &InputRequests) {
         let past: Vec<String> = past.keys().cloned().collect();
         // It came as JSON.
         let standing = serde_json::to_value(standing).unwrap_or_default();
@@ -123,20 +123,18 @@ impl<'a> LineRelay<'a> {
     }
 
     /// The caller's answers to a server's questions, and the router's where it asks for a completion.
-    pub(crate) async fn answers(&self, requests: &InputRequests) -> Result<InputResponses, Stop> {
+    pub(super) async fn answers(&self, requests: &InputRequests) -> Result<InputResponses, Stop> {
+        let declined = |why| Fault::new(FaultClass::Declined, why);
         let questions = self.asker().questions(requests);
-        let questions = questions.map_err(|why| {
-            Fault::new(
-                FaultClass::Declined,
-                format!("The tool's server asks: {why}"),
-            )
-        })?;
+        let questions =
+            questions.map_err(|why| declined(format!("The tool's server asks: {why}")))?;
+        self.count(questions.len()).map_err(declined)?;
         let mut answers = InputResponses::new();
         let mut open = Vec::new();
         for (key, question) in questions {
             match self.completion(&question).await {
                 Some(Ok(answer)) => drop(answers.insert(key, answer)),
-                Some(Err(why)) => return Err(Fault::new(FaultClass::Declined, why).into()),
+                Some(Err(why)) => return Err(declined(why).into()),
                 None => open.push((key, question)),
             }
         }
@@ -146,6 +144,15 @@ impl<'a> LineRelay<'a> {
         Ok(answers)
     }
 
+    /// The number of the first of so many more questions, or that there were enough.
+    fn count(&self, more: usize) -> Result<usize, String> {
+        let first = self.asked.fetch_add(more, Ordering::Relaxed);
+        if first.saturating_add(more) > MOST_QUESTIONS {
+            return Err(format!("A call may ask {MOST_QUESTIONS} questions"));
+        }
+        Ok(first)
+    }
+
     fn put_off_all(&self, questions: Vec<(String, Question)>) {
         let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
         later.extend(questions);
@@ -153,16 +160,13 @@ impl<'a> LineRelay<'a> {
     }
 
     async fn answer(&self, method: &str, params: Value) -> Result<Value, String> {
-        let number = self.asked.fetch_add(1, Ordering::Relaxed);
-        if number >= MOST_QUESTIONS {
-            return Err(format!("A call may ask {MOST_QUESTIONS} questions"));
-        }
+        let number = self.count(1)?;
         let key = key(number, method, &params);
         let question = self.asker().ask(method, params)?;
         if let Some(answer) = self.completion(&question).await {
             return answer;
         }
-        if !is_able(self.line.abilities(), &question) {
+        if !self.line.abilities().has(&question) {
             return Err("The client cannot be asked this".to_owned());
         }
         match self.line.ask(vec![(key.clone(), question)]).await {
@@ -180,18 +184,10 @@ impl<'a> LineRelay<'a> {
 
 /// The key of a question: its place and its words, so that the answer to one is never taken for that to another when
 /// the server, asked anew, asks something else.
-fn key(number: u32, method: &str, params: &Value) -> String {
+fn key(number: usize, method: &str, params: &Value) -> String {
     let words = json!([method, params]).to_string();
     let digest = blake3::hash(words.as_bytes()).to_hex();
     format!("{number}-{}", &digest[..16])
-}
-
-fn is_able(abilities: Abilities, question: &Question) -> bool {
-    match question {
-        Question::Elicit { .. } => abilities.elicitation,
-        Question::Sample(_) => abilities.sampling,
-        Question::Roots => abilities.roots,
-    }
 }
 
 impl Relay for LineRelay<'_> {
@@ -213,12 +209,7 @@ impl Relay for LineRelay<'_> {
     }
 
     fn log_level(&self) -> Option<LoggingLevel> {
-        self.line.wanted().map(|level| match level {
-            Level::Debug => LoggingLevel::Debug,
-            Level::Info => LoggingLevel::Info,
-            Level::Warning => LoggingLevel::Warning,
-            Level::Error => LoggingLevel::Error,
-        })
+        self.line.wanted().map(LoggingLevel::from)
     }
 
     fn progress<'a>(
@@ -248,12 +239,8 @@ impl Relay for LineRelay<'_> {
     }
 
     fn log<'a>(&'a self, level: &'a str, mut data: Value) -> BoxFuture<'a, ()> {
-        let level = match level {
-            "debug" => Level::Debug,
-            "warning" => Level::Warning,
-            "error" | "critical" | "alert" | "emergency" => Level::Error,
-            _ => Level::Info,
-        };
+        // A word that is none of the protocol's says nothing of how much it matters.
+        let level = serde_json::from_value(level.into()).map_or(Level::Info, LoggingLevel::into);
         let bytes = size::of_value(&data);
         if bytes > LARGEST_LOG {
             data = format!("A message of {bytes} bytes was left out").into();

@@ -1,44 +1,27 @@
-//! One call of a server's tool: asked, asked again with answers, polled, until there is a result.
-//!
-//! Servers of 2026-07-28 answer a call with questions and a state of their own, and want both back. Where our caller
-//! is asked directly, that happens within one run. Where answers come with a later call, the server's questions and
-//! state travel with our caller, sealed, and the next run goes on from there: what the server did before it asked is
-//! done once.
+//! One call of a server's tool: asked until there is a result, or a task that is polled until it has one.
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, InputRequests, InputRequiredResult, InputResponses,
-    JsonObject,
+    CallToolRequestParams, CallToolResponse, CallToolResult, InputRequests, JsonObject,
 };
-use serde::{Deserialize, Serialize};
 
-use super::{Lent, OfServer, Request, Unanswered, abandoned::Task, relay::LineRelay, result, task};
+use super::{
+    Lent, OfServer, Request, Unanswered,
+    abandoned::Task,
+    dialogue::{Back, Standing, Step, rounds},
+    relay::LineRelay,
+    result, task,
+};
 use crate::{
     federation::{Answer, Failed, Question},
-    tools::{Fault, FaultClass, Output, Run, Stop},
+    tools::{Fault, Output, Run, Stop},
 };
 
-/// The most rounds of one run: nobody is asked more often before something happens.
-const MOST_ROUNDS: usize = 16;
-
-/// Where a request stands with its server.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Standing {
-    /// What the server asks.
-    pub(crate) requests: InputRequests,
-    /// What it wants back with the answers.
-    pub(crate) state: Option<String>,
-    /// The task it has made of the call.
-    pub(super) task: Option<String>,
-}
-
-impl From<InputRequiredResult> for Standing {
-    fn from(required: InputRequiredResult) -> Self {
-        Self {
-            requests: required.input_requests.unwrap_or_default(),
-            state: required.request_state,
-            task: None,
-        }
-    }
+/// What a server makes of a call.
+enum Made {
+    /// A result.
+    Result(CallToolResult),
+    /// A task of this id.
+    Task(String),
 }
 
 /// One run of a call.
@@ -81,50 +64,44 @@ pub(super) async fn run(tool: &OfServer, run: Run<'_>) -> Result<Output, Stop> {
 }
 
 impl Rounds<'_> {
-    async fn to_the_end(&self) -> Result<rmcp::model::CallToolResult, Stop> {
-        let mut standing: Option<Standing> = self.relay.left();
-        for _ in 0..MOST_ROUNDS {
-            let (response, past) = match standing.take() {
-                Some(Standing {
-                    task: Some(task),
-                    requests,
-                    ..
-                }) => return task::result(self, task, requests).await,
-                Some(asked) => {
-                    let answers = self.relay.answers(&asked.requests).await?;
-                    let response = self.call(Some(answers), asked.state).await?;
-                    (response, asked.requests)
-                }
-                None => (self.call(None, None).await?, InputRequests::new()),
-            };
-            let next = match response {
-                CallToolResponse::Complete(result) => return Ok(result),
-                CallToolResponse::InputRequired(required) => required.into(),
-                CallToolResponse::Task(created) => Standing {
-                    task: Some(created.task.task_id),
-                    ..Standing::default()
-                },
-                _ => return Err(self.not_an_answer().into()),
-            };
-            self.relay.leave(&next, &past);
-            standing = Some(next);
+    async fn to_the_end(&self) -> Result<CallToolResult, Stop> {
+        let left: Option<Standing> = self.relay.left();
+        if let Some(Standing {
+            task: Some(id),
+            requests,
+            ..
+        }) = left
+        {
+            return task::result(self, id, requests).await;
         }
-        let message = format!("The tool asked {MOST_ROUNDS} times and did not come to a result");
-        Err(Fault::new(FaultClass::Declined, message).into())
+        let (made, past) = rounds(&self.relay, |back| self.call(back)).await?;
+        match made {
+            Made::Result(result) => Ok(result),
+            Made::Task(id) => {
+                let standing = Standing {
+                    task: Some(id.clone()),
+                    ..Standing::default()
+                };
+                self.relay.leave(&standing, &past);
+                task::result(self, id, InputRequests::new()).await
+            }
+        }
     }
 
-    async fn call(
-        &self,
-        responses: Option<InputResponses>,
-        state: Option<String>,
-    ) -> Result<CallToolResponse, Stop> {
+    async fn call(&self, back: Back) -> Result<Step<Made>, Stop> {
         let arguments: Option<&JsonObject> = self.run.arguments.as_object();
         let mut params = CallToolRequestParams::new(self.tool.name.clone());
         params.arguments = arguments.cloned();
-        params.input_responses = responses;
-        params.request_state = state;
+        params.input_responses = back.responses;
+        params.request_state = back.state;
         match self.ask(Question::Call(params)).await? {
-            Answer::Call(response) => Ok(response),
+            Answer::Call(CallToolResponse::Complete(result)) => {
+                Ok(Step::Done(Made::Result(result)))
+            }
+            Answer::Call(CallToolResponse::Task(created)) => {
+                Ok(Step::Done(Made::Task(created.task.task_id)))
+            }
+            Answer::Call(CallToolResponse::InputRequired(required)) => Ok(Step::Required(required)),
             _ => Err(self.not_an_answer().into()),
         }
     }

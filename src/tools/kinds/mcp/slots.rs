@@ -18,6 +18,9 @@ use crate::{
 const BASE_URL: &str = "OPENAI_BASE_URL";
 const API_KEY: &str = "OPENAI_API_KEY";
 
+/// The server whose process it is, and its key.
+type OfProcess = (Arc<str>, Arc<Slot>);
+
 /// The keys of all processes, and where they are good.
 #[derive(Debug)]
 pub struct Slots {
@@ -25,7 +28,7 @@ pub struct Slots {
     base: Mutex<Option<Arc<str>>>,
     /// The servers that may ask for completions.
     servers: Mutex<HashSet<Arc<str>>>,
-    slots: Mutex<HashMap<ProcessId, (Arc<str>, Arc<Slot>)>>,
+    slots: Mutex<HashMap<ProcessId, OfProcess>>,
 }
 
 impl Slots {

@@ -8,7 +8,7 @@ use rmcp::model::{
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::rounds::{Rounds, Standing};
+use super::{dialogue::Standing, rounds::Rounds};
 use crate::{
     federation::{Answer, Failed, Question, Relay},
     tools::{Fault, FaultClass, Stop},
@@ -24,44 +24,31 @@ const USUAL_WAIT: Duration = Duration::from_secs(1);
 pub(super) async fn result(
     rounds: &Rounds<'_>,
     id: String,
-    mut asked: InputRequests,
+    asked: InputRequests,
 ) -> Result<CallToolResult, Stop> {
     rounds.run.line.begun();
     rounds.task.begun(&rounds.tool.door, rounds.run, &id);
     let mut answered = BTreeSet::new();
-    // The deadline of the call ends it: every poll waits at least the shortest time.
+    answer(rounds, &id, asked, &mut answered).await?;
+    // The deadline of the call ends it: every poll but the first comes after a wait.
     for polls in 1_u32.. {
-        if !asked.is_empty() {
-            let answers = rounds.relay.answers(&asked).await?;
-            let update = UpdateTaskParams::new(&id, answers);
-            rounds.ask(Question::Update(update)).await?;
-            let standing = Standing {
-                task: Some(id.clone()),
-                ..Standing::default()
-            };
-            rounds.relay.leave(&standing, &asked);
-            answered.extend(std::mem::take(&mut asked).into_keys());
-        }
-        let answer = rounds.ask(Question::Task(GetTaskParams::new(&id))).await?;
-        let Answer::Task(task) = answer else {
+        let told = rounds.ask(Question::Task(GetTaskParams::new(&id))).await?;
+        let Answer::Task(task) = told else {
             return Err(rounds.not_an_answer().into());
         };
         let DetailedTask { task, payload, .. } = *task;
-        match payload {
-            TaskPayload::Working => {}
+        let asked = match payload {
+            TaskPayload::Working => InputRequests::new(),
             TaskPayload::InputRequired { mut input_requests } => {
                 // It may not have read yet what it was answered.
                 input_requests.retain(|key, _| !answered.contains(key));
-                asked = input_requests;
                 let standing = Standing {
                     task: Some(id.clone()),
-                    requests: asked.clone(),
+                    requests: input_requests.clone(),
                     state: None,
                 };
                 rounds.relay.leave(&standing, &InputRequests::new());
-                if !asked.is_empty() {
-                    continue;
-                }
+                input_requests
             }
             TaskPayload::Completed { result } => {
                 let result = serde_json::from_value(Value::Object(result));
@@ -76,13 +63,36 @@ pub(super) async fn result(
                 let message = "The tool's server called the call off";
                 return Err(Fault::new(FaultClass::Declined, message).into());
             }
-        }
+        };
         let message = task.status_message.as_deref();
         rounds.relay.progress(polls.into(), None, message).await;
+        answer(rounds, &id, asked, &mut answered).await?;
         let suggested = task.poll_interval_ms.map(Duration::from_millis);
         sleep(suggested.unwrap_or(USUAL_WAIT).clamp(WAITS.0, WAITS.1)).await;
     }
     Err(rounds.not_an_answer().into())
+}
+
+/// Asks the caller what a task asks, if anything, and gives it the answers.
+async fn answer(
+    rounds: &Rounds<'_>,
+    id: &str,
+    asked: InputRequests,
+    answered: &mut BTreeSet<String>,
+) -> Result<(), Stop> {
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let answers = rounds.relay.answers(&asked).await?;
+    let update = UpdateTaskParams::new(id, answers);
+    rounds.ask(Question::Update(update)).await?;
+    let standing = Standing {
+        task: Some(id.to_owned()),
+        ..Standing::default()
+    };
+    rounds.relay.leave(&standing, &asked);
+    answered.extend(asked.into_keys());
+    Ok(())
 }
 
 /// A task that ended with an error of the protocol, as the call itself would have.

@@ -16,12 +16,6 @@ use crate::{
 /// The most of a server's own words that an error repeats, in characters.
 const SHOWN: usize = 300;
 
-/// JSON-RPC's code for parameters that do not fit.
-const INVALID_PARAMS: i32 = -32602;
-
-/// JSON-RPC's code for a bug of the server's.
-const INTERNAL_ERROR: i32 = -32603;
-
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(crate) enum Unanswered {
@@ -85,9 +79,9 @@ fn of_server(failed: Failed) -> Fault {
             message,
             data,
         } => {
-            let class = match code {
-                INVALID_PARAMS => FaultClass::InvalidArguments,
-                INTERNAL_ERROR => FaultClass::Failed,
+            let class = match ErrorCode(code) {
+                ErrorCode::INVALID_PARAMS => FaultClass::InvalidArguments,
+                ErrorCode::INTERNAL_ERROR => FaultClass::Failed,
                 _ => FaultClass::Declined,
             };
             let said = shown_text(&message, SHOWN);

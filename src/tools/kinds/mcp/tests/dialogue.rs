@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
 use rmcp::model::{
-    CallToolResponse, CreateTaskResult, DetailedTask, InputRequiredResult, Task, TaskPayload,
-    TaskStatus,
+    CallToolResponse, CreateTaskResult, DetailedTask, InputRequests, InputRequiredResult, Task,
+    TaskPayload, TaskStatus,
 };
 use serde_json::json;
+use tokio::time::{Duration, Instant};
 
 use super::{client::Client, *};
 use crate::{
@@ -96,6 +97,29 @@ async fn no_server_asks_under_a_name_of_ours_or_without_end() {
     let (made, server) = called(endless.collect(), Arc::new(Client::direct())).await;
     assert_eq!(fault(made).class, FaultClass::Declined);
     assert!(server.asked().len() < 20);
+}
+
+/// What a server asks under each of these keys.
+fn requests(keys: impl IntoIterator<Item = String>) -> InputRequests {
+    let Answer::Call(CallToolResponse::InputRequired(required)) = asks("who", "s") else {
+        unreachable!();
+    };
+    let question = required.input_requests.unwrap().remove("who").unwrap();
+    let keys = keys.into_iter();
+    keys.map(|key| (key, question.clone())).collect()
+}
+
+#[tokio::test]
+async fn many_questions_at_once_are_counted_one_by_one() {
+    let sixteen = |round: usize| {
+        let keys = (0..16).map(|at| format!("{round}-{at}"));
+        let required = InputRequiredResult::new(Some(requests(keys)), None);
+        Ok(Answer::Call(CallToolResponse::InputRequired(required)))
+    };
+    let client = Arc::new(Client::direct());
+    let (made, _) = called((0..4).map(sixteen).collect(), client.clone()).await;
+    assert_eq!(fault(made).class, FaultClass::Declined);
+    assert_eq!(client.asked.lock().unwrap().len(), 32);
 }
 
 /// A server of 2025-11-25 that asks this of its caller in the middle of each call, and says what it heard.
@@ -206,6 +230,7 @@ async fn what_a_server_says_meanwhile_is_heard_in_order_and_clean() {
                     .relay
                     .log("critical", json!({"m": "x\u{1B}[2J"}))
                     .await;
+                outgoing.relay.log("notice", "n".into()).await;
                 outgoing.relay.log("info", "y".repeat(100_000).into()).await;
                 Ok(text("ok"))
             }
@@ -216,10 +241,17 @@ async fn what_a_server_says_meanwhile_is_heard_in_order_and_clean() {
     output(heard(&server, &client).await);
     let heard = client.heard.lock().unwrap().clone();
     assert_eq!(
-        heard[..4],
-        ["1 ab", "3 ab", "4 ab", r#"Error crm {"m":"x"}"#]
+        heard[..5],
+        [
+            "1 ab",
+            "3 ab",
+            "4 ab",
+            r#"Error crm {"m":"x"}"#,
+            // Who asks for notices hears this.
+            r#"Warning crm "n""#
+        ]
     );
-    assert!(heard[4].contains("was left out"), "{}", heard[4]);
+    assert!(heard[5].contains("was left out"), "{}", heard[5]);
 }
 
 /// How it stands with the task `t1`.
@@ -243,6 +275,25 @@ fn begun() -> Result<Answer, Failed> {
     Ok(Answer::Call(CallToolResponse::Task(CreateTaskResult::new(
         task,
     ))))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_asks_without_end_is_declined_and_polled_at_its_pace() {
+    let asks = |round: usize| {
+        let input_requests = requests([round.to_string()]);
+        [
+            task(TaskPayload::InputRequired { input_requests }),
+            Ok(Answer::Updated),
+        ]
+    };
+    let answers = std::iter::once(begun()).chain((0..100).flat_map(asks));
+    let client = Arc::new(Client::direct());
+    let start = Instant::now();
+    let (made, _) = called(answers.collect(), client.clone()).await;
+    assert_eq!(fault(made).class, FaultClass::Declined);
+    assert_eq!(client.asked.lock().unwrap().len(), 32);
+    // One second after each answer, as no other wait is suggested.
+    assert_eq!(start.elapsed(), Duration::from_secs(32));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Telling clients what changed: over a connection of 2025-11-25 as it comes, in 2026-07-28 to those that asked.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rmcp::{
     ErrorData, RoleServer,
@@ -10,47 +10,111 @@ use rmcp::{
 use tokio::task::AbortHandle;
 
 use super::{
-    Gate,
+    Gate, Guest,
     changes::{LONGEST_URI, Listening, News, Room},
+    sessions::{self, MOST_SUBSCRIPTIONS},
 };
 use crate::access::Caller;
 
+/// What a session or connection of 2025-11-25 is told of, once it has begun.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notices(Arc<OnceLock<Notifier>>);
+
+impl Notices {
+    /// Begins to tell, once.
+    pub(super) fn begin(&self, gate: &Gate, guest: Guest, peer: &Peer<RoleServer>) {
+        self.notifier(gate, guest, peer);
+    }
+
+    fn notifier(&self, gate: &Gate, guest: Guest, peer: &Peer<RoleServer>) -> Option<&Notifier> {
+        if self.0.get().is_none() {
+            let session = guest.session;
+            let notifier = Notifier::of(gate, guest.caller, peer.clone())?;
+            let most = gate.offer().settings.listeners.resources;
+            // What a session followed before it was parked, it follows again.
+            for uri in session.iter().flat_map(|session| session.subscribed()) {
+                let _ = notifier.subscribe(uri, most);
+            }
+            // Another one that was quicker is as good.
+            let _ = self.0.set(notifier);
+        }
+        self.0.get()
+    }
+
+    /// Tells a caller who came back with another token.
+    pub(super) fn go_on_for(&self, caller: &Arc<Caller>) {
+        if let Some(notifier) = self.0.get() {
+            notifier.listening.go_on_for(caller);
+        }
+    }
+
+    /// Tells of one resource more.
+    ///
+    /// # Errors
+    /// There are too many, or its URI is too long.
+    pub(super) fn subscribe(
+        &self,
+        gate: &Gate,
+        guest: Guest,
+        peer: &Peer<RoleServer>,
+        uri: String,
+    ) -> Result<(), ErrorData> {
+        let session = guest.session.clone();
+        let is_too_much = |session: &Arc<sessions::State>| !session.subscribe(&uri);
+        if session.as_ref().is_some_and(is_too_much) {
+            let message = format!(
+                "A session may follow {MOST_SUBSCRIPTIONS} resources, each with a URI of at most {LONGEST_URI} bytes"
+            );
+            return Err(ErrorData::invalid_params(message, None));
+        }
+        let Some(notifier) = self.notifier(gate, guest, peer) else {
+            return Ok(());
+        };
+        let most = gate.offer().settings.listeners.resources;
+        notifier.subscribe(uri.clone(), most).inspect_err(|_| {
+            if let Some(session) = &session {
+                session.unsubscribe(&uri);
+            }
+        })
+    }
+
+    /// Tells of a resource no longer.
+    pub(super) fn unsubscribe(&self, guest: &Guest, uri: &str) {
+        if let Some(session) = &guest.session {
+            session.unsubscribe(uri);
+        }
+        if let Some(notifier) = self.0.get() {
+            notifier.listening.remove(uri);
+        }
+    }
+}
+
 /// A connection that is told of changes while this lives.
 #[derive(Debug)]
-pub(super) struct Attention {
+struct Notifier {
     listening: Arc<Listening>,
     telling: AbortHandle,
 }
 
-impl Attention {
+impl Notifier {
     /// Begins to tell.
-    pub(super) fn of(gate: &Gate, caller: Arc<Caller>, peer: Peer<RoleServer>) -> Option<Self> {
+    fn of(gate: &Gate, caller: Arc<Caller>, peer: Peer<RoleServer>) -> Option<Self> {
         // One for each connection or session, whose number is bounded already.
         let listening = Arc::new(gate.listeners.open(caller, [], None)?);
         let telling = tokio::spawn(tell(listening.clone(), peer)).abort_handle();
         Some(Self { listening, telling })
     }
 
-    /// Tells a caller who came back with another token.
-    pub(super) fn go_on_for(&self, caller: &Arc<Caller>) {
-        self.listening.go_on_for(caller);
-    }
-
     /// Tells of one resource more.
-    pub(super) fn subscribe(&self, uri: String, most: usize) -> Result<(), ErrorData> {
+    fn subscribe(&self, uri: String, most: usize) -> Result<(), ErrorData> {
         if self.listening.add(uri, most) {
             return Ok(());
         }
         Err(too_much(most))
     }
-
-    /// Tells of a resource no longer.
-    pub(super) fn unsubscribe(&self, uri: &str) {
-        self.listening.remove(uri);
-    }
 }
 
-impl Drop for Attention {
+impl Drop for Notifier {
     fn drop(&mut self) {
         self.telling.abort();
     }
@@ -84,7 +148,7 @@ async fn tell_all(news: News, peer: &Peer<RoleServer>) -> Result<(), rmcp::Servi
 }
 
 /// A client follows more resources than it may, or one with an endless name.
-pub(super) fn too_much(most: usize) -> ErrorData {
+fn too_much(most: usize) -> ErrorData {
     let message = format!(
         "Too many subscriptions, or too long a URI: {most} of at most {LONGEST_URI} bytes are allowed"
     );

@@ -33,15 +33,6 @@ pub(super) fn abilities(declared: &ClientCapabilities) -> Abilities {
     }
 }
 
-/// Whether the client can be asked this.
-pub(super) fn is_able(abilities: Abilities, question: &Question) -> bool {
-    match question {
-        Question::Elicit { .. } => abilities.elicitation,
-        Question::Sample(_) => abilities.sampling,
-        Question::Roots => abilities.roots,
-    }
-}
-
 /// What a client must be able to do to be asked these.
 pub(super) fn required<'a>(
     questions: impl IntoIterator<Item = &'a Question>,

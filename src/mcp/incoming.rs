@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Guest, server::Server, stamp::is_modern};
 
 /// What a request says beside its parameters.
-pub(super) struct Asked {
+pub(super) struct Incoming {
     /// Who sends it.
     pub(super) guest: Guest,
     /// What it says of itself.
@@ -32,17 +32,19 @@ pub(super) struct Asked {
     pub(super) called_off: CancellationToken,
 }
 
-impl Asked {
+impl Incoming {
     /// What came over a transport of rmcp's.
     pub(super) fn of(
         server: &Server,
         context: RequestContext<RoleServer>,
     ) -> Result<Self, ErrorData> {
+        let guest = server.guest(&context)?;
+        let is_modern = is_modern(&context);
         Ok(Self {
-            guest: server.guest(&context)?,
-            is_modern: is_modern(&context),
+            log_level: server.log_level(&guest, is_modern, &context.meta),
+            guest,
+            is_modern,
             declared: context.client_capabilities().unwrap_or_default(),
-            log_level: server.log_level(&context),
             meta: context.meta,
             peer: Some(context.peer),
             called_off: context.ct,
