@@ -7,6 +7,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     access::{Denied, Identity, OAuth},
+    character::is_hidden,
     json::Object,
     secret::Secret,
 };
@@ -122,13 +123,6 @@ fn name(claims: &Object<'_>, key: &str) -> Result<Option<Arc<str>>, Denied> {
         return Err(Denied::BadToken("one of its names is unfit to be one"));
     }
     Ok(Some(name.into()))
-}
-
-/// Whether a letter changes how others are read without being seen: controls, marks of direction, joiners, and ends of
-/// lines and paragraphs.
-fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// `scope` (RFC 8693 §4.2) and `scp` (Okta, Entra), each a list or words with spaces between.
