@@ -24,6 +24,8 @@ pub struct OAuth {
     pub issuers: Vec<Issuer>,
     /// What each scope allows. A token without any of these scopes allows nothing.
     pub scopes: BTreeMap<String, Grant>,
+    /// Scopes that somebody who comes without a good token is told to ask for; those that imply no others when absent.
+    pub first_scopes: Option<Vec<String>>,
     /// Requests per minute of each holder.
     pub rpm: Option<u32>,
     /// Tokens per minute of each holder, input and output together.
