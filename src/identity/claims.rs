@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, de::DeserializeOwned};
 
+use super::authority::Authority;
 use crate::{
     access::{Denied, Identity, OAuth},
     character::is_hidden,
@@ -42,15 +43,13 @@ impl OneOrMore {
 pub(super) fn identity(
     claims: &Object<'_>,
     token: &str,
-    issuer: &Arc<str>,
+    authority: &Authority,
     settings: &OAuth,
     now: Timestamp,
 ) -> Result<Identity, Denied> {
     let audiences: Option<OneOrMore> = read(claims, "aud")?;
-    let good =
-        |audience: &String| *audience == settings.resource || settings.audiences.contains(audience);
-    let ours = audiences.is_some_and(|audiences| audiences.into_vec().iter().any(good));
-    if !ours {
+    let audiences = audiences.map(OneOrMore::into_vec).unwrap_or_default();
+    if !audiences.iter().any(|name| settings.is_audience(name)) {
         return Err(Denied::BadToken("it was made for another audience"));
     }
     if claims.has("cnf") {
@@ -65,10 +64,12 @@ pub(super) fn identity(
         client => client,
     };
     Ok(Identity {
-        issuer: issuer.clone(),
+        issuer: authority.name.clone(),
+        judged_by: authority.settings.clone(),
         subject: name(claims, "sub")?.ok_or(Denied::BadToken("it names nobody"))?,
         client,
-        scopes: settings.with_implied(scopes(claims)?),
+        audiences: audiences.into_iter().collect(),
+        scopes: scopes(claims)?,
         expires,
         token: Secret::new(token),
     })

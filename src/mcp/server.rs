@@ -25,7 +25,7 @@ use rmcp::{
 use super::{
     Gate, Guest, LIST_TTL,
     asked::Asked,
-    attention::{self, Attention},
+    attention::{self, Attention, gone},
     calls, convert, level,
     library::page,
     prompts,
@@ -122,8 +122,7 @@ impl Server {
             guest.ok_or_else(|| ErrorData::internal_error("The request has no caller", None))?;
         // A connection outlives configurations: what its key may use is looked up anew.
         let caller = self.gate.offer().access.renew(&guest.caller);
-        let caller =
-            caller.ok_or_else(|| ErrorData::invalid_request("The key is no longer valid", None))?;
+        let caller = caller.ok_or_else(|| gone(&guest.caller))?;
         Ok(guest.again(caller))
     }
 

@@ -12,7 +12,13 @@ async fn a_good_token_names_its_holder() {
     assert_eq!(identity.name(), "staff/ada");
     assert_eq!(identity.client.as_deref(), Some("agent"));
     let scopes: Vec<&str> = identity.scopes.iter().map(String::as_str).collect();
-    assert_eq!(scopes, ["docs:read", "docs:write", "other"]);
+    assert_eq!(
+        scopes,
+        ["docs:write", "other"],
+        "what they imply is not for now"
+    );
+    assert!(identity.audiences.iter().eq([RESOURCE]));
+    assert_eq!(identity.judged_by.issuer, stage.idp.url(""));
     assert_eq!(identity.token.reveal(), token);
     assert!(!format!("{identity:?}").contains(&token));
     stage.counted(r#"waypost_token_checks_total{outcome="good"} 1"#);

@@ -49,14 +49,12 @@ pub(super) fn scopes(offer: &Offer, caller: &Caller, message: &Message<'_>) -> R
     let Some(tool) = offer.toolbox.find(&name, caller) else {
         return Ok(());
     };
-    let access = &offer.access;
-    let Some(needed) = access.lacking(caller, &tool.id, &tool.common.scopes) else {
+    let Some(lacking) = caller.lacking(&tool.common.scopes) else {
         return Ok(());
     };
-    let message_to_them = format!("This tool needs a token with the scopes `{needed}`");
-    let refused = Refused::out_of_scope(message_to_them, Denied::NoScope.label());
-    let refused = refused.with_challenge(for_scopes(access, &needed));
-    Err(refused.for_request(message.id()))
+    let challenge = for_scopes(&offer.access, &lacking.scopes);
+    let refused = Refused::out_of_scope(lacking.to_string(), Denied::NoScope.label());
+    Err(refused.with_challenge(challenge).for_request(message.id()))
 }
 
 /// 401: come with a token, and with no more scopes than it takes to begin. What was wrong with one that was sent is said, too.

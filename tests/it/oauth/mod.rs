@@ -2,7 +2,10 @@
 
 mod challenges;
 mod faces;
+mod known;
 mod outage;
 mod papers;
+mod reloads;
+mod socket;
 mod stage;
 mod streams;
