@@ -40,7 +40,8 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// Looks at a token. The time it takes is bounded, whatever is sent. What begins as a JSON Web Token is one, or nothing.
+    /// Looks at a token. The time it takes is bounded, whatever is sent. What begins as a JSON Web Token is one, or
+    /// nothing.
     pub(super) fn of(token: &str) -> Result<Self, Denied> {
         if token.len() > LONGEST {
             return Err(Denied::BadToken("it is too long"));

@@ -109,14 +109,19 @@ async fn names_are_fit_for_logs() {
         bad(stage.check(&token).await, &wrong.to_string());
     }
     // Two names that read alike would be two people, or one in logs.
-    for hidden in "\n\u{ad}\u{34f}\u{61c}\u{115f}\u{17b4}\u{180b}\u{200b}\u{202e}\u{3164}\u{fe0f}\u{ffa0}\u{fffb}\u{e0041}\u{e0100}".chars() {
+    let hidden = "\n\u{ad}\u{34f}\u{61c}\u{115f}\u{17b4}\u{180b}\u{200b}\u{202e}\
+        \u{3164}\u{fe0f}\u{ffa0}\u{fffb}\u{e0041}\u{e0100}";
+    for hidden in hidden.chars() {
         let name = format!("a{hidden}b");
         for claims in [
             json!({ "sub": name }),
             json!({ "client_id": name }),
             json!({ "client_id": null, "azp": name }),
         ] {
-            bad(stage.check(&stage.token(&claims)).await, &claims.to_string());
+            bad(
+                stage.check(&stage.token(&claims)).await,
+                &claims.to_string(),
+            );
         }
     }
     let azp = stage.token(&json!({ "client_id": null, "azp": "app" }));

@@ -57,7 +57,8 @@ pub(super) fn scopes(offer: &Offer, caller: &Caller, message: &Message<'_>) -> R
     Err(refused.with_challenge(challenge).for_request(message.id()))
 }
 
-/// 401: come with a token, and with no more scopes than it takes to begin. What was wrong with one that was sent is said, too.
+/// 401: come with a token, and with no more scopes than it takes to begin. What was wrong with one that was sent is
+/// said, too.
 fn to_sign_in(access: &Access, denied: Denied) -> HeaderValue {
     let Some(oauth) = access.oauth() else {
         return BEARER.clone();

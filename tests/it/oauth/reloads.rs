@@ -7,9 +7,9 @@ use tokio::time::timeout;
 use super::{
     known::identity,
     socket::{Socket, ask, call, closed, connect, message},
-    stage::{ANN, CONFIG, Stage},
+    stage::{ANN, CONFIG, Stage, ended},
 };
-use crate::support::{Answer, gateway::PATIENCE};
+use crate::support::gateway::PATIENCE;
 
 /// The names of the tools a connection is offered.
 async fn tools(socket: &mut Socket) -> Vec<String> {
@@ -50,8 +50,8 @@ impl Opened {
     /// Waits until all of it has ended.
     async fn ends(mut self) {
         assert_eq!(closed(&mut self.socket).await, 4401);
-        assert_eq!(Answer::read(self.stream).await.status, 200);
-        let told = Answer::read(self.listening).await.body;
+        assert_eq!(ended(self.stream).await.status, 200);
+        let told = ended(self.listening).await.body;
         assert!(told.contains("The token is no longer valid"), "{told}");
     }
 
@@ -108,9 +108,12 @@ async fn what_a_token_opened_ends_with_the_rules_it_was_judged_by() {
 async fn what_a_token_opened_stays_while_its_own_rules_do() {
     let stage = Stage::start().await;
     let mut opened = Opened::by(&stage, ANN).await;
+    let moved = "resource: http://127.0.0.1:9090/mcp
+    audiences: ['http://127.0.0.1:8080/mcp']
+    rpm: 600";
     let after = CONFIG
         .replace(", { issuer: 'https://labs.example' }]", "]")
-        .replace("resource: http://127.0.0.1:8080/mcp", "resource: http://127.0.0.1:9090/mcp\n    audiences: ['http://127.0.0.1:8080/mcp']\n    rpm: 600")
+        .replace("resource: http://127.0.0.1:8080/mcp", moved)
         .replace("description: Writes.", "description: Writes more.");
     stage.reload(&after);
     opened.hears_of_tools().await;

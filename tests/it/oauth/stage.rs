@@ -256,6 +256,12 @@ impl Drop for Stage {
     }
 }
 
+/// All of a stream, which must end soon.
+pub(super) async fn ended(stream: reqwest::Response) -> Answer {
+    let read = timeout(PATIENCE, Answer::read(stream)).await;
+    read.expect("an end in time")
+}
+
 /// Both faces of a configuration, with the double in the place of what judges tokens.
 fn faces(memory: &Memory, known: &Arc<Known>, yaml: &str, generation: u64) -> (Face, Offer) {
     let file: File = parse("test", yaml).unwrap().value;

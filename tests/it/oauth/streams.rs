@@ -5,7 +5,7 @@ use tokio::time::timeout;
 
 use super::{
     socket::{ask, call, closed, connect},
-    stage::{ANN, CONFIG, METADATA, NOBODY, OTHER_ANN, Stage},
+    stage::{ANN, CONFIG, METADATA, NOBODY, OTHER_ANN, Stage, ended},
 };
 use crate::support::{Answer, gateway::PATIENCE};
 
@@ -79,18 +79,17 @@ async fn streams_end_with_their_token_and_the_session_goes_on_with_the_next() {
     let listening = stage.open(listen).await;
     assert_eq!(listening.status(), 200);
     // Both end by themselves, and not before.
+    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+    let pinged = |token| stage.send(stage.message(Some(token), Some(&session), &ping));
     stage.passes(u64::from(SHORT) - 1).await;
-    assert_eq!(stage.open(get("short")).await.status(), 200);
+    assert_eq!(pinged("short").await.status, 200);
     stage.passes(1).await;
-    assert_eq!(Answer::read(stream).await.status, 200);
-    let told = Answer::read(listening).await.body;
+    assert_eq!(ended(stream).await.status, 200);
+    let told = ended(listening).await.body;
     assert!(told.contains("The token is no longer valid"), "{told}");
     assert_eq!(stage.send(get("short")).await.status, 401);
     stage.knows("next", "corp", "ann", &["read"], 3600);
-    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
-    let answer = stage
-        .send(stage.message(Some("next"), Some(&session), &ping))
-        .await;
+    let answer = pinged("next").await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let mut stream = stage.open(get("next")).await;
     // Changes are told to whoever is there now.
@@ -102,11 +101,8 @@ async fn streams_end_with_their_token_and_the_session_goes_on_with_the_next() {
     }
     // The issuer goes, and with it what its tokens opened.
     stage.reload(&CONFIG.replace("{ issuer: 'https://corp.example', name: corp }, ", ""));
-    assert_eq!(Answer::read(stream).await.status, 200);
-    let answer = stage
-        .send(stage.message(Some("next"), Some(&session), &ping))
-        .await;
-    assert_eq!(answer.status, 401);
+    assert_eq!(ended(stream).await.status, 200);
+    assert_eq!(pinged("next").await.status, 401);
 }
 
 #[tokio::test]
