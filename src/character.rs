@@ -1,9 +1,13 @@
 //! Characters that people do not see and programs obey: what is in a text must be what is read.
 //!
-//! Four rules look here. Descriptions and schemas of the configuration may not hold them; arguments that do are
+//! Five rules look here. Descriptions and schemas of the configuration may not hold them; arguments that do are
 //! refused, because a tool must get what the caller sent and nothing else; in results they are left out, because a
-//! result cannot be sent back; and in what other servers say of their tools they are left out for models and written
-//! as escapes for operators.
+//! result cannot be sent back; in what other servers say of their tools they are left out for models and written as
+//! escapes for operators; and whom a token names by them is nobody.
+
+use icu_properties::{
+    CodePointSetData, CodePointSetDataBorrowed, props::DefaultIgnorableCodePoint,
+};
 
 /// Why a character is not wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,14 +100,23 @@ fn behind_escape(text: &str) -> &str {
     }
 }
 
-/// Whether Unicode asks programs to draw nothing for it (Default_Ignorable_Code_Point of Unicode 16). Any text can be
-/// spelled in these, two variation selectors being enough for bits.
+/// What Unicode asks programs to draw nothing for.
+const IGNORABLE: CodePointSetDataBorrowed<'static> =
+    CodePointSetData::new::<DefaultIgnorableCodePoint>();
+
+/// Whether nothing is drawn for it: Unicode's Default_Ignorable_Code_Point, and the three marks that frame an annotation
+/// between lines (U+FFF9 to U+FFFB). Any text can be spelled in these, two variation selectors being enough for bits.
 pub fn is_ignorable(character: char) -> bool {
-    matches!(character,
-        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
-        | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}'
-        | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}'
-        | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+    !character.is_ascii()
+        && (IGNORABLE.contains(character) || matches!(character, '\u{FFF9}'..='\u{FFFB}'))
+}
+
+/// Whether it changes how others are read without being seen: all that is ignorable, controls, and what ends lines and
+/// paragraphs. A name holds none of them, or two that read alike are two.
+pub fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}')
+        || is_ignorable(character)
 }
 
 /// The text with everything that is not seen written as `\u{…}`, tabs and the ends of lines excepted. Where a text may
@@ -148,6 +161,40 @@ mod tests {
             ('\u{E0041}', Some(Harm::Invisible)),
         ] {
             assert_eq!(harm(character), expected, "{character:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_seen_is_hidden_and_what_is_seen_is_not() {
+        for hidden in [
+            '\0'..='\u{1F}',
+            '\u{7F}'..='\u{9F}',
+            '\u{AD}'..='\u{AD}',
+            '\u{34F}'..='\u{34F}',
+            '\u{61C}'..='\u{61C}',
+            '\u{115F}'..='\u{1160}',
+            '\u{17B4}'..='\u{17B5}',
+            '\u{180B}'..='\u{180F}',
+            '\u{200B}'..='\u{200F}',
+            '\u{2028}'..='\u{202E}',
+            '\u{2060}'..='\u{206F}',
+            '\u{3164}'..='\u{3164}',
+            '\u{FE00}'..='\u{FE0F}',
+            '\u{FEFF}'..='\u{FEFF}',
+            '\u{FFA0}'..='\u{FFA0}',
+            '\u{FFF0}'..='\u{FFFB}',
+            '\u{1BCA0}'..='\u{1BCA3}',
+            '\u{1D173}'..='\u{1D17A}',
+            '\u{E0000}'..='\u{E0FFF}',
+        ] {
+            for character in hidden {
+                assert!(is_hidden(character), "{character:?}");
+            }
+        }
+        for seen in [
+            ' ', '~', 'é', 'ß', '\u{A0}', '漢', 'ก', '\u{FFFC}', '\u{FFFD}', '👩',
+        ] {
+            assert!(!is_hidden(seen), "{seen:?}");
         }
     }
 

@@ -1,6 +1,10 @@
 //! Holders of tokens: who may come in with one, and what its scopes allow by the present configuration.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{Caller, Denied, Grant, Identity, Issuer, OAuth, Tokens};
 
@@ -9,11 +13,21 @@ use super::{Caller, Denied, Grant, Identity, Issuer, OAuth, Tokens};
 pub(super) struct Holders {
     tokens: Arc<dyn Tokens>,
     pub(super) settings: OAuth,
+    /// Each scope with all that it implies, found out once: requests are many.
+    implied: BTreeMap<String, Vec<Arc<str>>>,
 }
 
 impl Holders {
     pub(super) fn new(tokens: Arc<dyn Tokens>, settings: OAuth) -> Self {
-        Self { tokens, settings }
+        let implied = settings.scopes.keys().map(|scope| {
+            let all = settings.with_implied(scope).into_iter();
+            (scope.clone(), all.map(Arc::from).collect())
+        });
+        Self {
+            implied: implied.collect(),
+            tokens,
+            settings,
+        }
     }
 
     /// Who comes with this text, if it is a token at all.
@@ -26,9 +40,14 @@ impl Holders {
         self.caller(&identity).map(Arc::new)
     }
 
-    /// The caller somebody is, if their token is good still: of an issuer that is known, and not over.
+    /// How long a token is good still.
+    pub(super) fn left(&self, identity: &Identity) -> Duration {
+        identity.left(self.tokens.now())
+    }
+
+    /// The caller somebody is, if their token is good still: by the present settings, and not over.
     pub(super) fn caller(&self, identity: &Arc<Identity>) -> Result<Caller, Denied> {
-        if identity.is_over() {
+        if self.left(identity).is_zero() {
             return Err(Denied::Expired);
         }
         self.with_rights(identity)
@@ -36,14 +55,16 @@ impl Holders {
 
     /// The caller somebody is while their token lasts.
     pub(super) fn with_rights(&self, identity: &Arc<Identity>) -> Result<Caller, Denied> {
-        let of_issuer = |issuer: &Issuer| issuer.called() == *identity.issuer;
-        if !self.settings.issuers.iter().any(of_issuer) {
-            return Err(Denied::BadToken("its issuer is not known here"));
-        }
-        let granted: Vec<&Grant> = self.granted(identity).map(|(_, grant)| grant).collect();
-        if granted.is_empty() {
+        self.is_good_still(identity)?;
+        let scopes = identity.scopes.iter();
+        let scopes = scopes.filter_map(|scope| self.implied.get(scope));
+        let scopes: BTreeSet<Arc<str>> = scopes.flatten().cloned().collect();
+        if scopes.is_empty() {
             return Err(Denied::NoScope);
         }
+        let granted = scopes.iter();
+        let granted = granted.filter_map(|scope| self.settings.scopes.get(&**scope));
+        let granted: Vec<&Grant> = granted.collect();
         let all = |list: fn(&Grant) -> &Vec<String>| {
             let lists = granted.iter().flat_map(|grant| list(grant));
             Some(lists.cloned().collect())
@@ -59,36 +80,28 @@ impl Holders {
             tpm: self.settings.tpm,
             key: None,
             identity: Some(identity.clone()),
+            scopes,
             serves: None,
         })
     }
 
-    /// All the scopes a call of a tool needs: those by which this identity may know of it, and the tool's own. A client
-    /// that asks for these and no others keeps what it has and gets what it lacks.
-    pub(super) fn needed(&self, identity: &Identity, tool: &str, own: &[String]) -> String {
-        let shows = |grant: &Grant| {
-            grant
-                .tools
-                .iter()
-                .any(|it| super::rights::matches(it, tool))
-        };
-        let known = self.granted(identity);
-        let known = known.filter_map(|(scope, grant)| shows(grant).then_some(scope.as_str()));
-        let mut scopes: Vec<&str> = known.collect();
-        for scope in own {
-            if !scopes.contains(&scope.as_str()) {
-                scopes.push(scope);
-            }
+    /// Whether what a token was judged by holds still. Where anything was changed at its issuer's entry, it was judged
+    /// by rules that are no more, and must be judged anew.
+    fn is_good_still(&self, identity: &Identity) -> Result<(), Denied> {
+        let issuers = &self.settings.issuers;
+        if !issuers.contains(&identity.judged_by) {
+            let is_known = |issuer: &Issuer| issuer.called() == *identity.issuer;
+            return Err(Denied::BadToken(if issuers.iter().any(is_known) {
+                "the settings of its issuer have changed since it was judged"
+            } else {
+                "its issuer is not known here"
+            }));
         }
-        scopes.join(" ")
-    }
-
-    fn granted<'a>(
-        &'a self,
-        identity: &'a Identity,
-    ) -> impl Iterator<Item = (&'a String, &'a Grant)> {
-        let scopes = self.settings.scopes.iter();
-        scopes.filter(|(scope, _)| identity.scopes.contains(*scope))
+        let mut audiences = identity.audiences.iter();
+        if !audiences.any(|audience| self.settings.is_audience(audience)) {
+            return Err(Denied::BadToken("it was made for another audience"));
+        }
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::*;
 use crate::{
-    access::{Access, KeySettings, Mint},
+    access::{Access, Algorithm, Introspection, KeySettings, Mint, TokenType},
     secret::Secret,
 };
 
@@ -29,11 +29,21 @@ impl Tokens for One {
     }
 }
 
-fn identity(issuer: &str, scopes: &[&str], seconds: i64) -> Arc<Identity> {
+fn issuer(name: &str) -> Issuer {
+    Issuer {
+        issuer: format!("https://{name}.example"),
+        name: Some(name.to_owned()),
+        ..Issuer::default()
+    }
+}
+
+fn identity(name: &str, scopes: &[&str], seconds: i64) -> Arc<Identity> {
     Arc::new(Identity {
-        issuer: issuer.into(),
+        issuer: name.into(),
+        judged_by: Arc::new(issuer(name)),
         subject: "ann".into(),
         client: None,
+        audiences: ["https://gw.example/mcp".to_owned()].into(),
         scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
         expires: jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds),
         token: Secret::new("good"),
@@ -45,11 +55,6 @@ fn list(names: &[&str]) -> Vec<String> {
 }
 
 fn settings(issuers: &[&str]) -> OAuth {
-    let issuer = |&name: &&str| Issuer {
-        issuer: format!("https://{name}.example"),
-        name: Some(name.to_owned()),
-        ..Issuer::default()
-    };
     let read = Grant {
         tools: list(&["docs.*"]),
         routes: list(&["chat"]),
@@ -62,7 +67,7 @@ fn settings(issuers: &[&str]) -> OAuth {
     };
     OAuth {
         resource: "https://gw.example/mcp".into(),
-        issuers: issuers.iter().map(issuer).collect(),
+        issuers: issuers.iter().map(|name| issuer(name)).collect(),
         scopes: BTreeMap::from([("read".into(), read), ("write".into(), write)]),
         rpm: Some(7),
         ..OAuth::default()
@@ -96,26 +101,60 @@ async fn scopes_add_up_and_take_nothing_from_each_other() {
     assert!(caller.may_use_route("chat") && !caller.may_use_route("other"));
     assert!(caller.may_name_target("a/m") && !caller.may_name_target("b/m"));
     assert!(caller.may_use_target("b/m"), "a target of a route");
-    assert!(caller.lacks(&list(&["read", "admin"])) && !caller.lacks(&list(&["read", "unknown"])));
+    assert!(caller.lacking(&list(&["read", "admin"])).is_some());
+    assert_eq!(caller.lacking(&list(&["read", "unknown"])), None);
     let (_, access) = with(identity("corp", &["read"], 60));
     let reader = access.admit(Some("good")).await.unwrap();
     assert!(!reader.may_name_target("a/m") && !reader.may_use_tool("crm.add"));
 }
 
 #[tokio::test]
-async fn a_challenge_keeps_what_shows_the_tool_and_adds_what_it_lacks() {
-    let (_, access) = with(identity("corp", &["read", "write"], 60));
-    let caller = access.admit(Some("good")).await.unwrap();
-    let lacking = |own: &[&str]| access.lacking(&caller, "docs.search", &list(own));
-    assert_eq!(lacking(&["read"]), None);
-    assert_eq!(lacking(&["admin"]).as_deref(), Some("read admin"));
-    assert_eq!(
-        lacking(&["read", "a", "b"]).as_deref(),
-        Some("read a b"),
-        "each once"
-    );
+async fn a_step_keeps_the_scopes_there_are_and_adds_what_is_lacking() {
+    let mut settings = settings(&["corp"]);
+    let write = settings.scopes.get_mut("write").unwrap();
+    write.implies = list(&["add", "drop"]);
+    for (name, implies) in [
+        ("add", &[][..]),
+        ("drop", &["add"]),
+        ("offline_access", &[]),
+    ] {
+        let grant = Grant {
+            implies: list(implies),
+            ..Grant::default()
+        };
+        settings.scopes.insert(name.to_owned(), grant);
+    }
+    for (held, own, expected) in [
+        (&["read"][..], &["read"][..], None),
+        (&["read"], &[], None),
+        (&["read"], &["admin"], Some("read admin")),
+        (&["read"], &["read", "b", "a", "b"], Some("read b a")),
+        // What is implied is there, and need not be asked for.
+        (&["write"], &["add", "drop"], None),
+        (
+            &["write", "read"],
+            &["drop", "admin"],
+            Some("read write admin"),
+        ),
+        (&["read"], &["add"], Some("read add")),
+        // What nobody knows here is a scope all the same, and of no use.
+        (&["read", "mail"], &["mail"], None),
+        (&["read", "mail"], &["admin"], Some("read admin")),
+        // Refresh tokens are between a client and its authorization server.
+        (&["offline_access", "read"], &["admin"], Some("read admin")),
+    ] {
+        let one = Arc::new(One {
+            identity: Some(identity("corp", held, 60)),
+            ..One::default()
+        });
+        let caller = access(one, settings.clone()).admit(Some("good")).await;
+        let lacking = caller.unwrap().lacking(&list(own));
+        let scopes = lacking.as_ref().map(|it| it.scopes.as_str());
+        assert_eq!(scopes, expected, "{held:?} {own:?}");
+    }
+    let (_, access) = with(identity("corp", &["read"], 60));
     let key = access.admit(Some("wp-0123456789abcdef")).await.unwrap();
-    assert_eq!(access.lacking(&key, "docs.search", &list(&["admin"])), None);
+    assert_eq!(key.lacking(&list(&["admin"])), None);
 }
 
 #[tokio::test]
@@ -200,5 +239,83 @@ async fn a_caller_stays_while_its_token_and_issuer_do() {
     assert_eq!(access.renew(&over), None);
     assert_eq!(access.gone(&over), Denied::Expired);
     assert!(access.compared(&over).is_some(), "it lets nobody in");
-    assert_eq!(over.identity.unwrap().left(), Duration::ZERO);
+    assert_eq!(access.left(&over), Some(Duration::ZERO));
+}
+
+#[tokio::test]
+async fn a_caller_stays_while_the_rules_it_was_judged_by_do() {
+    type Change = fn(&mut OAuth);
+    let (one, before) = with(identity("corp", &["write"], 60));
+    let caller = before.admit(Some("good")).await.unwrap();
+    let after = |change: Change| {
+        let mut settings = settings(&["corp", "labs"]);
+        change(&mut settings);
+        let access = access(one.clone(), settings);
+        match access.renew(&caller) {
+            Some(_) => Ok(()),
+            None => Err(access.gone(&caller).to_string()),
+        }
+    };
+    let stay: [Change; 5] = [
+        |_| {},
+        |it| it.issuers.reverse(),
+        |it| drop(it.issuers.pop()),
+        |it| it.rpm = None,
+        |it| {
+            it.audiences = vec![std::mem::replace(
+                &mut it.resource,
+                "https://b.example/mcp".into(),
+            )]
+        },
+    ];
+    for (at, change) in stay.into_iter().enumerate() {
+        assert_eq!(after(change), Ok(()), "{at}");
+    }
+    let changed = "the settings of its issuer have changed since it was judged";
+    let go: [(Change, &str); 7] = [
+        (|it| it.issuers[0].issuer.push('x'), changed),
+        (
+            |it| it.issuers[0].algorithms = vec![Algorithm::EdDsa],
+            changed,
+        ),
+        (|it| it.issuers[0].token_type = TokenType::Any, changed),
+        (
+            |it| it.issuers[0].jwks = Some("https://corp.example/keys".into()),
+            changed,
+        ),
+        (
+            |it| it.issuers[0].introspection = Some(Introspection::default()),
+            changed,
+        ),
+        (
+            |it| it.issuers[0].name = Some("corps".into()),
+            "its issuer is not known here",
+        ),
+        (
+            |it| it.resource.push('x'),
+            "it was made for another audience",
+        ),
+    ];
+    for (at, (change, why)) in go.into_iter().enumerate() {
+        let why = format!("The access token is not good here: {why}");
+        assert_eq!(after(change), Err(why), "{at}");
+    }
+}
+
+#[tokio::test]
+async fn what_scopes_imply_is_as_it_is_now() {
+    let mut wide = settings(&["corp"]);
+    wide.scopes.get_mut("read").unwrap().implies = list(&["write"]);
+    let one = Arc::new(One {
+        identity: Some(identity("corp", &["read"], 60)),
+        ..One::default()
+    });
+    let access = |settings: &OAuth| access(one.clone(), settings.clone());
+    let before = access(&wide).admit(Some("good")).await.unwrap();
+    assert!(before.may_use_tool("crm.add"));
+    assert_eq!(before.lacking(&list(&["write"])), None);
+    let now = access(&settings(&["corp"])).renew(&before).unwrap();
+    assert!(!now.may_use_tool("crm.add") && now.may_use_tool("docs.search"));
+    assert!(now.lacking(&list(&["write"])).is_some());
+    assert_eq!(access(&wide).renew(&now).as_ref(), Some(&before));
 }

@@ -3,23 +3,29 @@
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
-use super::Denied;
+use super::{Denied, Issuer};
 use crate::{secret::Secret, telemetry};
 
-/// Who a token speaks for, as its issuer says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who a token speaks for, as its issuer says. It holds what the token says and nothing that follows from it: what that
+/// allows is for the present configuration to say, and may be less after a reload.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Identity {
     /// The issuer, by the configuration's name for it.
     pub issuer: Arc<str>,
+    /// The settings of its issuer that it was judged by.
+    pub judged_by: Arc<Issuer>,
     /// Whom it names.
     pub subject: Arc<str>,
     /// The program the token was given to, where it says so.
     pub client: Option<Arc<str>>,
-    /// What it allows, with what that implies.
+    /// Whom it is for.
+    pub audiences: BTreeSet<String>,
+    /// Its scopes, without what they imply.
     pub scopes: BTreeSet<String>,
     /// When it ends: its `exp`, and what clocks may differ by.
-    pub expires: jiff::Timestamp,
+    pub expires: Timestamp,
     /// The token. It is sent to nobody but an authorization server that exchanges it.
     pub token: Secret,
 }
@@ -30,15 +36,10 @@ impl Identity {
         format!("{}/{}", self.issuer, self.subject)
     }
 
-    /// How long the token is good still; nothing when it is over.
-    pub fn left(&self) -> Duration {
-        let left = self.expires.duration_since(jiff::Timestamp::now());
+    /// How long the token is good still at this time; nothing when it is over.
+    pub fn left(&self, now: Timestamp) -> Duration {
+        let left = self.expires.duration_since(now);
         left.try_into().unwrap_or_default()
-    }
-
-    /// Whether the token is over.
-    pub fn is_over(&self) -> bool {
-        self.left().is_zero()
     }
 
     /// Whose token it is, as records tell.
@@ -58,4 +59,9 @@ pub trait Tokens: fmt::Debug + Send + Sync {
     /// # Errors
     /// It is no good, or nobody can tell at present.
     fn identify<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Arc<Identity>, Denied>>;
+
+    /// The time by which tokens end: that of the clock on the wall.
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
 }

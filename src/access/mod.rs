@@ -21,10 +21,15 @@ pub use mint::{Exchanged, Filled, Made, Mint, Slot, Ticket};
 pub use oauth::{Algorithm, Grant, Introspection, Issuer, OAuth, TokenType, is_scope};
 pub use presented::presented;
 pub use resource::WELL_KNOWN;
+pub use rights::Lacking;
 pub use serving::{Reserved, Serving, Spent, Terms};
 pub use settings::{KeySettings, Keys, Open, Settings};
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use subtle::ConstantTimeEq;
 
@@ -52,6 +57,8 @@ pub struct Caller {
     key: Option<Digest>,
     /// Who this is by a token, instead of a key.
     pub identity: Option<Arc<Identity>>,
+    /// Those of the configuration's scopes that their token has, with all that they imply.
+    scopes: BTreeSet<Arc<str>>,
     /// Which call of a tool this serves, where the key was made for it.
     pub serves: Option<Arc<Serving>>,
 }
@@ -73,7 +80,7 @@ impl PartialEq for Caller {
         };
         (&self.name, self.key, self.rpm, self.tpm) == (&other.name, other.key, other.rpm, other.tpm)
             && lists(self) == lists(other)
-            && self.identity == other.identity
+            && (&self.identity, &self.scopes) == (&other.identity, &other.scopes)
             && serves(self) == serves(other)
     }
 }
@@ -148,6 +155,7 @@ impl Access {
             tpm: None,
             key: None,
             identity: None,
+            scopes: BTreeSet::new(),
             serves: None,
         };
         Self {
@@ -182,6 +190,7 @@ impl Access {
                 tpm: settings.tpm,
                 key: Some(key),
                 identity: None,
+                scopes: BTreeSet::new(),
                 serves: None,
             };
             let same_key = known.insert(key, Arc::new(caller)).is_some();
@@ -294,7 +303,7 @@ impl Access {
     }
 
     /// The holder of the same key or token in this configuration, with what it may use now; `None` if the key is gone,
-    /// the token is over, or its issuer's are not good any more.
+    /// the token is over, or would not be taken by the present settings of its issuer and audiences.
     pub fn renew(&self, caller: &Caller) -> Option<Arc<Caller>> {
         if caller.serves.is_some() {
             return self.mint.holder(caller.key.as_ref()?);
@@ -327,11 +336,11 @@ impl Access {
         }
     }
 
-    /// All the scopes a call of a tool with scopes of its `own` needs, where the caller's token lacks some of them.
-    pub fn lacking(&self, caller: &Caller, tool: &str, own: &[String]) -> Option<String> {
-        let identity = caller.identity.as_ref().filter(|_| caller.lacks(own))?;
-        let needed = |holders: &Holders| holders.needed(identity, tool, own);
-        Some(self.holders.as_ref().map_or_else(|| own.join(" "), needed))
+    /// How long the caller's token is good still; `None` for the holder of a key.
+    pub fn left(&self, caller: &Caller) -> Option<Duration> {
+        let identity = caller.identity.as_ref()?;
+        let holders = self.holders.as_ref();
+        Some(holders.map_or(Duration::ZERO, |holders| holders.left(identity)))
     }
 
     fn renew_key(&self, caller: &Caller) -> Option<Arc<Caller>> {

@@ -24,6 +24,8 @@ pub struct OAuth {
     pub issuers: Vec<Issuer>,
     /// What each scope allows. A token without any of these scopes allows nothing.
     pub scopes: BTreeMap<String, Grant>,
+    /// Scopes that somebody who comes without a good token is told to ask for; those that imply no others when absent.
+    pub first_scopes: Option<Vec<String>>,
     /// Requests per minute of each holder.
     pub rpm: Option<u32>,
     /// Tokens per minute of each holder, input and output together.
@@ -31,14 +33,20 @@ pub struct OAuth {
 }
 
 impl OAuth {
-    /// These scopes, and all that they imply. Circles end.
-    pub fn with_implied(&self, scopes: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+    /// Whether tokens for this audience are good here.
+    pub fn is_audience(&self, name: &str) -> bool {
+        self.resource == name || self.audiences.iter().any(|other| other == name)
+    }
+
+    /// A scope, and all that it implies. Circles end.
+    pub(super) fn with_implied<'a>(&'a self, scope: &'a str) -> BTreeSet<&'a str> {
         let mut all = BTreeSet::new();
-        let mut open: Vec<String> = scopes.into_iter().collect();
+        let mut open = vec![scope];
         while let Some(scope) = open.pop() {
-            let implied = self.scopes.get(&scope).map(|grant| &grant.implies);
+            let implied = self.scopes.get(scope).map(|grant| &grant.implies);
             let new = all.insert(scope);
-            open.extend(implied.into_iter().flatten().filter(|_| new).cloned());
+            let implied = implied.into_iter().flatten().filter(|_| new);
+            open.extend(implied.map(String::as_str));
         }
         all
     }
@@ -210,13 +218,10 @@ mod tests {
             ]),
             ..OAuth::default()
         };
-        let all = |scopes: &[&str]| -> Vec<String> {
-            let scopes = scopes.iter().map(|&scope| scope.to_owned());
-            oauth.with_implied(scopes).into_iter().collect()
-        };
-        assert_eq!(all(&["admin"]), ["admin", "read", "write"]);
-        assert_eq!(all(&["read", "other"]), ["other", "read"]);
-        assert!(all(&[]).is_empty());
+        let all = |scope| Vec::from_iter(oauth.with_implied(scope));
+        assert_eq!(all("admin"), ["admin", "read", "write"]);
+        assert_eq!(all("read"), ["read"]);
+        assert_eq!(all("other"), ["other"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The key a caller presents. Two different ones are refused: which one counts must not be a guess.
 pub fn presented(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
-    const UNREADABLE: &str = "The API key holds characters that no header may hold.";
+    const UNREADABLE: &str = "The key or token holds characters that no header may hold.";
     let mut found: Option<&str> = None;
     let bearer = headers.get_all(header::AUTHORIZATION).iter().map(|value| {
         let text = value.to_str().map_err(|_| UNREADABLE)?;
@@ -27,7 +27,7 @@ pub fn presented(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
         let key = key?;
         match found {
             Some(other) if other != key => {
-                return Err("Two different API keys were sent; send one.");
+                return Err("Two different keys or tokens were sent; send one.");
             }
             _ => found = Some(key),
         }

@@ -2,8 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Caller, Denied, Serving};
+use super::{Caller, Denied, Serving, resource::is_asked_for};
 use crate::telemetry;
+
+/// A token lacks scopes for a tool. Challenges and tools' results tell it alike.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Your token lacks scopes that this tool needs. Sign in again and ask for all of these: `{scopes}`"
+)]
+pub struct Lacking {
+    /// All that the next token should have: what this one has, so that nothing is lost by the step, and what it lacks.
+    pub scopes: String,
+}
 
 impl Caller {
     /// Whether this route may be named.
@@ -55,10 +65,34 @@ impl Caller {
         self.identity.as_ref().map(|identity| identity.told())
     }
 
-    /// Whether some of these scopes are missing. Holders of keys need none.
-    pub fn lacks(&self, scopes: &[String]) -> bool {
-        let identity = self.identity.as_ref();
-        identity.is_some_and(|identity| scopes.iter().any(|it| !identity.scopes.contains(it)))
+    /// What they came with, in a sentence told to them.
+    pub fn came_with(&self) -> &'static str {
+        match (&self.identity, &self.serves) {
+            (Some(_), None) => "token",
+            _ => "key",
+        }
+    }
+
+    /// What the caller's token lacks for a tool that needs these scopes; nothing where it has them all. Holders of keys
+    /// need none.
+    pub fn lacking(&self, needed: &[String]) -> Option<Lacking> {
+        let own = &self.identity.as_ref()?.scopes;
+        let implied = |scope: &str| self.scopes.contains(scope);
+        let needed = needed.iter().map(String::as_str);
+        let mut missing = needed.filter(|scope| !own.contains(*scope) && !implied(scope));
+        let first = missing.next()?;
+        // What those it has imply need not be asked for, and those that are not known here are of no use.
+        let kept = own.iter().map(String::as_str);
+        let kept = kept.filter(|scope| implied(scope) && is_asked_for(scope));
+        let mut scopes: Vec<&str> = kept.chain([first]).collect();
+        for scope in missing {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        Some(Lacking {
+            scopes: scopes.join(" "),
+        })
     }
 
     /// Whether MCP may be spoken at all. A server that called tools in its caller's name could approve what its own call
@@ -128,6 +162,7 @@ mod tests {
             tpm: None,
             key: None,
             identity: None,
+            scopes: Default::default(),
             serves: None,
         }
     }

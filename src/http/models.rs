@@ -46,7 +46,7 @@ pub(super) async fn show(
     match names(&entry).into_iter().find(|(name, _)| *name == id) {
         Some((id, owner)) => json(&model(&id, &owner)),
         None => {
-            let message = format!("The model `{id}` does not exist, or this key may not use it");
+            let message = format!("The model `{id}` does not exist, or you may not use it");
             Reply::openai(404, "invalid_request_error", "model_not_found", &message)
                 .respond(&entry.id)
         }

@@ -24,7 +24,7 @@ pub(super) struct Authority {
     /// The configuration's name for it.
     pub(super) name: Arc<str>,
     /// What the configuration says.
-    pub(super) settings: Issuer,
+    pub(super) settings: Arc<Issuer>,
     secret: Option<Secret>,
     /// Its keys.
     pub(super) keys: Arc<Keyring>,
@@ -140,7 +140,7 @@ impl Authority {
         };
         Some(Self {
             name,
-            settings,
+            settings: Arc::new(settings),
             secret,
             keys: Arc::new(keys),
             inquiry,

@@ -124,7 +124,7 @@ impl Verifier {
             return Err(Denied::BadToken("its signature is wrong"));
         }
         let now = Timestamp::now();
-        let identity = claims::identity(&jwt.claims, token, &authority.name, &self.settings, now)?;
+        let identity = claims::identity(&jwt.claims, token, authority, &self.settings, now)?;
         let good = Good {
             identity: Arc::new(identity),
             authority: Arc::downgrade(authority),
@@ -182,7 +182,7 @@ async fn inquire(authority: &Authority, settings: &OAuth, token: &str) -> Verdic
     let told = inquiry.ask(token).await?;
     // Answers take their time; the token's is counted from when they are here.
     let now = Timestamp::now();
-    claims::identity(&told, token, &authority.name, settings, now).map(Arc::new)
+    claims::identity(&told, token, authority, settings, now).map(Arc::new)
 }
 
 /// Keeps a good token while it is.

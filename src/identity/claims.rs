@@ -5,8 +5,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, de::DeserializeOwned};
 
+use super::authority::Authority;
 use crate::{
     access::{Denied, Identity, OAuth},
+    character::is_hidden,
     json::Object,
     secret::Secret,
 };
@@ -41,15 +43,13 @@ impl OneOrMore {
 pub(super) fn identity(
     claims: &Object<'_>,
     token: &str,
-    issuer: &Arc<str>,
+    authority: &Authority,
     settings: &OAuth,
     now: Timestamp,
 ) -> Result<Identity, Denied> {
     let audiences: Option<OneOrMore> = read(claims, "aud")?;
-    let good =
-        |audience: &String| *audience == settings.resource || settings.audiences.contains(audience);
-    let ours = audiences.is_some_and(|audiences| audiences.into_vec().iter().any(good));
-    if !ours {
+    let audiences = audiences.map(OneOrMore::into_vec).unwrap_or_default();
+    if !audiences.iter().any(|name| settings.is_audience(name)) {
         return Err(Denied::BadToken("it was made for another audience"));
     }
     if claims.has("cnf") {
@@ -64,10 +64,12 @@ pub(super) fn identity(
         client => client,
     };
     Ok(Identity {
-        issuer: issuer.clone(),
+        issuer: authority.name.clone(),
+        judged_by: authority.settings.clone(),
         subject: name(claims, "sub")?.ok_or(Denied::BadToken("it names nobody"))?,
         client,
-        scopes: settings.with_implied(scopes(claims)?),
+        audiences: audiences.into_iter().collect(),
+        scopes: scopes(claims)?,
         expires,
         token: Secret::new(token),
     })
@@ -134,13 +136,6 @@ fn name(claims: &Object<'_>, key: &str) -> Result<Option<Arc<str>>, Denied> {
         return Err(Denied::BadToken("one of its names is unfit to be one"));
     }
     Ok(Some(name.into()))
-}
-
-/// Whether a letter changes how others are read without being seen: controls, marks of direction, joiners, and ends of
-/// lines and paragraphs.
-fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// `scope` (RFC 8693 §4.2) and `scp` (Okta, Entra), each a list or words with spaces between.

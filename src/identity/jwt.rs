@@ -5,7 +5,17 @@
 //! keys come from the issuer alone. A member that stands twice is refused in header and claims, for two readers of the
 //! token could each see another one.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::collections::BTreeMap;
+
+use base64::{
+    Engine,
+    alphabet::URL_SAFE,
+    engine::{
+        DecodePaddingMode,
+        general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD},
+    },
+};
+use serde::de::IgnoredAny;
 
 use crate::{
     access::{Algorithm, Denied, Issuer, TokenType},
@@ -30,7 +40,8 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// Looks at a token. The time it takes is bounded, whatever is sent.
+    /// Looks at a token. The time it takes is bounded, whatever is sent. What begins as a JSON Web Token is one, or
+    /// nothing.
     pub(super) fn of(token: &str) -> Result<Self, Denied> {
         if token.len() > LONGEST {
             return Err(Denied::BadToken("it is too long"));
@@ -43,10 +54,33 @@ impl Form {
         match token.bytes().filter(|byte| *byte == b'.').count() {
             2 => Ok(Self::Signed),
             4 => Err(Denied::BadToken("it is encrypted")),
+            // Its issuer can be told from it, so no other is asked about it, whatever became of it on its way.
+            _ if begins_as_jwt(token) => Err(MALFORMED),
             _ => Ok(Self::Opaque),
         }
     }
 }
+
+/// Whether a text begins with the header of a JSON Web Token. Read less strictly than one is: what nearly is one is no
+/// word that only its issuer understands.
+fn begins_as_jwt(text: &str) -> bool {
+    let header = text.split('.').next().unwrap_or_default();
+    let header = header.trim_end_matches('=');
+    let header = header.replace('+', "-").replace('/', "_");
+    let Ok(bytes) = LENIENT.decode(header) else {
+        return false;
+    };
+    let members = serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(&bytes);
+    members.is_ok_and(|members| members.contains_key("alg"))
+}
+
+/// base64url, whatever its last bits are.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+);
 
 /// A signed token in its parts. Nothing of it is proven.
 #[derive(Debug)]

@@ -55,9 +55,9 @@ impl Refused {
             limit, per_minute, ..
         } = self;
         match self.retry_after {
-            Some(_) => format!("Rate limit reached: {per_minute} {limit} per minute for this key."),
+            Some(_) => format!("Rate limit reached: you have {per_minute} {limit} per minute."),
             None => format!(
-                "This request is larger than the limit of {per_minute} {limit} per minute for this key."
+                "This request is larger than the limit of {per_minute} {limit} per minute that you have."
             ),
         }
     }

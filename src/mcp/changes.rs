@@ -49,7 +49,7 @@ pub(super) struct News {
     pub(super) resources: bool,
     /// These resources say something else.
     pub(super) updated: BTreeSet<String>,
-    /// The key is no longer valid.
+    /// The key or token is no longer valid.
     pub(super) gone: bool,
 }
 

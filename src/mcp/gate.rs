@@ -118,23 +118,27 @@ impl Gate {
     pub(super) async fn until_gone(&self, caller: &Caller) {
         let mut reloads = self.reloads();
         while self.offer().access.renew(caller).is_some() {
-            if !until_news(&mut reloads, caller).await {
+            if !self.until_news(&mut reloads, caller).await {
                 return std::future::pending().await;
             }
+        }
+    }
+
+    /// Waits until somebody should look again whether this caller is still let in. False where nothing will change.
+    pub(super) async fn until_news(
+        &self,
+        reloads: &mut watch::Receiver<()>,
+        caller: &Caller,
+    ) -> bool {
+        let Some(left) = self.offer().access.left(caller) else {
+            return reloads.changed().await.is_ok();
+        };
+        tokio::select! {
+            changed = reloads.changed() => changed.is_ok(),
+            () = sleep(left.min(LONGEST_WAIT)) => true,
         }
     }
 }
 
 /// The longest a token's end is waited for at once: clocks on the wall are set, and machines sleep.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-
-/// Waits until somebody should look again whether this caller is still let in. False where nothing will change.
-pub(super) async fn until_news(reloads: &mut watch::Receiver<()>, caller: &Caller) -> bool {
-    let Some(identity) = &caller.identity else {
-        return reloads.changed().await.is_ok();
-    };
-    tokio::select! {
-        changed = reloads.changed() => changed.is_ok(),
-        () = sleep(identity.left().min(LONGEST_WAIT)) => true,
-    }
-}

@@ -189,10 +189,10 @@ pub(super) async fn listen(
         tokio::select! {
             () = context.cancelled() => return Ok(()),
             () = gate.draining.cancelled() => return Ok(()),
-            () = gate.until_gone(&caller) => return Err(gone()),
+            () = gate.until_gone(&caller) => return Err(gone(&caller)),
             news = listening.news() => {
                 if news.gone {
-                    return Err(gone());
+                    return Err(gone(&caller));
                 }
                 tokio::select! {
                     () = context.cancelled() => return Ok(()),
@@ -203,8 +203,10 @@ pub(super) async fn listen(
     }
 }
 
-fn gone() -> ErrorData {
-    ErrorData::invalid_request("The key is no longer valid", None)
+/// A caller was let in, and is not any more.
+pub(super) fn gone(caller: &Caller) -> ErrorData {
+    let message = format!("The {} is no longer valid", caller.came_with());
+    ErrorData::invalid_request(message, None)
 }
 
 /// Tells what was asked for. What the sink does not let through was not; a client that left is noticed elsewhere.

@@ -27,7 +27,7 @@ use super::{
     incoming::Incoming,
     library::page,
     methods,
-    notify::{self, Notices},
+    notify::{self, Notices, gone},
     prompts,
     stamp::{self, stamped, stamped_in},
     tasks, visits,
@@ -86,8 +86,7 @@ impl Server {
             guest.ok_or_else(|| ErrorData::internal_error("The request has no caller", None))?;
         // A connection outlives configurations: what its key may use is looked up anew.
         let caller = self.gate.offer().access.renew(&guest.caller);
-        let caller =
-            caller.ok_or_else(|| ErrorData::invalid_request("The key is no longer valid", None))?;
+        let caller = caller.ok_or_else(|| gone(&guest.caller))?;
         Ok(guest.again(caller))
     }
 

@@ -1,7 +1,7 @@
 //! `/mcp` over WebSocket: one message in each text frame, both revisions, subprotocol `mcp`.
 //!
 //! The protocol has no such transport of its own; this is the usual one. The key is that of the upgrade, and is looked
-//! up again at each reload: a connection does not outlive its key.
+//! up again at each reload: a connection does not outlive its key or token.
 
 use std::{
     collections::HashMap,
@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the last frame may take.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// The key is no longer valid. Codes from 4000 on are for applications; this one follows HTTP's 401.
+/// The key or token is no longer valid. Codes from 4000 on are for applications; this one follows HTTP's 401.
 const UNAUTHORIZED: u16 = 4401;
 
 /// Whether a request asks for a WebSocket.
@@ -104,7 +104,7 @@ async fn carry(socket: WebSocket, gate: Arc<Gate>, guest: Guest, settings: &Sett
         close_code::UNSUPPORTED => "only text is read",
         close_code::SIZE => "the message is too large",
         close_code::PROTOCOL => "the session did not begin as the protocol has it",
-        UNAUTHORIZED => "the key is no longer valid",
+        UNAUTHORIZED => &format!("the {} is no longer valid", caller.came_with()),
         _ => "",
     };
     let frame = CloseFrame {

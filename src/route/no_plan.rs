@@ -16,7 +16,7 @@ pub enum NoPlan {
     #[error("the model `{0}` does not exist")]
     UnknownModel(String),
     /// The caller's key does not allow this name.
-    #[error("this key may not use the model `{0}`")]
+    #[error("you may not use the model `{0}`")]
     Forbidden(String),
     /// The key, the caller's hints or the route's tags leave nobody.
     #[error("{}", nothing_left(.0))]
@@ -150,10 +150,10 @@ fn wait(verdict: &Verdict) -> Option<Duration> {
 fn nothing_left(verdicts: &[Verdict]) -> String {
     let forbidden = |verdict: &Verdict| verdict.reason == Reason::KeyForbids;
     if verdicts.iter().all(forbidden) {
-        return "this key may use none of the targets of this model".to_owned();
+        return "you may use none of the targets of this model".to_owned();
     }
     format!(
-        "none of this model's targets is left: {}; ask for less in `provider`, or use another key or model",
+        "none of this model's targets is left: {}; ask for less in `provider`, or use another model",
         listed(verdicts)
     )
 }

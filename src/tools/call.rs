@@ -170,13 +170,10 @@ async fn answered(job: &Arc<Job>) -> Result<Outcome, Refusal> {
 
 /// Refuses a call for which the caller's token lacks scopes, on whatever way it came.
 fn in_scope(job: &Job) -> Result<(), Fault> {
-    let scopes = &job.tool.common.scopes;
-    if !job.call.caller.lacks(scopes) {
-        return Ok(());
+    match job.call.caller.lacking(&job.tool.common.scopes) {
+        None => Ok(()),
+        Some(lacking) => Err(Fault::new(FaultClass::Forbidden, lacking.to_string())),
     }
-    let needed = scopes.join(" ");
-    let message = format!("This tool needs a token with the scopes `{needed}`");
-    Err(Fault::new(FaultClass::Forbidden, message))
 }
 
 /// Takes the call from what its caller may use, and from what the tool has for all.

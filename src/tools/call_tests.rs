@@ -83,7 +83,7 @@ async fn a_caller_and_a_tool_have_their_own_limits() {
     assert_eq!(refused.class, FaultClass::RateLimited);
     assert_eq!(
         refused.message,
-        "Rate limit reached: 1 requests per minute for this key. Try again in 60 s"
+        "Rate limit reached: you have 1 requests per minute. Try again in 60 s"
     );
     output(stage.call(json!({})).await);
     let refused = fault(stage.call(json!({})).await);

@@ -35,6 +35,7 @@ def test_who_has_no_token_is_told_where_to_get_one(stage, post):
     assert answer.status_code == 401
     told = challenge(answer)
     assert "error" not in told
+    assert told["scope"].split() == ["chat", "tools:read"]
     metadata = httpx2.get(told["resource_metadata"]).json()
     assert metadata["resource"] == stage.resource
 
@@ -50,11 +51,11 @@ def test_who_has_a_bad_token_is_told_so(stage, post, token):
 
 def test_who_lacks_a_scope_is_told_which(stage, post, token):
     body, headers = calling("secret", {"text": "hi"})
-    answer = post("/mcp", body, token(scope="tools:read"), headers)
+    answer = post("/mcp", body, token(scope="tools:read chat mail"), headers)
     assert answer.status_code == 403
     told = challenge(answer)
     assert told["error"] == "insufficient_scope"
-    assert "tools:admin" in told["scope"].split()
+    assert told["scope"].split() == ["chat", "tools:read", "tools:admin"]
     assert "resource_metadata" in told
     good = post("/mcp", body, token(scope="tools:admin"), headers)
     assert good.status_code == 200, good.text

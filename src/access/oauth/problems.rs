@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use url::{Host, Url};
 
 use super::{Issuer, OAuth};
-use crate::{problem::Problem, span::Span};
+use crate::{access::resource::is_asked_for, problem::Problem, span::Span};
 
 /// An issuer's keys are not fetched more often than this, whoever says so.
 const SHORTEST_KEYS_FOR: Span = Span::secs(30);
@@ -29,6 +29,7 @@ impl OAuth {
         }
         self.twins(&mut problems);
         self.misnamed_scopes(&mut problems);
+        self.unfit_first_scopes(&mut problems);
         let zero =
             |limit: &str| Problem::new([limit], format!("{limit} is 0")).expected("at least 1");
         problems.extend((self.rpm == Some(0)).then(|| zero("rpm")));
@@ -77,6 +78,29 @@ impl OAuth {
                     let known = self.scopes.keys().map(String::as_str);
                     problems.push(problem.suggest(implied, known));
                 }
+            }
+        }
+    }
+
+    /// First scopes that nobody could do anything with.
+    fn unfit_first_scopes(&self, problems: &mut Vec<Problem>) {
+        let Some(first) = &self.first_scopes else {
+            return;
+        };
+        if first.is_empty() {
+            let none = "there are none, and clients that are told none ask for all";
+            problems.push(Problem::new(["first_scopes"], none).expected("at least one scope"));
+        }
+        for (at, scope) in first.iter().enumerate() {
+            let problem =
+                |message: String| Problem::new(["first_scopes", &at.to_string()], message);
+            if !self.scopes.contains_key(scope) {
+                let known = self.scopes.keys().map(String::as_str);
+                let message = format!("there is no scope `{scope}`");
+                problems.push(problem(message).suggest(scope, known));
+            } else if !is_asked_for(scope) {
+                let message = format!("`{scope}` is between a client and its authorization server");
+                problems.push(problem(message).expected("a scope that allows something here"));
             }
         }
     }
@@ -286,6 +310,22 @@ mod tests {
             ..good()
         };
         check(oauth, &["issuers.1.introspection"]);
+    }
+
+    #[test]
+    fn first_scopes_are_scopes() {
+        let with = |first: &[&str]| {
+            let mut oauth = good();
+            oauth
+                .scopes
+                .insert("offline_access".into(), Grant::default());
+            oauth.first_scopes = Some(first.iter().map(|&scope| scope.into()).collect());
+            oauth
+        };
+        check(with(&["docs:read"]), &[]);
+        check(with(&[]), &["first_scopes"]);
+        let unfit = with(&["docs:read", "docs:raed", "offline_access"]);
+        check(unfit, &["first_scopes.1", "first_scopes.2"]);
     }
 
     #[test]

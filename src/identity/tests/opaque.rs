@@ -1,5 +1,6 @@
 //! Tokens that only their issuer understands.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::{FutureExt, future::join_all};
 
 use super::*;
@@ -197,4 +198,40 @@ async fn where_nobody_is_asked_an_opaque_token_is_nobodys() {
         bad(stage.check(token).await, token);
     }
     assert!(stage.idp.asked().is_empty());
+}
+
+#[tokio::test]
+async fn what_begins_as_a_jwt_is_one_or_nothing() {
+    let stage = stage().await;
+    stage.idp.says("/introspect", 200, active(&stage));
+    let signed = stage.token(&json!({}));
+    let (header, rest) = signed.split_once('.').unwrap();
+    let (claims, _) = rest.split_once('.').unwrap();
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let twice = part(r#"{"alg":"RS256","alg":"none"}"#);
+    for broken in [
+        format!("{signed}."),
+        format!("{header}.{claims}"),
+        format!("{header}.{claims}.."),
+        format!("{signed}.{signed}"),
+        header.to_owned(),
+        format!("{header}=="),
+        format!("{header}=.{claims}"),
+        format!("{twice}.{claims}"),
+        format!("{}.x", part(r#" {"typ":"JWT","alg":1}"#)),
+    ] {
+        bad(stage.check(&broken).await, &broken);
+    }
+    assert_eq!(stage.idp.asked().len(), 0, "nobody is asked");
+    // Words that look a little like one are asked about.
+    for word in [
+        "a.b".to_owned(),
+        format!("{}.x", part("{}")),
+        part(r#"{"id":7}"#),
+        part("alg"),
+        part("[\"alg\"]"),
+    ] {
+        assert!(stage.check(&word).await.is_ok(), "{word}");
+    }
+    assert_eq!(stage.idp.count("/introspect"), 5);
 }

@@ -5,7 +5,7 @@ use http::HeaderValue;
 
 use super::Refused;
 use crate::{
-    access::{Access, Caller, Denied},
+    access::{Access, Caller, Denied, OAuth},
     mcp::{Offer, message::Message},
 };
 
@@ -29,7 +29,8 @@ pub(super) fn denied(denied: Denied, access: &Access) -> Refused {
             Refused::unauthorized(message, reason).with_challenge(challenge)
         }
         Denied::NoScope => {
-            let challenge = for_scopes(access, &offered(access));
+            let offered = access.oauth().into_iter().flat_map(OAuth::offered);
+            let challenge = for_scopes(access, &joined(offered));
             Refused::out_of_scope(message, reason).with_challenge(challenge)
         }
         Denied::NoTell => Refused::untold(message, reason, RETRY_AFTER),
@@ -48,22 +49,22 @@ pub(super) fn scopes(offer: &Offer, caller: &Caller, message: &Message<'_>) -> R
     let Some(tool) = offer.toolbox.find(&name, caller) else {
         return Ok(());
     };
-    let access = &offer.access;
-    let Some(needed) = access.lacking(caller, &tool.id, &tool.common.scopes) else {
+    let Some(lacking) = caller.lacking(&tool.common.scopes) else {
         return Ok(());
     };
-    let message_to_them = format!("This tool needs a token with the scopes `{needed}`");
-    let refused = Refused::out_of_scope(message_to_them, Denied::NoScope.label());
-    let refused = refused.with_challenge(for_scopes(access, &needed));
-    Err(refused.for_request(message.id()))
+    let challenge = for_scopes(&offer.access, &lacking.scopes);
+    let refused = Refused::out_of_scope(lacking.to_string(), Denied::NoScope.label());
+    Err(refused.with_challenge(challenge).for_request(message.id()))
 }
 
-/// 401: come with a token. What was wrong with one that was sent is said, too.
+/// 401: come with a token, and with no more scopes than it takes to begin. What was wrong with one that was sent is
+/// said, too.
 fn to_sign_in(access: &Access, denied: Denied) -> HeaderValue {
     let Some(oauth) = access.oauth() else {
         return BEARER.clone();
     };
-    let (metadata, scope) = (quoted(&oauth.metadata_url()), quoted(&offered(access)));
+    let metadata = quoted(&oauth.metadata_url());
+    let scope = quoted(&joined(oauth.first()));
     let mut text = format!("Bearer resource_metadata={metadata}, scope={scope}");
     if denied != Denied::NoKey {
         let why = quoted(&denied.to_string());
@@ -85,8 +86,7 @@ fn for_scopes(access: &Access, scopes: &str) -> HeaderValue {
     value(&text)
 }
 
-fn offered(access: &Access) -> String {
-    let scopes = access.oauth().into_iter().flat_map(|oauth| oauth.offered());
+fn joined<'a>(scopes: impl Iterator<Item = &'a str>) -> String {
     scopes.collect::<Vec<_>>().join(" ")
 }
 

@@ -149,7 +149,7 @@ impl Endpoint {
         let offer = self.gate.offer();
         guard(&offer, &head.headers, &head.uri)?;
         if has_key(&head.uri) {
-            let message = "Keys in the URL are refused: send `Authorization: Bearer KEY`";
+            let message = "Keys and tokens in the URL are refused: send `Authorization: Bearer …`";
             return Err(Refused::ambiguous(message));
         }
         let guest = Guest::of(&offer, &head.headers, id.to_owned()).await;

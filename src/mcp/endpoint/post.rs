@@ -5,7 +5,8 @@ use bytes::Bytes;
 use rmcp::model::RequestId;
 
 use super::{
-    Endpoint, Entered, Refused, body, challenge, is_json, plain, services::Era, session_id, with,
+    Endpoint, Entered, Refused, body, challenge, is_json, missing_session, plain, services::Era,
+    session_id, with,
 };
 use crate::mcp::{
     Guest, Offer,
@@ -31,7 +32,7 @@ impl Endpoint {
         let offer = self.gate.offer();
         entered.guest.caller = caller.map_err(|why| challenge::denied(why, &offer.access))?;
         let message = Message::read(&bytes)?;
-        challenge::scopes(&offer, &entered.guest.caller, &message)?;
+        self.in_scope(&entered, &offer, &message)?;
         let answered = match entered.era {
             Era::Stateless => {
                 self.stateless(entered, &offer, &message, bytes.clone())
@@ -43,6 +44,27 @@ impl Endpoint {
             }
         };
         answered.map_err(|refused| refused.for_request(message.id()).read())
+    }
+
+    /// Refuses a call that the caller's scopes do not allow. That there is no such session comes first: a client begins a
+    /// new one then, and signing in again would not help it.
+    fn in_scope(
+        &self,
+        entered: &Entered,
+        offer: &Offer,
+        message: &Message<'_>,
+    ) -> Result<(), Refused> {
+        let caller = &entered.guest.caller;
+        let Err(refused) = challenge::scopes(offer, caller, message) else {
+            return Ok(());
+        };
+        if entered.era == Era::Sessions {
+            let session = session_id(&entered.head.headers)?.ok_or_else(missing_session)?;
+            if !self.sessions.has(&session, &caller.name) {
+                return Err(Refused::no_session().for_request(message.id()));
+            }
+        }
+        Err(refused)
     }
 
     async fn stateless(

@@ -18,7 +18,7 @@ use prometheus::IntGauge;
 
 use crate::{
     access::{Caller, Denied},
-    mcp::{Gate, gate::until_news, sessions::Visit},
+    mcp::{Gate, sessions::Visit},
     secret::Secret,
 };
 
@@ -55,7 +55,7 @@ impl Pass {
     async fn revoked(self, gate: Arc<Gate>) {
         let mut reloads = gate.reloads();
         while self.renewed(&gate).is_ok() {
-            if !until_news(&mut reloads, &self.caller).await {
+            if !gate.until_news(&mut reloads, &self.caller).await {
                 return;
             }
         }

@@ -86,6 +86,11 @@ impl Sessions {
         Visit::enter(self.clone(), state, request).await
     }
 
+    /// Whether there is a session with this id, for its owner.
+    pub(super) fn has(&self, id: &str, caller: &str) -> bool {
+        self.find(id, caller).is_some()
+    }
+
     /// Ends the session with this id, for its owner.
     pub(super) async fn end(&self, id: &str, caller: &str) -> Result<(), Refused> {
         let state = self.find(id, caller).ok_or_else(Refused::no_session)?;

@@ -69,7 +69,7 @@ impl Sessions {
         let own = known.values().filter(of_owner).count();
         let leaving = if own >= settings.per_key {
             let longest = longest_idle(known.values().filter(of_owner));
-            Some((longest.ok_or_else(|| full("Your key has"))?, "per_key"))
+            Some((longest.ok_or_else(|| full("You have"))?, "per_key"))
         } else if known.len() >= settings.max {
             let longest = longest_idle(known.values());
             Some((longest.ok_or_else(|| full("The server has"))?, "max"))

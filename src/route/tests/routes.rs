@@ -103,7 +103,7 @@ fn what_the_key_forbids_is_dropped_with_its_reason() {
     assert!(error.verdicts().iter().all(forbidden));
     assert_eq!(
         error.to_string(),
-        "this key may use none of the targets of this model"
+        "you may use none of the targets of this model"
     );
     let error = refused("a/1", &Only("b/2"));
     assert!(matches!(error, NoPlan::Forbidden(_)), "{error}");

@@ -95,7 +95,7 @@ impl Complete {
 /// The route of a call that names none.
 fn usual_route(about: &About<'_>) -> Result<String, Fault> {
     model::usual_route(about.desk, about.caller).ok_or_else(|| {
-        wrong("There is no route that this key may use: name a target as `provider/model`, if it may use one")
+        wrong("There is no route that you may use: name a target as `provider/model`, if you may use one")
     })
 }
 

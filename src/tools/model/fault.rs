@@ -48,9 +48,9 @@ pub(super) fn not_to_be_named(reason: &NoPlan, routes: &[String]) -> Fault {
     let mut message = match reason {
         NoPlan::UnknownModel(name) | NoPlan::Forbidden(name) => {
             let name = shown_text(name, LONGEST_NAME);
-            format!("There is no route `{name}` that this key may use")
+            format!("There is no route `{name}` that you may use")
         }
-        _ => "This key may use none of the targets of this route".to_owned(),
+        _ => "You may use none of the targets of this route".to_owned(),
     };
     let more = routes.len().saturating_sub(MOST_ROUTES);
     let told = routes
@@ -60,8 +60,8 @@ pub(super) fn not_to_be_named(reason: &NoPlan, routes: &[String]) -> Fault {
     let told: Vec<String> = told.collect();
     match (told.is_empty(), more) {
         (true, _) => message.push_str(", nor any other"),
-        (false, 0) => message += &format!("; it may use {}", told.join(", ")),
-        (false, more) => message += &format!("; it may use {} and {more} more", told.join(", ")),
+        (false, 0) => message += &format!("; you may use {}", told.join(", ")),
+        (false, more) => message += &format!("; you may use {} and {more} more", told.join(", ")),
     }
     Fault::new(FaultClass::InvalidArguments, message)
 }

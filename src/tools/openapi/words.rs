@@ -1,5 +1,7 @@
 //! Texts of a document: what a model reads of them, and names made of them.
 
+use crate::character::is_hidden;
+
 /// The longest text taken from a document, in characters: some tell the history of an operation.
 const LONGEST: usize = 1_000;
 
@@ -8,24 +10,13 @@ const LONGEST_NAME: usize = 64;
 
 /// A text without what does not print, cut at a length that is worth reading.
 pub(super) fn clean(text: &str) -> String {
-    let shown = |letter: &char| !is_hidden(*letter);
+    let shown = |letter: &char| matches!(letter, '\n' | '\t') || !is_hidden(*letter);
     let mut letters = text.trim().chars().filter(shown);
     let mut clean: String = letters.by_ref().take(LONGEST).collect();
     if letters.next().is_some() {
         clean.push('…');
     }
     clean
-}
-
-/// Controls, marks that turn the direction of writing, letters without width, and tags: what people do not see, but
-/// models read.
-fn is_hidden(letter: char) -> bool {
-    (letter.is_control() && letter != '\n' && letter != '\t')
-        || matches!(
-            letter,
-            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-                | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}'
-        )
 }
 
 /// A name that may be a part of a tool's: everything but letters, digits, `_` and `-` becomes `_`.

@@ -107,8 +107,10 @@ fn caller(subject: &str) -> Identity {
 fn caller_for(subject: &str, seconds: u64) -> Identity {
     Identity {
         issuer: "login".into(),
+        judged_by: Default::default(),
         subject: subject.into(),
         client: None,
+        audiences: Default::default(),
         scopes: Default::default(),
         expires: jiff::Timestamp::now() + Duration::from_secs(seconds),
         token: Secret::new(format!("canary-token-of-{subject}")),

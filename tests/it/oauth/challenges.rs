@@ -135,6 +135,14 @@ async fn a_tool_whose_scopes_are_lacking_is_403_before_anything_is_done() {
         answer.body
     );
     assert_eq!((calls(), stage.refused("no_scope")), (0, 2));
+    // Where there is no such session, signing in again would not help.
+    let elsewhere = stage.message(Some(ANN), Some("gone"), &call);
+    let answer = stage.send(elsewhere).await;
+    assert_eq!((answer.status, challenge(&answer)), (404, ""));
+    assert_eq!(answer.json()["id"], 9);
+    let answer = stage.send(stage.message(Some(ANN), None, &call)).await;
+    assert_eq!((answer.status, challenge(&answer)), (400, ""));
+    assert_eq!((calls(), stage.refused("no_scope")), (0, 2));
     // Stepping up is enough, in the same session, too.
     stage.knows("more", "corp", "ann", &["read", "write"], 60);
     let answer = stage.call(Some("more"), "docs__write").await;
@@ -146,6 +154,49 @@ async fn a_tool_whose_scopes_are_lacking_is_403_before_anything_is_done() {
     // Keys need no scopes.
     let answer = stage.call(Some(KEY), "docs__write").await;
     assert_eq!((answer.status, calls()), (200, 3), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn who_begins_asks_for_little_and_a_step_keeps_what_there_is() {
+    let scopes = "
+    scopes:
+      chat: { routes: [chat] }
+      read: { tools: [docs.*] }
+      write: { implies: [read] }
+";
+    let (before, _) = CONFIG.split_once("\n    scopes:\n").unwrap();
+    let stage = Stage::with(&format!("{before}{scopes}")).await;
+    let asks = async |token| {
+        let answer = stage.call(token, "docs__write").await;
+        let (_, scope) = challenge(&answer).split_once("scope=\"").unwrap();
+        (answer.status, scope.split('"').next().unwrap().to_owned())
+    };
+    assert_eq!(asks(None).await, (401, "chat read".to_owned()));
+    assert_eq!(asks(Some("bad")).await, (401, "chat read".to_owned()));
+    // All of them where none that is known was brought, and those that were brought where some were.
+    assert_eq!(
+        asks(Some(NOBODY)).await,
+        (403, "chat read write".to_owned())
+    );
+    stage.knows("both", "corp", "ann", &["chat", "mail", "read"], 60);
+    assert_eq!(
+        asks(Some("both")).await,
+        (403, "chat read write".to_owned())
+    );
+    assert_eq!(asks(Some(ANN)).await, (403, "read write".to_owned()));
+    stage.reload(&format!("{before}{scopes}    first_scopes: [chat]\n"));
+    assert_eq!(asks(None).await, (401, "chat".to_owned()));
+    assert_eq!(asks(Some(ANN)).await, (403, "read write".to_owned()));
+    let metadata = stage.request(
+        reqwest::Method::GET,
+        "/.well-known/oauth-protected-resource",
+        None,
+    );
+    let metadata = stage.send(metadata).await.json();
+    assert_eq!(
+        metadata["scopes_supported"],
+        json!(["chat", "read", "write"])
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,10 @@
 mod challenges;
 mod faces;
 pub(crate) mod issuer;
+mod known;
 mod outage;
 mod papers;
+mod reloads;
+mod socket;
 mod stage;
 mod streams;

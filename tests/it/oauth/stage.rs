@@ -1,14 +1,8 @@
-//! A gateway on a real listener, and a double that knows tokens.
+//! A gateway on a real listener, with a double in the place of what judges tokens.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +15,7 @@ use waypost::{
     secret::Secret,
 };
 
+use super::known::{Known, identity};
 use crate::support::{Answer, gateway::PATIENCE};
 
 /// A key beside the tokens.
@@ -51,22 +46,6 @@ access:
       read: { tools: [docs.*], routes: [chat] }
       write: {}
 ";
-
-/// What is known of tokens.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    tokens: Mutex<HashMap<String, Result<Arc<Identity>, Denied>>>,
-    asked: AtomicUsize,
-}
-
-impl Tokens for Known {
-    fn identify<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Arc<Identity>, Denied>> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        let known = self.tokens.lock().unwrap().get(token).cloned();
-        let known = known.unwrap_or(Err(Denied::BadToken("nobody knows it")));
-        Box::pin(std::future::ready(known))
-    }
-}
 
 /// The gateway. Stopped when dropped.
 pub(super) struct Stage {
@@ -132,6 +111,15 @@ impl Stage {
         self.gate.put(offer);
     }
 
+    /// Lets time pass, for those that wait as for those that look at the clock.
+    pub(super) async fn passes(&self, seconds: u64) {
+        let span = Duration::from_secs(seconds);
+        self.known.passes(span);
+        tokio::time::pause();
+        tokio::time::advance(span).await;
+        tokio::time::resume();
+    }
+
     /// Makes a token good, for so many seconds.
     pub(super) fn knows(
         &self,
@@ -141,26 +129,23 @@ impl Stage {
         scopes: &[&str],
         seconds: i64,
     ) {
-        let identity = Identity {
-            issuer: issuer.into(),
-            subject: subject.into(),
-            client: Some("editor".into()),
-            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
-            expires: jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds),
-            token: Secret::new(token),
-        };
-        self.tells(token, Ok(Arc::new(identity)));
+        self.tells(
+            token,
+            Ok(Arc::new(Identity {
+                expires: self.known.now() + SignedDuration::from_secs(seconds),
+                ..identity(token, issuer, subject, scopes)
+            })),
+        );
     }
 
     /// What is told of a token.
     pub(super) fn tells(&self, token: &str, what: Result<Arc<Identity>, Denied>) {
-        let mut tokens = self.known.tokens.lock().unwrap();
-        tokens.insert(token.to_owned(), what);
+        self.known.tells(token, what);
     }
 
     /// How often somebody was asked about tokens.
     pub(super) fn asked(&self) -> usize {
-        self.known.asked.load(Ordering::SeqCst)
+        self.known.asked()
     }
 
     pub(super) fn request(
@@ -269,6 +254,12 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// All of a stream, which must end soon.
+pub(super) async fn ended(stream: reqwest::Response) -> Answer {
+    let read = timeout(PATIENCE, Answer::read(stream)).await;
+    read.expect("an end in time")
 }
 
 /// Both faces of a configuration, with the double in the place of what judges tokens.

@@ -1,78 +1,16 @@
 //! What a token opened ends with it, or with its issuer.
 
-use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
-use tokio_tungstenite::{
-    WebSocketStream, client_async,
-    tungstenite::{Error, Message, client::IntoClientRequest},
-};
+use serde_json::json;
+use tokio::time::timeout;
 
-use super::stage::{ANN, CONFIG, METADATA, NOBODY, OTHER_ANN, Stage};
+use super::{
+    socket::{ask, call, closed, connect},
+    stage::{ANN, CONFIG, METADATA, NOBODY, OTHER_ANN, Stage, ended},
+};
 use crate::support::{Answer, gateway::PATIENCE};
 
-/// How long a token is good that ends while a test waits, in seconds: long enough to open what it ends.
-const SHORT: i64 = 3;
-
-type Socket = WebSocketStream<TcpStream>;
-
-/// Asks for a WebSocket; the status and challenge if there is none.
-async fn connect(stage: &Stage, token: Option<&str>) -> Result<Socket, (u16, String)> {
-    let address = stage.url.strip_prefix("http://").unwrap();
-    let mut request = format!("ws://{address}/mcp").into_client_request().unwrap();
-    let headers = request.headers_mut();
-    headers.insert("sec-websocket-protocol", "mcp".parse().unwrap());
-    if let Some(token) = token {
-        headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-    }
-    let stream = TcpStream::connect(address).await.unwrap();
-    match timeout(PATIENCE, client_async(request, stream))
-        .await
-        .unwrap()
-    {
-        Ok((socket, _)) => Ok(socket),
-        Err(Error::Http(response)) => {
-            let challenge = response.headers().get("www-authenticate");
-            let challenge = challenge.map_or("", |value| value.to_str().unwrap());
-            Err((response.status().as_u16(), challenge.to_owned()))
-        }
-        Err(error) => panic!("{error}"),
-    }
-}
-
-async fn ask(socket: &mut Socket, message: &Value) -> Value {
-    socket
-        .send(Message::Text(message.to_string().into()))
-        .await
-        .unwrap();
-    loop {
-        match timeout(PATIENCE, socket.next()).await.unwrap() {
-            Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-/// The code a connection is closed with.
-async fn closed(socket: &mut Socket) -> u16 {
-    loop {
-        match timeout(PATIENCE, socket.next()).await.unwrap() {
-            Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn call(tool: &str) -> Value {
-    let meta = json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {},
-    });
-    let params = json!({"name": tool, "arguments": {}, "_meta": meta});
-    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
-}
+/// How long a token is good that ends in a test, in seconds.
+const SHORT: u32 = 5;
 
 #[tokio::test]
 async fn an_upgrade_is_challenged_like_any_request() {
@@ -103,7 +41,7 @@ async fn a_connection_has_the_rights_of_its_token_and_ends_with_its_issuer() {
     );
     // There is no status to tell it with, so the tool does.
     let answer = ask(&mut socket, &call("docs__write")).await;
-    let text = "This tool needs a token with the scopes `write`";
+    let text = "Your token lacks scopes that this tool needs. Sign in again and ask for all of these: `read write`";
     assert_eq!(answer["result"]["content"][0]["text"], text, "{answer}");
     assert_eq!(answer["result"]["isError"], true);
     let mut other = connect(&stage, Some(OTHER_ANN)).await.unwrap();
@@ -117,8 +55,11 @@ async fn a_connection_has_the_rights_of_its_token_and_ends_with_its_issuer() {
 #[tokio::test]
 async fn a_connection_ends_with_its_token() {
     let stage = Stage::start().await;
-    stage.knows("short", "corp", "ann", &["read"], SHORT);
+    stage.knows("short", "corp", "ann", &["read"], SHORT.into());
     let mut socket = connect(&stage, Some("short")).await.unwrap();
+    let answer = ask(&mut socket, &call("docs__count")).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    stage.passes(SHORT.into()).await;
     assert_eq!(closed(&mut socket).await, 4401);
 }
 
@@ -126,7 +67,7 @@ async fn a_connection_ends_with_its_token() {
 async fn streams_end_with_their_token_and_the_session_goes_on_with_the_next() {
     let stage = Stage::start().await;
     let session = stage.session(ANN).await;
-    stage.knows("short", "corp", "ann", &["read"], SHORT);
+    stage.knows("short", "corp", "ann", &["read"], SHORT.into());
     let get = |token| {
         let request = stage.request(reqwest::Method::GET, "/mcp", Some(token));
         request.header("mcp-session-id", &session)
@@ -137,16 +78,18 @@ async fn streams_end_with_their_token_and_the_session_goes_on_with_the_next() {
     let listen = stage.modern(Some("short"), "subscriptions/listen", filter);
     let listening = stage.open(listen).await;
     assert_eq!(listening.status(), 200);
-    // Both end by themselves.
-    assert_eq!(Answer::read(stream).await.status, 200);
-    let told = Answer::read(listening).await.body;
-    assert!(told.contains("no longer valid"), "{told}");
+    // Both end by themselves, and not before.
+    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+    let pinged = |token| stage.send(stage.message(Some(token), Some(&session), &ping));
+    stage.passes(u64::from(SHORT) - 1).await;
+    assert_eq!(pinged("short").await.status, 200);
+    stage.passes(1).await;
+    assert_eq!(ended(stream).await.status, 200);
+    let told = ended(listening).await.body;
+    assert!(told.contains("The token is no longer valid"), "{told}");
     assert_eq!(stage.send(get("short")).await.status, 401);
     stage.knows("next", "corp", "ann", &["read"], 3600);
-    let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
-    let answer = stage
-        .send(stage.message(Some("next"), Some(&session), &ping))
-        .await;
+    let answer = pinged("next").await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let mut stream = stage.open(get("next")).await;
     // Changes are told to whoever is there now.
@@ -158,18 +101,15 @@ async fn streams_end_with_their_token_and_the_session_goes_on_with_the_next() {
     }
     // The issuer goes, and with it what its tokens opened.
     stage.reload(&CONFIG.replace("{ issuer: 'https://corp.example', name: corp }, ", ""));
-    assert_eq!(Answer::read(stream).await.status, 200);
-    let answer = stage
-        .send(stage.message(Some("next"), Some(&session), &ping))
-        .await;
-    assert_eq!(answer.status, 401);
+    assert_eq!(ended(stream).await.status, 200);
+    assert_eq!(pinged("next").await.status, 401);
 }
 
 #[tokio::test]
 async fn a_token_that_ends_while_its_request_is_sent_is_expired() {
     let stage = Stage::start().await;
     let (sender, body) = tokio::sync::mpsc::channel::<Result<bytes::Bytes, std::io::Error>>(1);
-    stage.knows("short", "corp", "ann", &["read"], 1);
+    stage.knows("short", "corp", "ann", &["read"], SHORT.into());
     let chunks = futures_util::stream::unfold(body, |mut body| async {
         body.recv().await.map(|chunk| (chunk, body))
     });
@@ -179,13 +119,13 @@ async fn a_token_that_ends_while_its_request_is_sent_is_expired() {
     let message = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string();
     let (head, tail) = message.split_at(10);
     sender.send(Ok(head.to_owned().into())).await.unwrap();
-    // Until it is over, whatever the machine does meanwhile.
-    let over = async {
-        while stage.chat(Some("short"), "chat").await.status == 200 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let let_in = async {
+        while stage.asked() == 0 {
+            tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, over).await.expect("an end in time");
+    timeout(PATIENCE, let_in).await.expect("a request in time");
+    stage.passes(SHORT.into()).await;
     sender.send(Ok(tail.to_owned().into())).await.unwrap();
     drop(sender);
     let answer = Answer::read(timeout(PATIENCE, sending).await.unwrap().unwrap().unwrap()).await;

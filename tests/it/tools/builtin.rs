@@ -82,7 +82,7 @@ async fn only_routes_that_talk_are_suggested() {
     let gateway = Gateway::start(ROUTES).await;
     let arguments = json!({"prompt": "a", "route": "nowhere"});
     let result = call(&gateway, "llm__complete", arguments).await;
-    assert!(text(&result).ends_with("it may use `b`, `c`"), "{result}");
+    assert!(text(&result).ends_with("you may use `b`, `c`"), "{result}");
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn the_callers_rights_count_and_the_refusal_names_them() {
     );
     for route in ["c", "nowhere", "s/m"] {
         let result = with_key(&gateway, json!({"prompt": "a", "route": route})).await;
-        let expected = format!("There is no route `{route}` that this key may use; it may use `b`");
+        let expected = format!("There is no route `{route}` that you may use; you may use `b`");
         assert_eq!(
             (text(&result), &result["isError"]),
             (&*expected, &json!(true))
@@ -103,7 +103,7 @@ async fn the_callers_rights_count_and_the_refusal_names_them() {
     let nobody = Gateway::start(&keyed("routes: [a_vectors]")).await;
     let result = with_key(&nobody, json!({"prompt": "a"})).await;
     assert!(
-        text(&result).contains("no route that this key may use"),
+        text(&result).contains("no route that you may use"),
         "{result}"
     );
 }
