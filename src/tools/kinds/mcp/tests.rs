@@ -1,6 +1,7 @@
 //! Other servers' tools: what is offered of them, and what comes of calls.
 
 mod calls;
+mod circuits;
 mod client;
 mod dialogue;
 mod flows;
