@@ -198,6 +198,10 @@ async fn a_wait_the_deadline_does_not_allow_is_not_begun() {
     let hopeless = stage(10);
     assert_eq!(fault(hopeless.call(json!({})).await).message, "come back");
     assert_eq!((hopeless.runs(), began.elapsed()), (1, Duration::ZERO));
+    // Past what any clock can tell is past the deadline.
+    let endless = stage(u64::MAX);
+    assert_eq!(fault(endless.call(json!({})).await).message, "come back");
+    assert_eq!((endless.runs(), began.elapsed()), (1, Duration::ZERO));
     let patient = stage(9);
     output(patient.call(json!({})).await);
     assert!(
@@ -242,6 +246,39 @@ async fn what_says_nothing_of_the_tool_does_not_open_its_circuit() {
         }
         assert_eq!(stage.runs(), 30);
     }
+    let stage = Stage::new(common(), |_, _| elsewhere());
+    for _ in 0..30 {
+        let class = fault(stage.call(json!({})).await).class;
+        assert_eq!(class, FaultClass::Unavailable);
+    }
+}
+
+/// A run that fails by what another circuit watches.
+fn elsewhere() -> Result<Output, Stop> {
+    Err(Stop::Fault(Fault {
+        watched_elsewhere: true,
+        ..Fault::new(FaultClass::Unavailable, "it is away")
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_says_nothing_of_the_tool_is_given_back() {
+    let stage = Stage::new(common(), |run, arguments| match run {
+        0..5 => failing(FaultClass::Failed),
+        5..8 => elsewhere(),
+        _ => done(run, arguments),
+    });
+    for _ in 0..5 {
+        fault(stage.call(json!({})).await);
+    }
+    let refused = fault(stage.call(json!({})).await);
+    tokio::time::advance(refused.retry_after.unwrap()).await;
+    for _ in 5..8 {
+        let class = fault(stage.call(json!({})).await).class;
+        assert_eq!(class, FaultClass::Unavailable);
+    }
+    output(stage.call(json!({})).await);
+    assert_eq!(stage.runs(), 9);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Question, Unanswered, output::Output};
+use crate::dialect::fault::LONGEST_WAIT;
 
 /// What went wrong with one call. The label of each is part of the metrics contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,8 +80,8 @@ impl FaultClass {
         matches!(self, Self::Timeout | Self::Unavailable)
     }
 
-    /// Whether it speaks against what the tool stands on, for all callers. A `Declined` does not: if it did, one caller's
-    /// wrong guesses would open the circuit for everybody.
+    /// Whether it speaks against the tool or what it stands on, for all callers. A `Declined` does not: if it did, one
+    /// caller's wrong guesses would open the circuit for everybody.
     pub fn is_of_the_tool(self) -> bool {
         matches!(
             self,
@@ -113,6 +114,8 @@ pub struct Fault {
     pub output: Option<Box<Output>>,
     /// Whether what the tool stands on was not reached at all: the call changed nothing, and may be made again.
     pub unsent: bool,
+    /// Whether what failed has a circuit of its own: a server's replica, a target. The tool may be well.
+    pub watched_elsewhere: bool,
     /// What it is as an error of the protocol, if the tool ended with one.
     pub protocol: Option<Box<ProtocolError>>,
 }
@@ -126,12 +129,21 @@ impl Fault {
             retry_after: None,
             output: None,
             unsent: false,
+            watched_elsewhere: false,
             protocol: None,
         }
     }
 
-    /// The same, with when to come back, which the caller reads, too: whole seconds, and no fewer than it takes.
+    /// Whether the tool's circuit learns of it. What another circuit watches is not counted twice: a server or a target
+    /// that is away would keep every tool on it from being called, and for longer than it is away itself.
+    pub fn speaks_against_the_tool(&self) -> bool {
+        self.class.is_of_the_tool() && !self.watched_elsewhere
+    }
+
+    /// The same, with when to come back, which the caller reads, too: whole seconds, no fewer than it takes, and no more
+    /// than [`LONGEST_WAIT`], whatever a server says.
     pub fn after(mut self, retry_after: Option<Duration>) -> Self {
+        let retry_after = retry_after.map(|wait| wait.min(LONGEST_WAIT));
         if let Some(wait) = retry_after {
             let seconds = wait.as_secs_f64().ceil().max(1.0);
             let sentence = self.message.trim_end_matches('.');

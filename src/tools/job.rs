@@ -153,10 +153,11 @@ impl Job {
                 return Err(Stop::Fault(fault));
             };
             let wait = wait.max(fault.retry_after.unwrap_or_default());
-            let until = after(Instant::now(), wait);
-            if until >= self.deadline() {
+            // A wait whose end no clock can tell ends after every deadline.
+            let until = Instant::now().checked_add(wait);
+            let Some(until) = until.filter(|until| *until < self.deadline()) else {
                 return Err(Stop::Fault(fault));
-            }
+            };
             sleep_until(until).await;
             last = Some(fault);
         }
@@ -230,8 +231,8 @@ impl Job {
         let now = Instant::now();
         let change = match ran {
             Ok(_) => passage.succeeded(now),
-            Err(Stop::Fault(fault)) if fault.class.is_of_the_tool() => passage.failed(now),
-            // It says nothing of the tool.
+            Err(Stop::Fault(fault)) if fault.speaks_against_the_tool() => passage.failed(now),
+            // It says nothing of the tool. A probe is given back: the next call is the probe.
             Err(_) => None,
         };
         let tool = self.tool.id.as_str();

@@ -119,7 +119,12 @@ fn fault(class: ErrorClass, id: &str) -> Fault {
             "The models of this tool cannot be used as it is set up: tell its operator",
         ),
     };
-    Fault::new(ours, format!("{what} (request {id}, {})", class.label()))
+    Fault {
+        // Targets have circuits, and refused keys are put aside. That an answer takes too long, or has another form,
+        // may be for what the tool asks.
+        watched_elsewhere: matches!(ours, FaultClass::Unavailable | FaultClass::Failed),
+        ..Fault::new(ours, format!("{what} (request {id}, {})", class.label()))
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +159,32 @@ mod tests {
         check(ErrorClass::Unsupported, FaultClass::Declined, "needs");
         check(ErrorClass::Auth, FaultClass::Failed, "operator");
         check(ErrorClass::Cancelled, FaultClass::Cancelled, "cancelled");
+    }
+
+    #[test]
+    fn what_targets_are_watched_for_is_not_held_against_the_tool() {
+        use ErrorClass::*;
+        let speaks = |class| {
+            let failure = Failure::new(class, "it failed");
+            let fault = of(&Refused::Exhausted(failure, Box::default()), "req_1.1");
+            fault.speaks_against_the_tool()
+        };
+        for class in [
+            RateLimit,
+            Overloaded,
+            Saturated,
+            Unreachable,
+            ServerError,
+            Auth,
+            Permission,
+            NotFound,
+            Quota,
+        ] {
+            assert!(!speaks(class), "{class:?}");
+        }
+        for class in [Timeout, InvalidAnswer] {
+            assert!(speaks(class), "{class:?}");
+        }
     }
 
     #[test]

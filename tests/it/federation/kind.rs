@@ -1,7 +1,8 @@
 //! A server's tools, prompts and resources from end to end: through a whole gateway, to clients of both revisions.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
@@ -329,4 +330,32 @@ tools:
     let answer = call(&client, "s__who").await;
     assert_eq!(answer["isError"], true, "{answer}");
     assert!(fake.calls().is_empty());
+}
+
+#[tokio::test]
+async fn many_calls_lost_with_their_server_do_not_rest_their_tool() {
+    let fake = Fake::start(Era::Old).await;
+    fake.lists(&[("hang", "Hangs."), ("who", "Says who.")]);
+    let scene = Scene::of(&fake.url, ", approve: first_use").await;
+    let client = scene.alice();
+    until_listed(&client, &["s__hang", "s__who"]).await;
+    let lost = join_all((0..30).map(|_| call(&client, "s__hang")));
+    let dies = async {
+        super::until("all are under way", || fake.calls().len() == 30).await;
+        super::until("all are hung up", || {
+            fake.hang_up();
+            fake.book.dropped.load(Ordering::SeqCst) == 30
+        })
+        .await;
+    };
+    let (lost, ()) = tokio::join!(lost, dies);
+    for lost in lost {
+        let said = lost["content"][0]["text"].as_str().unwrap();
+        assert!(said.contains("broke before it answered"), "{said}");
+    }
+    let url = format!("{}/metrics", scene.gateway.admin);
+    let scraping = scene.gateway.client.get(url).bearer_auth(ADMIN);
+    let metrics = scene.gateway.send(scraping).await.body;
+    let closed = "waypost_tool_circuit{tool=\"s.hang\"} 0\n";
+    assert!(metrics.contains(closed), "{metrics}");
 }

@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod calls;
+mod circuits;
 mod client;
 mod dialogue;
 mod flows;

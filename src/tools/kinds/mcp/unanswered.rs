@@ -1,4 +1,7 @@
 //! Why a server has not answered, in the words of a tool's faults.
+//!
+//! Whether the server is there is for the circuits of its replicas to learn; a tool's own learns how the tool answers
+//! a server that is.
 
 use rmcp::{
     ErrorData,
@@ -43,6 +46,7 @@ fn class_of_token(no_token: &NoToken) -> FaultClass {
     match no_token {
         // Nothing speaks against the tool: somebody else may have a token.
         NoToken::NoIdentity | NoToken::Expired | NoToken::Refused { .. } => FaultClass::Declined,
+        // Nobody else watches the authorization server.
         NoToken::Unavailable | NoToken::Unfit(_) => FaultClass::Unavailable,
     }
 }
@@ -63,6 +67,7 @@ fn of_server(failed: Failed) -> Fault {
     match failed {
         Failed::Away { retry_after, .. } => Fault {
             unsent: true,
+            watched_elsewhere: true,
             ..Fault::new(FaultClass::Unavailable, message).after(retry_after)
         },
         Failed::Limited { retry_after, .. } => Fault {
@@ -71,6 +76,7 @@ fn of_server(failed: Failed) -> Fault {
         },
         Failed::Broken { unsent, .. } => Fault {
             unsent,
+            watched_elsewhere: true,
             ..Fault::new(FaultClass::Unavailable, message)
         },
         Failed::Late { .. } => Fault::new(FaultClass::Timeout, message),
