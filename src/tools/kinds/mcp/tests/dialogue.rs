@@ -254,35 +254,35 @@ async fn what_a_server_says_meanwhile_is_heard_in_order_and_clean() {
     assert!(heard[5].contains("was left out"), "{}", heard[5]);
 }
 
-/// How it stands with the task `t1`.
-fn task(payload: TaskPayload) -> Result<Answer, Failed> {
-    let task = Task::new(
+/// The task `t1`.
+fn t1() -> Task {
+    Task::new(
         "t1",
         TaskStatus::Working,
         "2026-01-01T00:00:00Z",
         "2026-01-01T00:00:00Z",
-    );
-    Ok(Answer::Task(Box::new(DetailedTask::new(task, payload))))
+    )
+}
+
+/// How it stands with the task `t1`.
+fn task(payload: TaskPayload) -> Result<Answer, Failed> {
+    Ok(Answer::Task(Box::new(DetailedTask::new(t1(), payload))))
 }
 
 fn begun() -> Result<Answer, Failed> {
-    let task = Task::new(
-        "t1",
-        TaskStatus::Working,
-        "2026-01-01T00:00:00Z",
-        "2026-01-01T00:00:00Z",
-    );
-    Ok(Answer::Call(CallToolResponse::Task(CreateTaskResult::new(
-        task,
-    ))))
+    let created = CreateTaskResult::new(t1());
+    Ok(Answer::Call(CallToolResponse::Task(created)))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_asks_without_end_is_declined_and_polled_at_its_pace() {
     let asks = |round: usize| {
         let input_requests = requests([round.to_string()]);
+        let payload = TaskPayload::InputRequired { input_requests };
+        let mut task = t1();
+        task.poll_interval_ms = Some(500);
         [
-            task(TaskPayload::InputRequired { input_requests }),
+            Ok(Answer::Task(Box::new(DetailedTask::new(task, payload)))),
             Ok(Answer::Updated),
         ]
     };
@@ -292,8 +292,8 @@ async fn a_task_that_asks_without_end_is_declined_and_polled_at_its_pace() {
     let (made, _) = called(answers.collect(), client.clone()).await;
     assert_eq!(fault(made).class, FaultClass::Declined);
     assert_eq!(client.asked.lock().unwrap().len(), 32);
-    // One second after each answer, as no other wait is suggested.
-    assert_eq!(start.elapsed(), Duration::from_secs(32));
+    // The wait that the server suggests, after each answer.
+    assert_eq!(start.elapsed(), Duration::from_secs(16));
 }
 
 #[tokio::test(start_paused = true)]
