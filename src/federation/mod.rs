@@ -22,6 +22,7 @@ mod hooks;
 mod keeping;
 mod listing;
 mod pins;
+mod proof;
 mod reading;
 mod replica;
 mod server;

@@ -23,6 +23,7 @@ use super::{
     connection::Connection,
     fleet::Ground,
     keeping,
+    proof::Noted,
     replica::{Place, Replica, State},
     tasks,
 };
@@ -167,8 +168,12 @@ impl Inner {
             let serving = outgoing.serving.zip(process);
             let serving = serving.map(|(serve, process)| serve(process));
             let begun = Instant::now();
+            let noted = Noted::sent(outgoing, &self.spec.settings, &chosen.replica.place);
             let asked = chosen.connection.ask(&question, outgoing).await;
             drop(serving);
+            if let Some(noted) = noted {
+                noted.ended(&asked);
+            }
             let connection = chosen.connection.clone();
             let number = chosen.replica.number;
             self.learn(chosen, begun, &asked);

@@ -333,7 +333,9 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let guest = self.guest(&context)?;
-        let most = self.gate.offer().settings.listeners.resources;
+        let offer = self.gate.offer();
+        offer.library.must_have(&request.uri, &guest.caller)?;
+        let most = offer.settings.listeners.resources;
         let session = guest.session.clone();
         if session
             .as_ref()

@@ -9,8 +9,14 @@ use rmcp::{
     },
 };
 
-use super::{Gate, asked::Asked, handle, inquiry::Inquiry, library::Visit, round::Subject};
-use crate::tools::{Conversation, Memory, Nobody, Reader};
+use super::{
+    Gate,
+    asked::Asked,
+    handle,
+    inquiry::{Inquiry, visit},
+    round::Subject,
+};
+use crate::tools::Nobody;
 
 /// Reads a resource, or gives what its server wants its user to answer first.
 pub(super) async fn read(
@@ -35,24 +41,11 @@ pub(super) async fn complete(
 ) -> Result<CompleteResult, ErrorData> {
     let conversation = handle::conversation(gate, &asked.guest, &asked.meta)?;
     let offer = gate.offer();
-    let visit = visit(asked, &conversation, &offer.toolbox.memory);
+    // Nobody is asked anything for it.
+    let visit = visit(&asked.guest, &conversation, &offer, &Nobody);
     tokio::select! {
         complete = offer.library.complete(request, visit) => complete,
         () = asked.called_off.cancelled() => Err(called_off()),
-    }
-}
-
-/// Nobody is asked anything for it.
-fn visit<'a>(asked: &'a Asked, conversation: &'a Conversation, memory: &'a Memory) -> Visit<'a> {
-    Visit {
-        caller: &asked.guest.caller,
-        reader: Reader {
-            caller: &asked.guest.caller.name,
-            conversation,
-            surface: asked.guest.surface,
-        },
-        memory,
-        line: &Nobody,
     }
 }
 

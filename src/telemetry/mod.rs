@@ -15,6 +15,7 @@ mod request_id;
 mod series;
 mod settings;
 mod tool;
+mod upstream;
 
 pub use ledger::Ledger;
 pub use metrics::Metrics;
@@ -23,4 +24,5 @@ pub use receipt::{Beginning, Opening, Receipt};
 pub use record::{Attempt, Cost, End, Identity, Record, Surface};
 pub use request_id::{REQUEST_ID, request_id};
 pub use settings::{AccessLog, Level, Settings};
-pub use tool::ToolRecord;
+pub use tool::{ToolRecord, What};
+pub use upstream::{Proof, Upstream};

@@ -3,7 +3,7 @@
 
 use prometheus::IntCounterVec;
 
-use super::Metrics;
+use super::{Metrics, What};
 
 /// Why requests are refused before they could be read.
 const REFUSALS: &[&str] = &[
@@ -19,6 +19,21 @@ const REFUSALS: &[&str] = &[
     "too_large",
     "too_slow",
     "forbidden",
+];
+
+/// How requests for prompts, resources and completions of other servers end.
+const READS: &[&str] = &[
+    "done",
+    "asks",
+    "invalid_arguments",
+    "rate_limited",
+    "timeout",
+    "unavailable",
+    "declined",
+    "failed",
+    "invalid_output",
+    "too_large",
+    "cancelled",
 ];
 
 /// What is found out about tokens.
@@ -39,8 +54,9 @@ impl Metrics {
                 counter.with_label_values(&[label]);
             }
         }
-        self.tool_calls
-            .with_label_values(&["other", "unknown_tool"]);
+        for outcome in ["unknown_tool", "rate_limited"] {
+            self.tool_calls.with_label_values(&["other", outcome]);
+        }
     }
 
     /// Makes the series of a configured tool, at zero.
@@ -64,6 +80,12 @@ impl Metrics {
         for outcome in outcomes {
             self.upstream_mcp_calls
                 .with_label_values(&[server, outcome]);
+        }
+        for what in What::OTHERS.map(What::label) {
+            for outcome in READS {
+                self.upstream_mcp_reads
+                    .with_label_values(&[server, what, outcome]);
+            }
         }
         self.upstream_mcp_reconnects.with_label_values(&[server]);
     }

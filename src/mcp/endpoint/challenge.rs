@@ -2,11 +2,13 @@
 //! "Authorization").
 
 use http::HeaderValue;
+use tokio::time::Instant;
 
-use super::Refused;
+use super::{Entered, Refused, services::Era};
 use crate::{
-    access::{Access, Caller, Denied},
+    access::{Access, Denied},
     mcp::{Offer, message::Message},
+    tools::{self, Surface},
 };
 
 /// When to come back while nobody can tell whether a token is good, in seconds.
@@ -38,7 +40,14 @@ pub(super) fn denied(denied: Denied, access: &Access) -> Refused {
 
 /// Refuses the call of a tool for which the caller's token lacks scopes. Before anything is done for it, because only
 /// then the status can say so.
-pub(super) fn scopes(offer: &Offer, caller: &Caller, message: &Message<'_>) -> Result<(), Refused> {
+pub(super) fn scopes(
+    offer: &Offer,
+    entered: &Entered,
+    message: &Message<'_>,
+) -> Result<(), Refused> {
+    let arrived = Instant::now();
+    let Entered { guest, era, .. } = entered;
+    let caller = &guest.caller;
     if caller.identity.is_none() {
         return Ok(());
     }
@@ -52,6 +61,17 @@ pub(super) fn scopes(offer: &Offer, caller: &Caller, message: &Message<'_>) -> R
     let Some(needed) = access.lacking(caller, &tool.id, &tool.common.scopes) else {
         return Ok(());
     };
+    let refused = tools::Refused {
+        request: &guest.request,
+        caller,
+        surface: match era {
+            Era::Sessions => Surface::Session,
+            Era::Stateless => Surface::Http,
+        },
+        arrived,
+        tool: Ok(tool),
+    };
+    tools::out_of_scope(&offer.toolbox, refused);
     let message_to_them = format!("This tool needs a token with the scopes `{needed}`");
     let refused = Refused::out_of_scope(message_to_them, Denied::NoScope.label());
     let refused = refused.with_challenge(for_scopes(access, &needed));

@@ -31,7 +31,7 @@ impl Endpoint {
         let offer = self.gate.offer();
         entered.guest.caller = caller.map_err(|why| challenge::denied(why, &offer.access))?;
         let message = Message::read(&bytes)?;
-        challenge::scopes(&offer, &entered.guest.caller, &message)?;
+        challenge::scopes(&offer, &entered, &message)?;
         let answered = match entered.era {
             Era::Stateless => {
                 self.stateless(entered, &offer, &message, bytes.clone())

@@ -296,6 +296,13 @@ async fn serve(
             plain(&answered(list))
         }
         "prompts/get" | "resources/read" => plain(&answered(after_a_question(&message["params"]))),
+        "completion/complete" => {
+            let values: Vec<String> = (0..100_000).map(|at| at.to_string()).collect();
+            let completion = json!({ "values": values });
+            plain(&answered(
+                json!({ "resultType": "complete", "completion": completion }),
+            ))
+        }
         "tools/call" => call(&book, &message, told("authorization")).await,
         _ => plain(&refused(-32601, "Method not found")),
     }

@@ -4,6 +4,7 @@ mod fake;
 mod http;
 mod keeping;
 mod kind;
+mod records;
 mod servers;
 mod stdio;
 mod wiring;
@@ -22,7 +23,7 @@ use waypost::{
     config::{File, parse},
     federation::{Answer, Failed, Fleet, Outgoing, Pins, Question, Relay, Server, Spec},
     secret::Secret,
-    telemetry::Ledger,
+    telemetry::{Ledger, Notes},
     upstream::guarded::Guarded,
 };
 
@@ -72,6 +73,7 @@ fn with_pins(pins: Arc<Pins>, ledger: Arc<Ledger>) -> Fleet {
 #[derive(Default)]
 struct Caller {
     told: Mutex<Vec<String>>,
+    notes: Notes,
 }
 
 impl Caller {
@@ -85,6 +87,10 @@ impl Caller {
 }
 
 impl Relay for Caller {
+    fn notes(&self) -> Option<&Notes> {
+        Some(&self.notes)
+    }
+
     fn progress<'a>(
         &'a self,
         progress: f64,

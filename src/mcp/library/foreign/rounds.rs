@@ -1,18 +1,12 @@
 //! Prompts and resources whose server asks before it answers: asked, asked again with answers, until there is one.
 
-use rmcp::{
-    ErrorData,
-    model::{GetPromptResponse, InputRequests, InputResponses, ReadResourceResponse},
-};
+use rmcp::model::{GetPromptResponse, InputRequests, InputResponses, ReadResourceResponse};
 
-use super::{
-    Source,
-    ask::{Visit, error},
-};
+use super::errand::Errand;
 use crate::{
     federation::{Answer, Question},
     tools::{
-        self, Stop,
+        self, Fault, FaultClass, Stop,
         kinds::mcp::{LineRelay, Standing},
     },
 };
@@ -37,20 +31,16 @@ pub(super) struct Back {
     pub(super) state: Option<String>,
 }
 
-impl Source {
+impl Errand<'_> {
     /// Asks for it.
-    pub(super) async fn ask(
-        &self,
-        question: impl Fn(Back) -> Question,
-        visit: Visit<'_>,
-    ) -> Result<Told, ErrorData> {
-        self.note(visit);
-        let relay = LineRelay::new(visit.line, &*self.door.server);
+    pub(super) async fn ask(&mut self, question: impl Fn(Back) -> Question) -> Result<Told, Fault> {
+        self.admit()?;
+        let relay = self.relay();
         tokio::select! {
             // The server's question comes first: its request ends with it.
             biased;
             questions = relay.put_off() => Ok(Told::Asks(questions)),
-            told = self.to_the_end(&relay, question, visit) => told,
+            told = self.to_the_end(&relay, question) => told,
         }
     }
 
@@ -58,8 +48,7 @@ impl Source {
         &self,
         relay: &LineRelay<'_>,
         question: impl Fn(Back) -> Question,
-        visit: Visit<'_>,
-    ) -> Result<Told, ErrorData> {
+    ) -> Result<Told, Fault> {
         let mut standing: Option<Standing> = relay.left();
         for _ in 0..MOST_ROUNDS {
             let (back, past) = match standing.take() {
@@ -73,10 +62,10 @@ impl Source {
                         (back, asked.requests)
                     }
                     Err(Stop::Asks(questions)) => return Ok(Told::Asks(questions)),
-                    Err(Stop::Fault(fault)) => return Err(error(fault)),
+                    Err(Stop::Fault(fault)) => return Err(fault),
                 },
             };
-            let answer = self.ask_within(self.timeout, relay, question(back), visit);
+            let answer = self.ask_within(self.source.timeout, relay, question(back));
             let required = match answer.await? {
                 Answer::Prompt(GetPromptResponse::InputRequired(required))
                 | Answer::Read(ReadResourceResponse::InputRequired(required)) => required,
@@ -87,6 +76,6 @@ impl Source {
             standing = Some(next);
         }
         let message = format!("The server asked {MOST_ROUNDS} times and did not come to an answer");
-        Err(ErrorData::internal_error(message, None))
+        Err(Fault::new(FaultClass::Declined, message))
     }
 }
