@@ -43,7 +43,8 @@ struct Left {
 
 impl Left {
     fn of(terms: &Terms, notes: &Notes) -> Self {
-        let made = notes.completions();
+        let mut made = notes.completions();
+        made.retain(|made| !made.refused);
         let number = u32::try_from(made.len()).unwrap_or(u32::MAX);
         let cost = made.iter().fold(terms.cost, |left, made| match made.cost {
             Cost::Known(cost) => NanoDollars(left.0.saturating_sub(cost.0)),
@@ -275,6 +276,15 @@ mod tests {
             target: None,
             usage: None,
             cost: Cost::Known(NanoDollars(70)),
+            refused: false,
+        });
+        first.serves.notes.completion(Completion {
+            id: first.serves.next_id(),
+            route: None,
+            target: None,
+            usage: None,
+            cost: Cost::Nothing,
+            refused: true,
         });
         let again = Serving::open(first.serves.clone(), first.terms.clone());
         assert!(again.reserve(nano(31)).is_err());

@@ -42,6 +42,11 @@ enum Way {
 }
 
 impl Asked {
+    /// What came of it.
+    pub(super) fn answer(&self) -> &Result<Answer, Failed> {
+        &self.answer
+    }
+
     /// Whether it may be asked again, where that does no harm or where it surely was not sent.
     pub(super) fn may_be_repeated(&self, repeatable: bool) -> bool {
         matches!(self.answer, Err(Failed::Broken { unsent, .. }) if unsent || repeatable)

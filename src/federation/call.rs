@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::ProcessId;
-use crate::secret::Secret;
+use crate::{secret::Secret, telemetry::Notes};
 
 /// What is sent to a server.
 pub struct Outgoing<'a> {
@@ -101,6 +101,12 @@ pub trait Relay: Send + Sync {
 
     /// From which level on the caller wants a server's log messages; none wants none.
     fn log_level(&self) -> Option<LoggingLevel> {
+        None
+    }
+
+    /// Where it is noted which replica the request is sent to, and with whose token; nowhere unless somebody keeps a
+    /// record of it.
+    fn notes(&self) -> Option<&Notes> {
         None
     }
 

@@ -26,6 +26,7 @@ mod levels;
 mod listing;
 mod persons;
 mod pins;
+mod proof;
 mod purse;
 mod reading;
 mod replica;

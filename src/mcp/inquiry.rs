@@ -9,7 +9,7 @@ use rmcp::{
 use tokio::time::timeout;
 
 use super::{
-    Gate, Offer, handle,
+    Gate, Guest, Offer, handle,
     incoming::Incoming,
     library::{Got, Visit},
     line::ClientLine,
@@ -18,7 +18,7 @@ use super::{
     sessions,
     stamp::{Stamped, stamped_in},
 };
-use crate::tools::{Conversation, Reader};
+use crate::tools::{Conversation, Line, Reader};
 
 /// One such request, read.
 pub(super) struct Inquiry<'a> {
@@ -56,16 +56,7 @@ impl<'a> Inquiry<'a> {
     /// Who asks, and where.
     pub(super) fn visit(&self) -> Visit<'_> {
         let guest = &self.incoming.guest;
-        Visit {
-            caller: &guest.caller,
-            reader: Reader {
-                caller: &guest.caller.name,
-                conversation: &self.conversation,
-                surface: guest.surface,
-            },
-            memory: &self.offer.toolbox.memory,
-            line: &self.line,
-        }
+        visit(guest, &self.conversation, &self.offer, &self.line)
     }
 
     /// What comes of it, as long as somebody waits for it: the answer, or what the client has to answer first.
@@ -103,6 +94,28 @@ impl<'a> Inquiry<'a> {
                 None,
             )),
         }
+    }
+}
+
+/// Who asks under this offer, and where.
+pub(super) fn visit<'a>(
+    guest: &'a Guest,
+    conversation: &'a Conversation,
+    offer: &'a Offer,
+    line: &'a dyn Line,
+) -> Visit<'a> {
+    Visit {
+        caller: &guest.caller,
+        request: &guest.request,
+        reader: Reader {
+            caller: &guest.caller.name,
+            conversation,
+            surface: guest.surface,
+        },
+        memory: &offer.toolbox.memory,
+        limits: &offer.limits,
+        ledger: &offer.toolbox.ledger,
+        line,
     }
 }
 

@@ -272,6 +272,8 @@ impl ServerHandler for Server {
     ) -> Result<(), ErrorData> {
         let guest = self.guest(&context)?;
         let (gate, peer) = (&self.gate, &context.peer);
+        let library = gate.offer().library.clone();
+        library.must_have(&request.uri, &guest.caller)?;
         self.notices.subscribe(gate, guest, peer, request.uri)
     }
 

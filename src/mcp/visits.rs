@@ -9,8 +9,13 @@ use rmcp::{
     },
 };
 
-use super::{Gate, handle, incoming::Incoming, inquiry::Inquiry, library::Visit, round::Subject};
-use crate::tools::{Conversation, Memory, Nobody, Reader};
+use super::{
+    Gate, handle,
+    incoming::Incoming,
+    inquiry::{Inquiry, visit},
+    round::Subject,
+};
+use crate::tools::Nobody;
 
 /// Reads a resource, or gives what its server wants its user to answer first.
 pub(super) async fn read(
@@ -35,28 +40,11 @@ pub(super) async fn complete(
 ) -> Result<CompleteResult, ErrorData> {
     let conversation = handle::conversation(gate, &incoming.guest, &incoming.meta)?;
     let offer = gate.offer();
-    let visit = visit(incoming, &conversation, &offer.toolbox.memory);
+    // Nobody is asked anything for it.
+    let visit = visit(&incoming.guest, &conversation, &offer, &Nobody);
     tokio::select! {
         complete = offer.library.complete(request, visit) => complete,
         () = incoming.called_off.cancelled() => Err(called_off()),
-    }
-}
-
-/// Nobody is asked anything for it.
-fn visit<'a>(
-    incoming: &'a Incoming,
-    conversation: &'a Conversation,
-    memory: &'a Memory,
-) -> Visit<'a> {
-    Visit {
-        caller: &incoming.guest.caller,
-        reader: Reader {
-            caller: &incoming.guest.caller.name,
-            conversation,
-            surface: incoming.guest.surface,
-        },
-        memory,
-        line: &Nobody,
     }
 }
 

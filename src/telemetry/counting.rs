@@ -1,6 +1,6 @@
 //! What each closed record adds to the metrics.
 
-use super::{Cost, End, Metrics, Record, ToolRecord};
+use super::{Cost, End, Metrics, Record, ToolRecord, What};
 
 impl Metrics {
     /// Counts a closed record.
@@ -75,9 +75,33 @@ impl Metrics {
         self.observe_times(record, operation, upstream);
     }
 
-    /// Counts a closed record of a call of a tool.
+    /// Counts a closed record of a call of a tool, or of what is asked of another server like one.
     pub(super) fn observe_tool_call(&self, record: &ToolRecord) {
-        let tool = record.tool.as_str();
+        match (record.what, &record.server) {
+            (What::Tool, _) => self.observe_tool(record),
+            (what, Some(server)) => self
+                .upstream_mcp_reads
+                .with_label_values(&[server, what.label(), record.outcome])
+                .inc(),
+            (_, None) => {}
+        }
+        if let Some(total) = record.total
+            && record.is_mcp()
+        {
+            let error = match record.what {
+                _ if !record.failed() => "",
+                // OpenTelemetry's word for results that say of themselves that they are errors.
+                What::Tool => "tool_error",
+                _ => record.outcome,
+            };
+            self.mcp_operation
+                .with_label_values(&[record.what.method(), record.label(), error])
+                .observe(total.as_secs_f64());
+        }
+    }
+
+    fn observe_tool(&self, record: &ToolRecord) {
+        let tool = record.label();
         self.tool_calls
             .with_label_values(&[tool, record.outcome])
             .inc();
@@ -94,15 +118,6 @@ impl Metrics {
         }
         if record.paged {
             self.tool_pages.with_label_values(&[tool]).inc();
-        }
-        if let Some(total) = record.total
-            && record.is_mcp()
-        {
-            // OpenTelemetry's word for results that say of themselves that they are errors.
-            let error = if record.failed() { "tool_error" } else { "" };
-            self.mcp_operation
-                .with_label_values(&["tools/call", tool, error])
-                .observe(total.as_secs_f64());
         }
     }
 

@@ -1,5 +1,5 @@
 //! The access log: one JSON line for each request and each call of a tool, told apart by `message`; a choice from
-//! the record: explain has the rest.
+//! the record: explain has the rest. What is asked of another server like a call of its tools has a line like one.
 //!
 //! Written by hand, because it is written for each request: a serialiser's steps for every key of a line that
 //! always has the same keys cost more than metrics, limits and keys together.
@@ -8,7 +8,7 @@ use std::{io::Write, time::Duration};
 
 use jiff::fmt::temporal::DateTimePrinter;
 
-use super::{Cost, End, Identity, Record, ToolRecord};
+use super::{Cost, End, Identity, Record, ToolRecord, Upstream};
 use crate::chat::Usage;
 
 /// Appends the line of one record. The keys and their order are part of the log's contract.
@@ -51,8 +51,10 @@ pub(super) fn tool_line(record: &ToolRecord, out: &mut Vec<u8>) {
     line.text("caller", Some(&record.caller));
     line.identity(record.identity.as_ref());
     line.word("surface", Some(record.surface));
+    line.word("what", Some(record.what.label()));
     line.text("tool", Some(&record.tool));
     line.word("kind", Some(record.kind));
+    line.text("server", record.server.as_deref());
     line.word(
         "outcome",
         Some(if failed { "failed" } else { record.outcome }),
@@ -68,6 +70,7 @@ pub(super) fn tool_line(record: &ToolRecord, out: &mut Vec<u8>) {
     line.cost("cost_usd", record.cost);
     line.millis("queued_ms", record.queued);
     line.millis("total_ms", record.total);
+    line.upstream(&record.upstream);
     out.extend_from_slice(b"}\n");
 }
 
@@ -117,6 +120,15 @@ impl Line<'_> {
         }
     }
 
+    /// Which replicas were asked, and with whose token; nothing where none was.
+    fn upstream(&mut self, upstream: &[Upstream]) {
+        if !upstream.is_empty() {
+            self.or_null("upstream", Some(upstream), |out, upstream| {
+                drop(serde_json::to_writer(out, upstream));
+            });
+        }
+    }
+
     /// A word of ours, or digits: nothing in it needs an escape.
     fn word(&mut self, key: &str, word: Option<&str>) {
         self.or_null(key, word, |out, word| {
@@ -161,7 +173,7 @@ mod tests {
     use crate::{
         catalog::NanoDollars,
         outcome::{AttemptKind, ErrorClass},
-        telemetry::{Attempt, Surface},
+        telemetry::{Attempt, Surface, What},
     };
 
     fn attempt(end: End, cost: Cost) -> Attempt {
@@ -284,8 +296,10 @@ mod tests {
         let record = ToolRecord {
             id: "req_1".into(),
             at: "2026-01-02T03:04:05.5Z".parse().unwrap(),
+            what: What::Tool,
             tool: "docs.search".into(),
             kind: "embed",
+            server: None,
             caller: "ci".into(),
             identity: None,
             surface: "http",
@@ -300,6 +314,7 @@ mod tests {
             cost: Cost::Known(NanoDollars(2_500)),
             queued: None,
             total: Some(Duration::from_micros(1_002)),
+            upstream: Vec::new(),
         };
         let mut out = Vec::new();
         tool_line(&record, &mut out);
@@ -307,8 +322,8 @@ mod tests {
             String::from_utf8(out).unwrap(),
             concat!(
                 r#"{"at":"2026-01-02T03:04:05.5Z","level":"info","message":"tool_call","request_id":"req_1","#,
-                r#""caller":"ci","surface":"http","tool":"docs.search","kind":"embed","outcome":"failed","#,
-                r#""error_class":"timeout","runs":2,"cache":"miss","shared":null,"paged":false,"completions":1,"#,
+                r#""caller":"ci","surface":"http","what":"tool","tool":"docs.search","kind":"embed","server":null,"#,
+                r#""outcome":"failed","error_class":"timeout","runs":2,"cache":"miss","shared":null,"paged":false,"completions":1,"#,
                 r#""input_tokens":7,"output_tokens":0,"cost_usd":"0.0000025","queued_ms":null,"total_ms":1.002}"#,
                 "\n",
             ),

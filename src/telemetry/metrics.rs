@@ -176,6 +176,8 @@ table! {
     upstream_mcp_reconnects: IntCounterVec = "waypost_upstream_mcp_reconnects_total" ["server"];
     /// Requests to other MCP servers by how they ended.
     upstream_mcp_calls: IntCounterVec = "waypost_upstream_mcp_calls_total" ["server", "outcome"];
+    /// Prompts, resources and completions that were asked for at other MCP servers, by how that ended.
+    upstream_mcp_reads: IntCounterVec = "waypost_upstream_mcp_reads_total" ["server", "what", "outcome"];
     /// Handlers that panicked.
     panics: IntCounter = "waypost_panics_total";
 }

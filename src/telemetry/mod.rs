@@ -15,6 +15,7 @@ mod series;
 mod settings;
 mod shown;
 mod tool;
+mod upstream;
 
 pub use ledger::Ledger;
 pub use metrics::Metrics;
@@ -24,4 +25,5 @@ pub use record::{Attempt, Cost, End, Identity, Record, Surface};
 pub use request_id::{REQUEST_ID, request_id};
 pub use settings::{AccessLog, Level, Settings};
 pub use shown::show;
-pub use tool::ToolRecord;
+pub use tool::{ToolRecord, What};
+pub use upstream::{Proof, Upstream};

@@ -5,7 +5,7 @@
 
 use prometheus::IntCounterVec;
 
-use super::{Metrics, Surface};
+use super::{Metrics, Surface, What};
 
 /// Why requests are refused before they could be read.
 const REFUSALS: &[&str] = &[
@@ -21,6 +21,21 @@ const REFUSALS: &[&str] = &[
     "too_large",
     "too_slow",
     "forbidden",
+];
+
+/// How requests for prompts, resources and completions of other servers end.
+const READS: &[&str] = &[
+    "done",
+    "asks",
+    "invalid_arguments",
+    "rate_limited",
+    "timeout",
+    "unavailable",
+    "declined",
+    "failed",
+    "invalid_output",
+    "too_large",
+    "cancelled",
 ];
 
 /// What is found out about tokens.
@@ -56,8 +71,9 @@ impl Metrics {
                 counter.with_label_values(&[label]);
             }
         }
-        self.tool_calls
-            .with_label_values(&["other", "unknown_tool"]);
+        for outcome in ["unknown_tool", "rate_limited"] {
+            self.tool_calls.with_label_values(&["other", outcome]);
+        }
     }
 
     /// Makes the series of a target that may be asked, at zero.
@@ -122,6 +138,12 @@ impl Metrics {
         for outcome in outcomes {
             self.upstream_mcp_calls
                 .with_label_values(&[server, outcome]);
+        }
+        for what in What::OTHERS.map(What::label) {
+            for outcome in READS {
+                self.upstream_mcp_reads
+                    .with_label_values(&[server, what, outcome]);
+            }
         }
         self.upstream_mcp_reconnects.with_label_values(&[server]);
     }

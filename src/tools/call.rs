@@ -14,7 +14,7 @@ use super::{
     arguments,
     job::Job,
     receipt::Receipt,
-    sharing,
+    refused, sharing,
     taint::{Reader, UNTRUSTED},
 };
 use crate::{access::Caller, limit::Limits};
@@ -112,9 +112,7 @@ pub async fn call(
     line: Arc<dyn Line>,
 ) -> Result<Outcome, Refusal> {
     let Some(tool) = toolbox.find(&call.tool, &call.caller).cloned() else {
-        let calls = &toolbox.ledger.metrics().tool_calls;
-        calls.with_label_values(&["other", "unknown_tool"]).inc();
-        return Err(Refusal::UnknownTool);
+        return Err(refused::unknown(&toolbox, &call));
     };
     let span = tracing::debug_span!(
         "tool_call",
@@ -178,14 +176,8 @@ fn in_scope(job: &Job) -> Result<(), Fault> {
 
 /// Takes the call from what its caller may use, and from what the tool has for all.
 fn admitted(job: &Job) -> Result<(), Fault> {
-    let now = Instant::now();
-    let admitted = job.call.limits.admit(0, now).map(drop);
-    admitted.map_err(|refused| {
-        let limited = &job.toolbox.ledger.metrics().limited;
-        limited.with_label_values(&[refused.limit]).inc();
-        Fault::new(FaultClass::RateLimited, refused.to_string()).after(refused.retry_after)
-    })?;
-    job.tool.standing.admit(now)
+    refused::admit(&job.call.limits, &job.toolbox.ledger)?;
+    job.tool.standing.admit(Instant::now())
 }
 
 /// The end of a span; one whose end no clock can tell is over at once.

@@ -43,6 +43,11 @@ pub trait Kind: fmt::Debug + Send + Sync {
         false
     }
 
+    /// The other MCP server it is executed by, by its name here.
+    fn server(&self) -> Option<&Arc<str>> {
+        None
+    }
+
     /// What it would ask of a model, for kinds that ask one: what `waypost explain` plans without asking anybody.
     fn wanted(&self, _about: &About<'_>) -> Option<Result<Wanted, Fault>> {
         None

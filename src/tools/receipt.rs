@@ -4,7 +4,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use super::{FaultClass, Outcome, Refusal, job::Job};
-use crate::telemetry::{Cost, ToolRecord};
+use crate::telemetry::{Cost, ToolRecord, What};
 
 /// The open record of one call.
 pub(super) struct Receipt {
@@ -56,13 +56,17 @@ impl Receipt {
             )
         });
         let costs = completions.iter().map(|made| made.cost);
+        let identity = call.caller.told();
         toolbox.ledger.take_tool_call(ToolRecord {
             id: call.request.clone(),
             at: self.at,
+            what: What::Tool,
             tool: tool.id.clone(),
             kind: tool.kind_name,
+            server: tool.kind.server().cloned(),
             caller: call.caller.name.to_string(),
-            identity: call.caller.told(),
+            upstream: notes.upstreams(identity.as_ref()),
+            identity,
             surface: call.surface.label(),
             outcome,
             runs: seen.runs.load(Ordering::Relaxed),
@@ -91,9 +95,16 @@ fn label(outcome: &Result<Outcome, Refusal>) -> &'static str {
         Ok(Outcome::Done(output)) if output.is_error => "tool_error",
         Ok(Outcome::Done(_)) => "done",
         Ok(Outcome::Asks(_)) => "asks",
-        Err(Refusal::UnknownTool) => "unknown_tool",
-        Err(Refusal::KeyReused) => "key_reused",
-        Err(Refusal::Fault(fault)) => fault.class.label(),
+        Err(refusal) => why(refusal),
+    }
+}
+
+/// The same, of a refusal.
+pub(super) fn why(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::UnknownTool => "unknown_tool",
+        Refusal::KeyReused => "key_reused",
+        Refusal::Fault(fault) => fault.class.label(),
     }
 }
 

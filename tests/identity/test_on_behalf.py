@@ -2,13 +2,14 @@
 
 import base64
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from mcp.types import ElicitResult
 
 from conftest import MACHINE
-from processes import get
+from processes import get, until
 
 
 def bearers(seen) -> set[str]:
@@ -98,6 +99,38 @@ def test_a_key_cannot_be_exchanged(call, token, seen, offered):
     said = call(MACHINE, "mail__whoami")
     assert said.is_error and "sign-in" in said.content[0].text
     assert len(seen("mail")) == before
+
+
+def test_the_log_tells_whose_token_reached_what(stage, call, token, offered):
+    log = stage.folder / "waypost.log"
+
+    def told():
+        """Of each call: whose it was, where it went, and what it proved itself with."""
+        lines = [line for line in log.read_text().splitlines() if '"message":"tool_call"' in line]
+        return [line for line in map(json.loads, lines) if line["server"]]
+
+    before = len(told())
+    for sub in ("alice", "bob"):
+        bearer = token(sub)
+        for tool in ("mail__whoami", "crm__whoami"):
+            offered(bearer, tool)
+            assert not call(bearer, tool).is_error
+    until("all lines are written", lambda: len(told()) == before + 4)
+    digests = set()
+    expected = [(sub, where) for sub in ("alice", "bob") for where in ("mail", "crm")]
+    for (sub, where), line in zip(expected, told()[before:]):
+        assert (line["server"], line["tool"], line["what"]) == (where, f"{where}.whoami", "tool")
+        (upstream,) = line["upstream"]
+        digests.add(upstream.pop("token"))
+        upstream["on_behalf_of"].pop("client", None)
+        assert upstream == {
+            "replica": getattr(stage, where),
+            "credentials": {"mail": "token_exchange", "crm": "id_jag"}[where],
+            "on_behalf_of": {"issuer": "idp", "subject": sub},
+            "requests": 1,
+            "outcome": "answered",
+        }
+    assert len(digests) == 4 and all(re.fullmatch("[0-9a-f]{12}", digest) for digest in digests)
 
 
 def test_a_callers_token_is_nowhere_but_where_it_was_sent(stage, call, token, seen, offered):

@@ -5,8 +5,9 @@ use http::HeaderValue;
 
 use super::Refused;
 use crate::{
-    access::{Access, Caller, Denied, OAuth},
+    access::{Access, Caller, Denied, Lacking, OAuth},
     mcp::{Offer, message::Message},
+    tools::Tool,
 };
 
 /// When to come back while nobody can tell whether a token is good, in seconds.
@@ -37,24 +38,24 @@ pub(super) fn denied(denied: Denied, access: &Access) -> Refused {
     }
 }
 
-/// Refuses the call of a tool for which the caller's token lacks scopes. Before anything is done for it, because only
-/// then the status can say so.
-pub(super) fn scopes(offer: &Offer, caller: &Caller, message: &Message<'_>) -> Result<(), Refused> {
-    if caller.identity.is_none() {
-        return Ok(());
-    }
-    let Some(name) = message.names_tool() else {
-        return Ok(());
-    };
-    let Some(tool) = offer.toolbox.find(&name, caller) else {
-        return Ok(());
-    };
-    let Some(lacking) = caller.lacking(&tool.common.scopes) else {
-        return Ok(());
-    };
-    let challenge = for_scopes(&offer.access, &lacking.scopes);
+/// The tool that a message calls, if its caller's token lacks scopes for it, and which.
+pub(super) fn lacking<'a>(
+    offer: &'a Offer,
+    caller: &Caller,
+    message: &Message<'_>,
+) -> Option<(&'a Tool, Lacking)> {
+    caller.identity.as_ref()?;
+    let name = message.names_tool()?;
+    let tool = offer.toolbox.find(&name, caller)?;
+    let lacking = caller.lacking(&tool.common.scopes)?;
+    Some((tool, lacking))
+}
+
+/// Refuses such a call. Before anything is done for it, because only then the status can say so.
+pub(super) fn out_of_scope(access: &Access, lacking: &Lacking) -> Refused {
+    let challenge = for_scopes(access, &lacking.scopes);
     let refused = Refused::out_of_scope(lacking.to_string(), Denied::NoScope.label());
-    Err(refused.with_challenge(challenge).for_request(message.id()))
+    refused.with_challenge(challenge)
 }
 
 /// 401: come with a token, and with no more scopes than it takes to begin. What was wrong with one that was sent is

@@ -3,16 +3,20 @@
 use axum::response::Response;
 use bytes::Bytes;
 use rmcp::model::RequestId;
+use tokio::time::Instant;
 
 use super::{
     Endpoint, Entered, Refused, body, challenge, is_json, missing_session, plain, services::Era,
     session_id, with,
 };
-use crate::mcp::{
-    Guest, Offer,
-    message::Message,
-    plain::Plain,
-    sessions::{LARGEST_HANDSHAKE, Opening, Visit},
+use crate::{
+    mcp::{
+        Guest, Offer,
+        message::Message,
+        plain::Plain,
+        sessions::{LARGEST_HANDSHAKE, Opening, Visit},
+    },
+    tools::{self, Surface},
 };
 
 impl Endpoint {
@@ -54,8 +58,11 @@ impl Endpoint {
         offer: &Offer,
         message: &Message<'_>,
     ) -> Result<(), Refused> {
-        let caller = &entered.guest.caller;
-        let Err(refused) = challenge::scopes(offer, caller, message) else {
+        let arrived = Instant::now();
+        let Guest {
+            caller, request, ..
+        } = &entered.guest;
+        let Some((tool, lacking)) = challenge::lacking(offer, caller, message) else {
             return Ok(());
         };
         if entered.era == Era::Sessions {
@@ -64,7 +71,18 @@ impl Endpoint {
                 return Err(Refused::no_session().for_request(message.id()));
             }
         }
-        Err(refused)
+        let refused = tools::Refused {
+            request,
+            caller,
+            surface: match entered.era {
+                Era::Sessions => Surface::Session,
+                Era::Stateless => Surface::Http,
+            },
+            arrived,
+            tool: Ok(tool),
+        };
+        tools::out_of_scope(&offer.toolbox, refused);
+        Err(challenge::out_of_scope(&offer.access, &lacking).for_request(message.id()))
     }
 
     async fn stateless(

@@ -8,10 +8,12 @@
 
 mod ask;
 mod clean;
+mod errand;
 mod form;
 mod rounds;
 #[cfg(test)]
 mod tests;
+mod visit;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,8 +22,8 @@ use std::{
 
 use rmcp::model::{Prompt, Resource, ResourceTemplate};
 
-pub(in crate::mcp) use self::ask::Visit;
 use self::form::Form;
+pub(in crate::mcp) use self::visit::Visit;
 use crate::{
     access::Caller,
     tools::kinds::mcp::{Door, Entry, name},
@@ -63,6 +65,8 @@ struct Source {
     names: (String, String),
     /// The server's own name for it.
     own_name: String,
+    /// Whether what it gives is untrusted data, as results of the server's tools are.
+    is_untrusted: bool,
 }
 
 impl Source {
@@ -108,6 +112,7 @@ impl Foreign {
             rank,
             names: (spec.name.to_string(), here.to_owned()),
             own_name: own_name.to_owned(),
+            is_untrusted: entry.is_untrusted(&spec.settings),
         };
         let hidden = |what: &str, which: &str, why: &str| {
             tracing::warn!(server = %spec.name, "the {what} {which} of the server {} is not offered: {why}", spec.name);
@@ -164,6 +169,11 @@ impl Foreign {
             let of = Of { source, wire };
             self.templates.insert(key, of);
         }
+    }
+
+    /// Whether this caller may read what stands at an address.
+    pub(super) fn is_readable(&self, uri: &str, caller: &Caller) -> bool {
+        self.source(uri, caller).is_some()
     }
 
     /// Where this caller reads what stands at an address; none where it may not.

@@ -78,6 +78,16 @@ pub(super) enum Got<T> {
     Asks(Vec<(String, Question)>),
 }
 
+impl<T> Got<T> {
+    /// The label in logs and metrics.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::This(_) => "done",
+            Self::Asks(_) => "asks",
+        }
+    }
+}
+
 impl Library {
     /// Reads and compiles everything. Paths of problems start at the keys of `mcp`.
     pub fn build(settings: &Settings, read: &Read<'_>) -> Result<Self, Vec<Problem>> {
@@ -242,13 +252,22 @@ impl Library {
             true => None,
             false => self.foreign.read(uri, visit).await,
         };
-        foreign.unwrap_or_else(|| {
-            let data = json!({ "uri": uri });
-            Err(ErrorData::resource_not_found(
-                "Resource not found",
-                Some(data),
-            ))
-        })
+        foreign.unwrap_or_else(|| Err(not_found(uri)))
+    }
+
+    /// Refuses an address where nothing stands that this caller may read.
+    pub(super) fn must_have(&self, uri: &str, caller: &Caller) -> Result<(), ErrorData> {
+        let mut resources = self.resources.iter();
+        let own = resources.find(|(_, it)| it.wire.uri == uri);
+        let is_readable = match own {
+            Some((name, _)) => caller.may_read_resource(name),
+            None if self.has(uri) => {
+                let mut templates = self.templates.iter();
+                templates.any(|(name, it)| caller.may_read_resource(name) && it.has(uri))
+            }
+            None => self.foreign.is_readable(uri, caller),
+        };
+        is_readable.then_some(()).ok_or_else(|| not_found(uri))
     }
 
     /// Whether an address is the configuration's, whoever may read it.
@@ -304,6 +323,11 @@ impl Library {
             None => complete::complete(self, visit.caller, request),
         }
     }
+}
+
+fn not_found(uri: &str) -> ErrorData {
+    let data = json!({ "uri": uri });
+    ErrorData::resource_not_found("Resource not found", Some(data))
 }
 
 /// The entries of a list, each its own.

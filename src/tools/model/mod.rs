@@ -29,7 +29,7 @@ use crate::{
     json::Object,
     relay::{self, Answered, Desk, Errand, Refused, Rights, Summary},
     route::Hints,
-    telemetry::{Opening, Receipt, Serves, Surface},
+    telemetry::{Cost, Opening, Receipt, Serves, Surface},
 };
 
 /// What a tool asks of a model.
@@ -122,9 +122,10 @@ async fn send(run: &Run<'_>, wanted: &Wanted) -> Result<(Answered, String), Faul
                 Refused::Limited(limited) => {
                     let limits = &ledger.metrics().limited;
                     limits.with_label_values(&[limited.limit]).inc();
+                    note_refused(run, id.clone());
                 }
                 Refused::Exhausted(_, summary) => drop(note(run, id.clone(), summary)),
-                Refused::NoPlan(_) | Refused::Spent(_) => {}
+                Refused::NoPlan(_) | Refused::Spent(_) => note_refused(run, id.clone()),
             }
             Err(match refused {
                 // The caller named the model, and should name another.
@@ -189,9 +190,22 @@ fn note(run: &Run<'_>, id: String, summary: &Summary) -> Completion {
         target: summary.target.clone(),
         usage: summary.usage,
         cost: summary.cost,
+        refused: summary.attempts == 0,
     };
     run.notes.completion(completion.clone());
     completion
+}
+
+/// Notes a completion that nobody was asked for: it has a record like any.
+fn note_refused(run: &Run<'_>, id: String) {
+    run.notes.completion(Completion {
+        id,
+        route: None,
+        target: None,
+        usage: None,
+        cost: Cost::Nothing,
+        refused: true,
+    });
 }
 
 /// What is told beside a tool's output of the completion it made.

@@ -373,6 +373,13 @@ async fn serve(
         }
         "prompts/get" | "resources/read" => plain(&answered(after_a_question(&message["params"]))),
         "logging/setLevel" => plain(&answered(json!({}))),
+        "completion/complete" => {
+            let values: Vec<String> = (0..100_000).map(|at| at.to_string()).collect();
+            let completion = json!({ "values": values });
+            plain(&answered(
+                json!({ "resultType": "complete", "completion": completion }),
+            ))
+        }
         "tools/call" => call(&book, &message, told("authorization")).await,
         _ => plain(&refused(-32601, "Method not found")),
     }

@@ -9,6 +9,7 @@ mod http;
 mod keeping;
 mod kind;
 mod persons;
+mod records;
 mod servers;
 mod stdio;
 mod tokens;
@@ -30,7 +31,7 @@ use waypost::{
         Answer, Bearer, Failed, Fleet, Outgoing, Person, Pins, Question, Relay, Server, Spec,
     },
     secret::Secret,
-    telemetry::Ledger,
+    telemetry::{Ledger, Notes},
     upstream::guarded::Guarded,
 };
 
@@ -82,6 +83,7 @@ struct Caller {
     told: Mutex<Vec<String>>,
     /// From which level on it wants logs.
     level: Option<LoggingLevel>,
+    notes: Notes,
 }
 
 impl Caller {
@@ -97,6 +99,10 @@ impl Caller {
 impl Relay for Caller {
     fn log_level(&self) -> Option<LoggingLevel> {
         self.level
+    }
+
+    fn notes(&self) -> Option<&Notes> {
+        Some(&self.notes)
     }
 
     fn progress<'a>(

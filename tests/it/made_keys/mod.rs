@@ -249,7 +249,12 @@ async fn a_made_key_opens_completions_and_nothing_else() {
     let bobs = Call::of(&gateway, BOB, "call-3", terms(Some("cheap")));
     let made = bobs.key(&gateway);
     assert_eq!(ask(&gateway, made.key.reveal(), "other").await.status, 403);
-    assert!(bobs.completions().is_empty(), "nobody was asked");
+    let noted = bobs.completions();
+    let noted: Vec<_> = noted
+        .iter()
+        .map(|it| (it.id.as_str(), it.refused))
+        .collect();
+    assert_eq!(noted, [("call-3.1", true)], "nobody was asked");
 }
 
 #[tokio::test]

@@ -160,8 +160,11 @@ async fn a_handshake_that_is_too_large_opens_no_session() {
 
 #[tokio::test]
 async fn what_a_session_may_follow_is_bounded() {
-    let mut settings = mcp::Settings::default();
-    settings.listeners.resources = 300;
+    let settings = json!({
+        "listeners": {"resources": 300},
+        "templates": {"each": {"uri": "test://{id}", "text": "each"}},
+    });
+    let settings: mcp::Settings = serde_json::from_value(settings).unwrap();
     let stage = Stage::with(settings, None).await;
     let session = stage.session(ALICE).await;
     let subscribe = async |id: usize, uri: &str| {

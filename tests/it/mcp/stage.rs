@@ -22,7 +22,7 @@ use waypost::{
     catalog::Catalog,
     federation::{Fleet, Pins},
     http::{self, Annex, Face, Hall, Listener, public_router, serve},
-    mcp::{self, Endpoint, Gate, Offer},
+    mcp::{self, Endpoint, Gate, Library, Offer},
     relay::Desk,
     route,
     secret::Secret,
@@ -342,11 +342,12 @@ fn offer(
     });
     let tools = ["echo", "hold", "quiet_echo", "quiet_hold"];
     let tools = tools.map(|id| tool(id, probe)).into();
+    let library = Library::build(&settings, &|_| Err("there are no files".into()));
     Offer {
         access: Arc::new(Access::with_keys(keys.collect()).unwrap()),
         limits: Arc::default(),
         toolbox: Arc::new(Toolbox::new(tools, desk(), ledger.clone(), Arc::default())),
-        library: Arc::default(),
+        library: Arc::new(library.unwrap()),
         settings,
     }
 }

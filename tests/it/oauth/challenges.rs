@@ -109,11 +109,11 @@ async fn a_tool_whose_scopes_are_lacking_is_403_before_anything_is_done() {
     let expected = format!(
         "Bearer error=\"insufficient_scope\", scope=\"read write\", resource_metadata=\"{METADATA}\""
     );
-    let calls = || {
+    let ended = |outcome| {
         let calls = &stage.hall.ledger.metrics().tool_calls;
-        calls.with_label_values(&["docs.write", "done"]).get()
-            + calls.with_label_values(&["docs.write", "forbidden"]).get()
+        calls.with_label_values(&["docs.write", outcome]).get()
     };
+    let calls = || ended("done");
     let answer = stage.call(Some(ANN), "docs__write").await;
     assert_eq!(
         (answer.status, challenge(&answer)),
@@ -122,6 +122,7 @@ async fn a_tool_whose_scopes_are_lacking_is_403_before_anything_is_done() {
         answer.body
     );
     assert_eq!(answer.json()["id"], 7);
+    let id = answer.header("x-request-id").to_owned();
     let session = stage.session(ANN).await;
     let params = json!({"name": "docs__write", "arguments": {}, "_meta": {"progressToken": 1}});
     let call = json!({"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": params});
@@ -135,6 +136,26 @@ async fn a_tool_whose_scopes_are_lacking_is_403_before_anything_is_done() {
         answer.body
     );
     assert_eq!((calls(), stage.refused("no_scope")), (0, 2));
+    assert_eq!(ended("forbidden"), 2);
+    let told = async {
+        loop {
+            if let Some(record) = stage.hall.ledger.find_tool_call(&id) {
+                break json!(*record);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let told = tokio::time::timeout(crate::support::gateway::PATIENCE, told);
+    let record = told.await.expect("a record");
+    for (member, expected) in [
+        ("tool", "docs.write"),
+        ("kind", "fixture"),
+        ("caller", "corp/ann"),
+        ("surface", "http"),
+        ("outcome", "forbidden"),
+    ] {
+        assert_eq!(record[member], expected, "{member}: {record}");
+    }
     // Where there is no such session, signing in again would not help.
     let elsewhere = stage.message(Some(ANN), Some("gone"), &call);
     let answer = stage.send(elsewhere).await;

@@ -1,44 +1,30 @@
-//! Asking a server for its prompts and resources, with the caller's credentials.
+//! Asking a server for its prompts and resources.
 
 use std::time::Duration;
 
 use rmcp::{
     ErrorData,
     model::{
-        ArgumentInfo, CacheScope, CompleteRequestParams, CompleteResult, GetPromptRequestParams,
-        GetPromptResponse, GetPromptResult, MetaObject, ReadResourceRequestParams,
-        ReadResourceResponse, ReadResourceResult, Reference, ResultType,
+        ArgumentInfo, CacheScope, CompleteRequestParams, CompleteResult, CompletionInfo,
+        GetPromptRequestParams, GetPromptResponse, GetPromptResult, MetaObject,
+        ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Reference, ResultType,
     },
 };
 use serde_json::{Map, Value};
-use tokio::time::Instant;
 
-use super::{Foreign, Source, clean, rounds::Told};
+use super::{Foreign, Source, Visit, clean, errand::Errand, rounds::Told};
 use crate::{
-    access::Caller,
-    federation::{Answer, Question, Trust},
-    mcp::{convert, library::Got},
+    federation::{Answer, Question},
+    mcp::library::Got,
+    telemetry::What,
     tools::{
-        self, Fault, FaultClass, Line, Reader, UNTRUSTED, clean_text,
-        kinds::mcp::{Back, LineRelay, Request, handed_on},
+        Fault, FaultClass, clean_text,
+        kinds::mcp::{Back, handed_on},
     },
 };
 
 /// The longest that text about to be typed is waited for: whoever types does not wait.
 const TYPING: Duration = Duration::from_secs(5);
-
-/// Who asks, and where.
-#[derive(Clone, Copy)]
-pub(in crate::mcp) struct Visit<'a> {
-    /// Who asks.
-    pub(in crate::mcp) caller: &'a Caller,
-    /// As part of what.
-    pub(in crate::mcp) reader: Reader<'a>,
-    /// Tokens, and who has read what.
-    pub(in crate::mcp) memory: &'a tools::Memory,
-    /// The caller's end.
-    pub(in crate::mcp) line: &'a dyn Line,
-}
 
 impl Foreign {
     /// A prompt of a server; none where there is none this caller may use.
@@ -57,8 +43,9 @@ impl Foreign {
             params.request_state = back.state;
             Question::Prompt(params)
         };
-        Some(match of.ask(question, visit).await {
-            Ok(Told::Answer(Answer::Prompt(GetPromptResponse::Complete(mut prompt)))) => {
+        let mut errand = Errand::new(of, What::Prompt, visit);
+        let got = errand.ask(question).await.and_then(|told| match told {
+            Told::Answer(Answer::Prompt(GetPromptResponse::Complete(mut prompt))) => {
                 prompt.description.iter_mut().for_each(clean_text);
                 prompt.messages = clean::messages(prompt.messages, of.trust());
                 // Of 2025-11-25 it does not say so.
@@ -66,10 +53,10 @@ impl Foreign {
                 prompt.meta = of.marked(prompt.meta.take());
                 Ok(Got::This(prompt))
             }
-            Ok(Told::Asks(questions)) => Ok(Got::Asks(questions)),
-            Ok(Told::Answer(_)) => Err(not_an_answer()),
-            Err(error) => Err(error),
-        })
+            Told::Asks(questions) => Ok(Got::Asks(questions)),
+            Told::Answer(_) => Err(not_an_answer()),
+        });
+        Some(errand.close(got, Got::outcome))
     }
 
     /// What stands at a server's address; none where there is none this caller may read.
@@ -85,8 +72,9 @@ impl Foreign {
             Question::Read(params)
         };
         let of = self.source(uri, visit.caller)?;
-        Some(match of.ask(question, visit).await {
-            Ok(Told::Answer(Answer::Read(ReadResourceResponse::Complete(mut read)))) => {
+        let mut errand = Errand::new(of, What::Resource, visit);
+        let got = errand.ask(question).await.and_then(|told| match told {
+            Told::Answer(Answer::Read(ReadResourceResponse::Complete(mut read))) => {
                 clean::contents(&mut read.contents);
                 read.result_type = Some(ResultType::COMPLETE);
                 read.meta = of.marked(read.meta.take());
@@ -95,10 +83,10 @@ impl Foreign {
                 let read = read.with_ttl_ms(ttl);
                 Ok(Got::This(read.with_cache_scope(CacheScope::Private)))
             }
-            Ok(Told::Asks(questions)) => Ok(Got::Asks(questions)),
-            Ok(Told::Answer(_)) => Err(not_an_answer()),
-            Err(error) => Err(error),
-        })
+            Told::Asks(questions) => Ok(Got::Asks(questions)),
+            Told::Answer(_) => Err(not_an_answer()),
+        });
+        Some(errand.close(got, Got::outcome))
     }
 
     /// What the user may be about to type; none where there is nothing of a server this caller may know of.
@@ -107,118 +95,57 @@ impl Foreign {
         request: &CompleteRequestParams,
         visit: Visit<'_>,
     ) -> Option<Result<CompleteResult, ErrorData>> {
-        let question = |reference: Reference| {
-            let ArgumentInfo { name, value, .. } = request.argument.clone();
-            let mut params = CompleteRequestParams::new(reference, ArgumentInfo::new(name, value));
-            params.context.clone_from(&request.context);
-            Question::Complete(params)
-        };
-        let answer = match &request.r#ref {
+        let (of, reference) = self.referred(&request.r#ref, visit)?;
+        let ArgumentInfo { name, value, .. } = request.argument.clone();
+        let mut params = CompleteRequestParams::new(reference, ArgumentInfo::new(name, value));
+        params.context.clone_from(&request.context);
+        let mut errand = Errand::new(of, What::Completion, visit);
+        let answer = errand.ask_once(TYPING, Question::Complete(params)).await;
+        let completed = answer.and_then(|answer| match answer {
+            Answer::Complete(mut completed) => {
+                completed.meta = completed.meta.map(|meta| MetaObject(handed_on(meta)));
+                cut(&mut completed.completion);
+                completed.completion.values.iter_mut().for_each(clean_text);
+                Ok(completed)
+            }
+            _ => Err(not_an_answer()),
+        });
+        Some(errand.close(completed, |_| "done"))
+    }
+
+    /// Where this caller has something completed, and what it is to its server.
+    fn referred(&self, reference: &Reference, visit: Visit<'_>) -> Option<(&Source, Reference)> {
+        match reference {
             Reference::Prompt(prompt) => {
                 let of = self.prompts.get(&prompt.name);
                 let of = of.filter(|_| visit.caller.may_use_prompt(&prompt.name))?;
-                let reference = Reference::for_prompt(of.source.own_name.clone());
-                of.source.ask_once(TYPING, question(reference), visit).await
+                let own = Reference::for_prompt(of.source.own_name.clone());
+                Some((&of.source, own))
             }
             Reference::Resource(template) => {
                 let mut templates = self.templates.values();
                 let of = templates.find(|of| {
                     of.wire.wire.uri_template == template.uri && of.source.is_readable(visit.caller)
                 })?;
-                let reference = Reference::for_resource(template.uri.clone());
-                of.source.ask_once(TYPING, question(reference), visit).await
+                let own = Reference::for_resource(template.uri.clone());
+                Some((&of.source, own))
             }
-            _ => return None,
-        };
-        Some(match answer {
-            Ok(Answer::Complete(mut completed)) => {
-                completed.meta = completed.meta.map(|meta| MetaObject(handed_on(meta)));
-                completed.completion.values.iter_mut().for_each(clean_text);
-                Ok(completed)
-            }
-            Ok(_) => Err(not_an_answer()),
-            Err(error) => Err(error),
-        })
-    }
-}
-
-impl Source {
-    /// Asks what no server may ask anything back for.
-    async fn ask_once(
-        &self,
-        time: Duration,
-        question: Question,
-        visit: Visit<'_>,
-    ) -> Result<Answer, ErrorData> {
-        self.note(visit);
-        let relay = LineRelay::new(visit.line, &*self.door.server);
-        let answer = self.ask_within(time, &relay, question, visit);
-        answer.await.map_err(error)
-    }
-
-    /// Takes note of who reads what a stranger says: before it is asked, because what it says meanwhile is read even
-    /// if its answer is not.
-    pub(super) fn note(&self, visit: Visit<'_>) {
-        if self.is_untrusted() {
-            visit.memory.taints.note(visit.reader, &self.names.1);
+            _ => None,
         }
     }
+}
 
-    /// Sends one request.
-    pub(super) async fn ask_within(
-        &self,
-        time: Duration,
-        relay: &LineRelay<'_>,
-        question: Question,
-        visit: Visit<'_>,
-    ) -> Result<Answer, Fault> {
-        let now = Instant::now();
-        let request = Request {
-            question,
-            caller: visit.caller,
-            relay,
-            deadline: now.checked_add(time).unwrap_or(now),
-            // A prompt or a resource that changes something when it is read is none.
-            is_repeatable: true,
-            lent: None,
-        };
-        let answer = tokio::time::timeout(time, self.door.ask(&visit.memory.broker, request));
-        let answer = answer.await.map_err(|_| {
-            let message = format!("The server {} did not answer in time", self.names.0);
-            Fault::new(FaultClass::Timeout, message)
-        })?;
-        answer.map_err(Fault::from)
-    }
-
-    fn trust(&self) -> Trust {
-        self.door.server.spec().settings.trust
-    }
-
-    fn is_untrusted(&self) -> bool {
-        self.trust() == Trust::Untrusted
-    }
-
-    /// What of a server's `_meta` goes on, with the mark of what is data.
-    fn marked(&self, meta: Option<MetaObject>) -> Option<MetaObject> {
-        let mut members = meta.map(handed_on).unwrap_or_default();
-        if self.is_untrusted() {
-            members.insert(UNTRUSTED.to_owned(), true.into());
-        }
-        (!members.is_empty()).then_some(MetaObject(members))
+/// Leaves no more values than the protocol lets an answer have, and says that there are more.
+fn cut(info: &mut CompletionInfo) {
+    let all = info.values.len();
+    if all > CompletionInfo::MAX_VALUES {
+        info.values.truncate(CompletionInfo::MAX_VALUES);
+        info.total = info.total.or(u32::try_from(all).ok());
+        info.has_more = Some(true);
     }
 }
 
-/// Why there is no answer, in the protocol's words.
-pub(super) fn error(fault: Fault) -> ErrorData {
-    if let Some(error) = fault.protocol.filter(|error| error.is_for_the_client) {
-        return convert::protocol(&fault.message, &error);
-    }
-    match fault.class {
-        FaultClass::InvalidArguments => ErrorData::invalid_params(fault.message, None),
-        _ => ErrorData::internal_error(fault.message, None),
-    }
-}
-
-fn not_an_answer() -> ErrorData {
-    ErrorData::internal_error("The server answered with something that is no answer", None)
+fn not_an_answer() -> Fault {
+    let message = "The server answered with something that is no answer";
+    Fault::new(FaultClass::InvalidOutput, message)
 }

@@ -1,18 +1,12 @@
 //! Prompts and resources whose server may ask before it answers.
 
-use rmcp::{
-    ErrorData,
-    model::{GetPromptResponse, ReadResourceResponse},
-};
+use rmcp::model::{GetPromptResponse, ReadResourceResponse};
 
-use super::{
-    Source,
-    ask::{Visit, error},
-};
+use super::errand::Errand;
 use crate::{
     federation::{Answer, Question},
     tools::{
-        self, Stop,
+        self, Fault, Stop,
         kinds::mcp::{Back, LineRelay, Step, rounds},
     },
 };
@@ -25,35 +19,26 @@ pub(super) enum Told {
     Asks(Vec<(String, tools::Question)>),
 }
 
-impl Source {
+impl Errand<'_> {
     /// Asks for it.
-    pub(super) async fn ask(
-        &self,
-        question: impl Fn(Back) -> Question,
-        visit: Visit<'_>,
-    ) -> Result<Told, ErrorData> {
-        self.note(visit);
-        let relay = LineRelay::new(visit.line, &*self.door.server);
+    pub(super) async fn ask(&mut self, question: impl Fn(Back) -> Question) -> Result<Told, Fault> {
+        self.admit()?;
+        let relay = self.relay();
         let told = tokio::select! {
             // The server's question comes first: its request ends with it.
             biased;
             questions = relay.put_off() => Err(Stop::Asks(questions)),
-            told = rounds(&relay, |back| self.send(&relay, question(back), visit)) => told,
+            told = rounds(&relay, |back| self.send(&relay, question(back))) => told,
         };
         match told {
             Ok((answer, _)) => Ok(Told::Answer(answer)),
             Err(Stop::Asks(questions)) => Ok(Told::Asks(questions)),
-            Err(Stop::Fault(fault)) => Err(error(fault)),
+            Err(Stop::Fault(fault)) => Err(fault),
         }
     }
 
-    async fn send(
-        &self,
-        relay: &LineRelay<'_>,
-        question: Question,
-        visit: Visit<'_>,
-    ) -> Result<Step<Answer>, Stop> {
-        let answer = self.ask_within(self.timeout, relay, question, visit);
+    async fn send(&self, relay: &LineRelay<'_>, question: Question) -> Result<Step<Answer>, Stop> {
+        let answer = self.ask_within(self.source.timeout, relay, question);
         Ok(match answer.await? {
             Answer::Prompt(GetPromptResponse::InputRequired(required))
             | Answer::Read(ReadResourceResponse::InputRequired(required)) => {

@@ -13,12 +13,17 @@ use super::*;
 use crate::{
     access::{Access, KeySettings},
     federation::{Answer, Catalogue, Federated, Question, Trust},
+    limit::PerCaller,
     mcp::{
         Settings,
         library::{Got, Library},
     },
     secret::Secret,
-    tools::{Conversation, Memory, Nobody, Reader, Surface, UNTRUSTED, kinds::mcp::double::Double},
+    telemetry::Ledger,
+    tools::{
+        Common, Conversation, Memory, Nobody, Reader, Surface, UNTRUSTED,
+        kinds::mcp::double::Double,
+    },
 };
 
 /// A server with a prompt, a resource and a template, which answers with what it was asked.
@@ -52,6 +57,11 @@ fn server(name: &str, trust: Trust) -> Arc<Double> {
 
 /// The library of a configuration that has `note://1/text` itself, beside these servers.
 fn library(servers: &[&Arc<Double>]) -> Library {
+    library_of(servers, &Entry::default())
+}
+
+/// The same, with this said of each server.
+fn library_of(servers: &[&Arc<Double>], entry: &Entry) -> Library {
     let settings: Settings = serde_json::from_value(serde_json::json!({
         "resources": {"own": {"uri": "note://1/text", "text": "mine"}},
         "templates": {"each": {"uri": "own://{id}", "text": "mine"}},
@@ -67,7 +77,7 @@ fn library(servers: &[&Arc<Double>]) -> Library {
                 server,
                 credentials: None,
             };
-            (door, Entry::default())
+            (door, entry.clone())
         })
         .collect();
     own.with_federated(&doors)
@@ -90,6 +100,8 @@ struct Scene {
     caller: Arc<Caller>,
     conversation: Conversation,
     memory: Memory,
+    limits: PerCaller,
+    ledger: Arc<Ledger>,
 }
 
 impl Scene {
@@ -98,14 +110,19 @@ impl Scene {
             caller,
             conversation: Conversation::default(),
             memory: Memory::default(),
+            limits: PerCaller::default(),
+            ledger: Ledger::start(None),
         }
     }
 
     fn visit(&self) -> Visit<'_> {
         Visit {
             caller: &self.caller,
+            request: "req_1",
             reader: self.reader(),
             memory: &self.memory,
+            limits: &self.limits,
+            ledger: &self.ledger,
             line: &Nobody,
         }
     }
@@ -215,9 +232,21 @@ async fn patterns_name_the_entry_or_one_thing_of_it() {
 
 #[tokio::test]
 async fn what_strangers_write_is_clean_marked_and_remembered() {
-    for (trust, untrusted) in [(Trust::Untrusted, true), (Trust::Trusted, false)] {
+    for (trust, entry_says, untrusted) in [
+        (Trust::Untrusted, false, true),
+        (Trust::Trusted, false, false),
+        (Trust::Trusted, true, true),
+    ] {
         let b = server("b", trust);
-        let library = library(&[&b]);
+        let common = Common {
+            untrusted: entry_says,
+            ..Common::default()
+        };
+        let entry = Entry {
+            common,
+            ..Entry::default()
+        };
+        let library = library_of(&[&b], &entry);
         let scene = Scene::of(caller(&["*"], &["*"]));
         let Ok(Got::This(read)) = library.read("note://1", scene.visit()).await else {
             panic!("it cannot be read");

@@ -147,7 +147,11 @@ async fn a_message_is_sampled_from_the_calls_budget_and_told_in_its_record() {
     );
 
     let called = ledger.find_tool_call("req_1").unwrap();
-    assert_eq!(called.completions, ["req_1.1"]);
+    assert_eq!(
+        called.completions,
+        ["req_1.1", "req_1.2"],
+        "the refused one, too"
+    );
     assert!(called.cost.dollars().is_some() && called.output_tokens > 0);
     let record = ledger.find("req_1.1").unwrap();
     let serves = record.serves.as_ref().unwrap();

@@ -33,6 +33,8 @@ pub(crate) use result::{handed_on, piece};
 pub use slots::Slots;
 pub(crate) use unanswered::Unanswered;
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 
 use crate::tools::{Kind, Output, Run, Stop};
@@ -50,6 +52,10 @@ struct OfServer {
 impl Kind for OfServer {
     fn may_ask_first(&self) -> bool {
         true
+    }
+
+    fn server(&self) -> Option<&Arc<str>> {
+        Some(&self.door.server.spec().name)
     }
 
     fn run<'a>(&'a self, run: Run<'a>) -> BoxFuture<'a, Result<Output, Stop>> {

@@ -19,6 +19,13 @@ pub struct Entry {
     pub credentials: Option<Wanted>,
 }
 
+impl Entry {
+    /// Whether what the server gives is untrusted data, by a call of a tool or otherwise.
+    pub(crate) fn is_untrusted(&self, settings: &Settings) -> bool {
+        self.common.untrusted || settings.trust == Trust::Untrusted
+    }
+}
+
 /// The tools a server offers now. One that cannot be offered here is told to the operator.
 pub fn tools(server: &Arc<dyn Federated>, entry: &Entry) -> Vec<Tool> {
     let offered = server.offered();
@@ -133,7 +140,7 @@ fn common(
         cache,
         scopes: policy.scopes.clone().unwrap_or_else(|| ours.scopes.clone()),
         sends_out: policy.sends_out.unwrap_or(ours.sends_out),
-        untrusted: ours.untrusted || settings.trust == Trust::Untrusted,
+        untrusted: entry.is_untrusted(settings),
         // No part of a result fits an output schema.
         paging: ours.paging && tool.output_schema.is_none(),
         ..ours.clone()

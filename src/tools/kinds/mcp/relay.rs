@@ -21,7 +21,7 @@ use super::{Lent, questions::Asker};
 use crate::{
     federation::{Federated, Relay, Trust},
     tools::{
-        Fault, FaultClass, Level, Line, Question, Run, Stop, Unanswered,
+        Fault, FaultClass, Level, Line, Notes, Question, Run, Stop, Unanswered,
         clean::{clean_text, clean_value},
         size,
     },
@@ -44,6 +44,8 @@ pub(crate) struct LineRelay<'a> {
     run: Option<&'a Run<'a>>,
     /// What the server is lent for it: its completions may be the router's.
     lent: Option<&'a Lent>,
+    /// What is noted of the request.
+    notes: Option<&'a Notes>,
     /// How far the server says it is: it may only grow.
     progress: Mutex<f64>,
     asked: AtomicUsize,
@@ -60,6 +62,7 @@ impl<'a> LineRelay<'a> {
             server,
             run: None,
             lent: None,
+            notes: None,
             progress: Mutex::new(f64::NEG_INFINITY),
             asked: AtomicUsize::new(0),
             later: Mutex::default(),
@@ -76,7 +79,16 @@ impl<'a> LineRelay<'a> {
         Self {
             run: Some(run),
             lent,
+            notes: Some(run.notes),
             ..Self::new(run.line, server)
+        }
+    }
+
+    /// The same, with where it is noted who was asked.
+    pub(crate) fn noting(self, notes: &'a Notes) -> Self {
+        Self {
+            notes: Some(notes),
+            ..self
         }
     }
 
@@ -210,6 +222,10 @@ impl Relay for LineRelay<'_> {
 
     fn log_level(&self) -> Option<LoggingLevel> {
         self.line.wanted().map(LoggingLevel::from)
+    }
+
+    fn notes(&self) -> Option<&Notes> {
+        self.notes
     }
 
     fn progress<'a>(
