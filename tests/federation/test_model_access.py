@@ -201,15 +201,21 @@ def test_a_ticket_is_good_once_and_only_for_its_server(stage):
 @servers
 def test_the_budget_of_a_call_ends(stage, server):
     record = stage.record_of(lambda: stage.call(f"{server}__refused", {}))
-    assert len(record["completions"]) <= 4
+    *answered, refused = record["completions"]
+    assert len(answered) <= 4 and all(each["end"] == "delivered" for each in answered)
+    # The refused one is in the record, too.
+    assert (refused["end"], refused["attempts"]) == ("quota", [])
     said = stage.call(f"{server}__refused", {})
     assert said.content[0].text == "RateLimitError 429"
 
 
 def test_a_key_is_no_wider_than_its_callers(stage):
     """Bob may use `other` alone: the server's route is not his, so there is no completion for him."""
-    said = stage.call("near__refused", {}, key=BOB)
+    told = []
+    record = stage.record_of(lambda: told.append(stage.call("near__refused", {}, key=BOB)))
+    (said,) = told
     assert said.is_error or said.content[0].text.split()[-1] in {"403", "404"}, said
+    assert [each["attempts"] for each in record["completions"]] == [[]], "what was refused is in the record"
 
 
 def test_calls_at_once_are_attributed_to_whom_they_serve(stage):
