@@ -63,7 +63,7 @@ pub(super) struct Book {
     /// Whether a session is nobody's but the user's who opened it.
     pub(super) binds: AtomicBool,
     /// A user whose sessions are opened once `let_go` says so.
-    pub(super) slow_to_open: Mutex<String>,
+    pub(super) slow_to_open: Mutex<Option<String>>,
     /// Users who are refused, each with the status.
     refused: Mutex<HashMap<String, StatusCode>>,
     made: AtomicUsize,
@@ -315,7 +315,7 @@ async fn serve(
         }))),
         "initialize" if book.era == Era::New => plain(&refused(-32601, "Method not found")),
         "initialize" => {
-            if *book.slow_to_open.lock().unwrap() == user {
+            if book.slow_to_open.lock().unwrap().as_ref() == Some(&user) {
                 book.let_go.notified().await;
             }
             let made = book.made.fetch_add(1, Ordering::SeqCst);

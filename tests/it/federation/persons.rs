@@ -259,7 +259,7 @@ async fn there_are_so_many_sessions_and_none_ends_that_is_in_use() {
 #[tokio::test]
 async fn who_leaves_while_a_session_is_opened_leaves_it_to_the_next() {
     let scene = Scene::new("").await;
-    *scene.fake.book.slow_to_open.lock().unwrap() = "alice".to_owned();
+    *scene.fake.book.slow_to_open.lock().unwrap() = Some("alice".to_owned());
     tokio::select! {
         answer = scene.who("alice.1") => panic!("{answer:?}"),
         () = until("it is about to be opened", || scene.opened("alice") == 1) => {}
