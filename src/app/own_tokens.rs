@@ -19,19 +19,20 @@ pub(super) struct Brokered {
 }
 
 impl OwnTokens for Brokered {
-    fn token<'a>(&'a self, server: &'a str) -> BoxFuture<'a, Option<Secret>> {
+    fn token<'a>(&'a self, server: &'a str) -> BoxFuture<'a, Result<Option<Secret>, String>> {
         Box::pin(async move {
-            let wanted = self.servers.credentials(server)?.own();
-            let token = self.broker.token(&wanted, None, Instant::now() + PATIENCE);
-            let token = token.await;
-            token
-                .inspect_err(|why| {
-                    tracing::warn!(
-                        server,
-                        "the gateway has no token of its own for the server {server}: {why}"
-                    );
-                })
-                .ok()
+            let Some(credentials) = self.servers.credentials(server) else {
+                return Ok(None);
+            };
+            let (wanted, deadline) = (credentials.own(), Instant::now() + PATIENCE);
+            let token = self.broker.token(&wanted, None, deadline).await;
+            token.map(Some).map_err(|why| {
+                tracing::warn!(
+                    server,
+                    "the gateway has no token of its own for the server {server}: {why}"
+                );
+                why.to_string()
+            })
         })
     }
 }

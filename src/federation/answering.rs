@@ -19,7 +19,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::asking::{Asking, Running, Said};
+use super::asking::{Asked, Asking, Running, Unheard};
 
 /// The client of one connection.
 #[derive(Debug)]
@@ -52,16 +52,17 @@ impl Answering {
             |error: serde_json::Error| ErrorData::invalid_params(error.to_string(), None);
         let params = serde_json::to_value(params).map_err(unreadable)?;
         let (answer, answered) = oneshot::channel();
-        asking.hear(Said::Question {
+        let asked = asking.ask(Asked {
             method,
             params,
             answer,
         });
+        asked.map_err(|unheard| unanswered(&unheard.to_string()))?;
         let answered = tokio::select! {
             answered = answered => answered,
             () = context.ct.cancelled() => return Err(unanswered("The question was taken back")),
         };
-        let answer = answered.map_err(|_| unanswered("The request it belongs to is over"))?;
+        let answer = answered.map_err(|_| unanswered(&Unheard::Over.to_string()))?;
         let answer: Value = answer.map_err(|why| unanswered(&why))?;
         serde_json::from_value(answer).map_err(|error| {
             let message = format!("The answer is none that was asked for: {error}");

@@ -12,10 +12,14 @@ use super::{
     connection::Connection,
     persons::Seat,
     purse::Purse,
+    quoted::on_one_line,
     server::Inner,
-    watched::Signs,
+    signs::{Over, Signs},
 };
 use crate::health::Change;
+
+/// How much the log has of why there is no answer, in characters.
+const TOLD: usize = 300;
 
 /// What came of asking once.
 #[derive(Debug)]
@@ -162,7 +166,8 @@ impl Inner {
             ..
         } = chosen;
         let changed = match &asked.answer {
-            Ok(_) | Err(Failed::Error { .. } | Failed::Unauthorized { .. }) => {
+            Ok(_)
+            | Err(Failed::Error { .. } | Failed::Unauthorized { .. } | Failed::Forbidden { .. }) => {
                 replica.answers();
                 passage.succeeded(now)
             }
@@ -192,10 +197,39 @@ impl Inner {
             tracing::warn!(server, "the circuit of {place} has {}", change.label());
             // What hangs is put in order by starting anew, and costs nothing else.
             if matches!(change, Change::Opened { .. }) {
-                connection.signs.gone.cancel();
+                connection.signs.end(Over::Failing);
                 replica.persons.let_go();
             }
         }
+        if let Err(failed) = &asked.answer {
+            self.tell(&replica.place, failed);
+        }
         asked.answer
+    }
+
+    /// Has the log say why a replica gave no answer.
+    fn tell(&self, replica: &str, failed: &Failed) {
+        if !self.told.allows() {
+            return;
+        }
+        let (server, outcome) = (&*self.spec.name, failed.label());
+        let why: String = on_one_line(&failed.to_string())
+            .chars()
+            .take(TOLD)
+            .collect();
+        let is_its_word = matches!(
+            failed,
+            Failed::Error { .. } | Failed::Unauthorized { .. } | Failed::Forbidden { .. }
+        );
+        if is_its_word {
+            tracing::info!(server, replica, outcome, "a request was refused: {why}");
+        } else {
+            tracing::warn!(
+                server,
+                replica,
+                outcome,
+                "a request was not answered: {why}"
+            );
+        }
     }
 }

@@ -15,7 +15,10 @@ use std::{
 use rmcp::model::{ProgressToken, RequestId};
 use serde_json::Value;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
     time::Instant,
 };
 
@@ -23,6 +26,10 @@ use crate::secret::Secret;
 
 /// What waits for a caller who reads slowly. More is left out: progress and logs are hints.
 const WAITING: usize = 64;
+
+/// How many questions of a server may be open at once in one request, and how many may wait: a form and a completion are
+/// two.
+pub(super) const QUESTIONS: usize = 8;
 
 /// One request.
 #[derive(Debug)]
@@ -34,11 +41,33 @@ pub(super) struct Asking {
     /// Whether a caller waits, who may be told and asked.
     pub(super) is_a_callers: bool,
     sent: AtomicBool,
-    spoiled: Mutex<Option<String>>,
+    spoiled: Mutex<Option<Spoiled>>,
     said: mpsc::Sender<Said>,
+    questions: mpsc::Sender<Asked>,
 }
 
-/// What a server says or asks in the middle of a request.
+/// Where it is heard what a server says and asks in the middle of a request.
+#[derive(Debug)]
+pub(super) struct Ears {
+    /// Hints.
+    pub(super) said: mpsc::Receiver<Said>,
+    /// Questions, which have a way of their own: no hint takes the place of one.
+    pub(super) questions: mpsc::Receiver<Asked>,
+}
+
+/// What is said of an answer that cannot be read.
+pub(super) const UNREADABLE: &str = "it cannot be read as a message";
+
+/// Why the answer to a request cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Spoiled {
+    /// It is too large.
+    TooLarge(String),
+    /// It is none.
+    Unfit(String),
+}
+
+/// What a server says in the middle of a request.
 #[derive(Debug)]
 pub(super) enum Said {
     /// How far it is.
@@ -49,12 +78,24 @@ pub(super) enum Said {
     },
     /// A log message.
     Log { level: String, data: Value },
-    /// A question, which is answered here.
-    Question {
-        method: &'static str,
-        params: Value,
-        answer: oneshot::Sender<Result<Value, String>>,
-    },
+}
+
+/// What a server asks in the middle of a request.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) method: &'static str,
+    pub(super) params: Value,
+    /// Where it is answered.
+    pub(super) answer: oneshot::Sender<Result<Value, String>>,
+}
+
+/// Why a question is not heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unheard {
+    #[error("The request it belongs to is over")]
+    Over,
+    #[error("Too many questions are open in this request")]
+    TooMany,
 }
 
 impl Asking {
@@ -63,8 +104,9 @@ impl Asking {
         token: Option<Secret>,
         deadline: Instant,
         is_a_callers: bool,
-    ) -> (Arc<Self>, mpsc::Receiver<Said>) {
-        let (said, heard) = mpsc::channel(WAITING);
+    ) -> (Arc<Self>, Ears) {
+        let (said, hints) = mpsc::channel(WAITING);
+        let (questions, asked) = mpsc::channel(QUESTIONS);
         let asking = Self {
             token,
             deadline,
@@ -72,8 +114,13 @@ impl Asking {
             sent: AtomicBool::new(false),
             spoiled: Mutex::default(),
             said,
+            questions,
         };
-        (Arc::new(asking), heard)
+        let ears = Ears {
+            said: hints,
+            questions: asked,
+        };
+        (Arc::new(asking), ears)
     }
 
     /// Notes whether any of it may have reached the server.
@@ -87,12 +134,12 @@ impl Asking {
     }
 
     /// Notes why its answer cannot be taken.
-    pub(super) fn spoil(&self, why: String) {
+    pub(super) fn spoil(&self, why: Spoiled) {
         *self.spoiled.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
     /// Why its answer could not be taken.
-    pub(super) fn spoiled(&self) -> Option<String> {
+    pub(super) fn spoiled(&self) -> Option<Spoiled> {
         let spoiled = self.spoiled.lock().unwrap_or_else(PoisonError::into_inner);
         spoiled.clone()
     }
@@ -100,6 +147,15 @@ impl Asking {
     /// Passes on what the server said, if there is room: whether there was.
     pub(super) fn hear(&self, said: Said) -> bool {
         self.said.try_send(said).is_ok()
+    }
+
+    /// Passes on what the server asks.
+    pub(super) fn ask(&self, question: Asked) -> Result<(), Unheard> {
+        let asked = self.questions.try_send(question);
+        asked.map_err(|unheard| match unheard {
+            TrySendError::Full(_) => Unheard::TooMany,
+            TrySendError::Closed(_) => Unheard::Over,
+        })
     }
 }
 
@@ -139,6 +195,16 @@ impl Running {
     /// The request of this number.
     pub(super) fn by_id(&self, id: &RequestId) -> Option<Arc<Asking>> {
         self.lock().get(id).and_then(|(_, asking)| asking.upgrade())
+    }
+
+    /// The only request there is, a caller's or ours, with its number.
+    pub(super) fn single(&self) -> Option<(RequestId, Arc<Asking>)> {
+        let running = self.lock();
+        let mut all = running
+            .iter()
+            .filter_map(|(id, (_, asking))| Some((id.clone(), asking.upgrade()?)));
+        let single = all.next()?;
+        all.next().is_none().then_some(single)
     }
 
     /// The only request of a caller there is.
@@ -195,14 +261,39 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_who_does_not_read_loses_hints_and_holds_nothing() {
-        let (asking, mut heard) = Asking::new(None, Instant::now(), true);
+        let (asking, mut ears) = Asking::new(None, Instant::now(), true);
         let log = || Said::Log {
             level: "info".to_owned(),
             data: Value::Null,
         };
         let taken = (0..WAITING * 2).filter(|_| asking.hear(log())).count();
         assert_eq!(taken, WAITING);
-        heard.recv().await.unwrap();
+        ears.said.recv().await.unwrap();
         assert!(asking.hear(log()));
+    }
+
+    #[tokio::test]
+    async fn no_hint_takes_the_place_of_a_question_and_it_is_told_why_one_is_not_heard() {
+        let (asking, mut ears) = Asking::new(None, Instant::now(), true);
+        let log = || Said::Log {
+            level: "info".to_owned(),
+            data: Value::Null,
+        };
+        while asking.hear(log()) {}
+        let ask = || {
+            asking.ask(Asked {
+                method: "roots/list",
+                params: Value::Null,
+                answer: oneshot::channel().0,
+            })
+        };
+        for _ in 0..QUESTIONS {
+            assert_eq!(ask(), Ok(()));
+        }
+        assert_eq!(ask(), Err(Unheard::TooMany));
+        ears.questions.recv().await.unwrap();
+        assert_eq!(ask(), Ok(()));
+        drop(ears);
+        assert_eq!(ask(), Err(Unheard::Over));
     }
 }

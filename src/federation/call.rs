@@ -73,6 +73,21 @@ pub enum Question {
     Cancel(CancelTaskParams),
 }
 
+impl Question {
+    /// Its method, as the protocol calls it.
+    pub(super) fn method(&self) -> &'static str {
+        match self {
+            Self::Call(_) => "tools/call",
+            Self::Prompt(_) => "prompts/get",
+            Self::Read(_) => "resources/read",
+            Self::Complete(_) => "completion/complete",
+            Self::Task(_) => "tasks/get",
+            Self::Update(_) => "tasks/update",
+            Self::Cancel(_) => "tasks/cancel",
+        }
+    }
+}
+
 /// What a server answered.
 #[derive(Clone, Debug)]
 pub enum Answer {
@@ -177,6 +192,14 @@ pub enum Failed {
         /// What it says is missing.
         challenge: Option<String>,
     },
+    /// The credentials are good, and do not suffice: others of the same kind would not either.
+    #[error("The server {server} does not let this caller do that")]
+    Forbidden {
+        /// The server's name.
+        server: String,
+        /// What it says is missing.
+        challenge: Option<String>,
+    },
     /// It answered with more than is taken, which the request may have asked for.
     #[error("The server {server} answered with too much: {why}")]
     TooLarge {
@@ -196,7 +219,7 @@ pub enum Failed {
 }
 
 /// How requests to servers end, as metrics call it.
-pub(super) const OUTCOMES: [&str; 9] = [
+pub(super) const OUTCOMES: [&str; 10] = [
     "answered",
     "away",
     "limited",
@@ -204,6 +227,7 @@ pub(super) const OUTCOMES: [&str; 9] = [
     "late",
     "error",
     "unauthorized",
+    "forbidden",
     "too_large",
     "unfit",
 ];
@@ -218,6 +242,7 @@ impl Failed {
             Self::Late { .. } => "late",
             Self::Error { .. } => "error",
             Self::Unauthorized { .. } => "unauthorized",
+            Self::Forbidden { .. } => "forbidden",
             Self::TooLarge { .. } => "too_large",
             Self::Unfit { .. } => "unfit",
         }

@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use rmcp::{
+    RoleClient,
     model::{ErrorCode, ErrorData, ProtocolVersion},
     service::{ClientInitializeError, ClientLifecycleMode},
     transport::{
-        StreamableHttpClientTransport, common::client_side_sse::ExponentialBackoff,
+        StreamableHttpClientTransport, Transport, common::client_side_sse::ExponentialBackoff,
         streamable_http_client::StreamableHttpClientTransportConfig,
     },
 };
@@ -18,11 +19,13 @@ use super::{
     asking::Running,
     connection::{Connection, Ends},
     fleet::Ground,
+    housed::{Housed, Life},
     purse::Purse,
-    reading,
-    stdio::{self, Life, Start},
-    watched::{Signs, Watched},
-    web::{self, Web},
+    reading, replies,
+    signs::Signs,
+    stdio::{self, Start},
+    watched::Watched,
+    web::Web,
 };
 
 /// How many requests are on their way to one replica at once before they have begun to be answered.
@@ -79,9 +82,27 @@ impl Unconnected {
             broke_off,
             is_new,
             ..Self::new(
-                reading::words(&error.to_string()),
+                reading::no_handshake(error),
                 reading::refused(error, server),
             )
+        }
+    }
+
+    /// With what else is known: what was heard of a program, or why there was no token.
+    async fn explained(self, signs: Arc<Signs>, housed: Option<Arc<Housed>>) -> Self {
+        let mut all = vec![self.why];
+        if let Some(housed) = housed {
+            let is_closed = self.broke_off || signs.over().is_some_and(|over| over.is_closed());
+            all.extend(housed.last_words(is_closed).await);
+        }
+        if matches!(self.failed, Failed::Unauthorized { .. }) {
+            let none = "the gateway has no token of its own for it";
+            all.extend(signs.tokenless().map(|why| format!("{none}: {why}")));
+        }
+        Self {
+            why: all.join("; "),
+            signs,
+            ..self
         }
     }
 }
@@ -109,81 +130,87 @@ pub(super) async fn connect(
         server: spec.name.to_string(),
         retry_after: None,
     };
-    let patience = spec.settings.connect_timeout.get();
     let mode = mode(spec.settings.revision, learned);
+    let (name, watching) = (spec.name.clone(), (running.clone(), signs.clone()));
     let mut ends = Ends {
-        server: spec.name.clone(),
+        server: name.clone(),
         running: running.clone(),
         signs: signs.clone(),
         process: None,
     };
-    let connecting = async {
-        match &spec.place {
-            Where::Http {
-                urls,
-                headers,
-                allow,
-            } => {
-                let (Some(url), Some(headers)) = (urls.get(number), headers.get(number)) else {
-                    return Err(Unconnected::new("there is no such replica", away()));
-                };
-                let web = Web {
-                    guarded: ground.web.clone(),
-                    server: spec.name.clone(),
-                    url: url.clone(),
-                    headers: Arc::new(headers.clone()),
-                    allow: Arc::new(allow.clone()),
-                    purse,
-                    max_message: spec.settings.max_message,
-                    signs: signs.clone(),
-                };
-                let transport = StreamableHttpClientTransport::with_client(web, config(url));
-                let (signs, name) = (signs.clone(), spec.name.clone());
-                let watched = Watched::new(transport, web::cut, running, signs, name);
-                let opened = Connection::open(watched, mode, ends).await;
-                opened.map_err(|error| Unconnected::of(&error, &spec.name))
-            }
-            Where::Stdio {
+    match &spec.place {
+        Where::Http {
+            urls,
+            headers,
+            allow,
+        } => {
+            let (Some(url), Some(headers)) = (urls.get(number), headers.get(number)) else {
+                return Err(Unconnected::new("there is no such replica", away()));
+            };
+            let web = Web {
+                guarded: ground.web.clone(),
+                server: name.clone(),
+                url: url.clone(),
+                headers: Arc::new(headers.clone()),
+                allow: Arc::new(allow.clone()),
+                purse,
+                max_message: spec.settings.max_message,
+                signs,
+            };
+            let transport = StreamableHttpClientTransport::with_client(web, config(url));
+            let watched = Watched::new(transport, replies::cut, watching, name);
+            open(spec, watched, mode, ends).await
+        }
+        Where::Stdio {
+            command,
+            environment,
+            folder,
+        } => {
+            let life = Life::new(&ground.extra);
+            let mut environment = environment.clone();
+            environment.extend(ground.extra.environment(&name, life.process));
+            let start = Start {
+                server: &name,
                 command,
+                folder: folder.clone(),
                 environment,
-                folder,
-            } => {
-                let life = Life::new(&ground.extra);
-                let mut environment = environment.clone();
-                environment.extend(ground.extra.environment(&spec.name, life.process));
-                let start = Start {
-                    server: &spec.name,
-                    command,
-                    folder: folder.clone(),
-                    environment,
-                    limits: (spec.settings.memory, spec.settings.files),
-                    max_message: spec.settings.max_message,
-                    starter: ground.starter.clone(),
-                    life,
-                };
-                let started = start.start();
-                let (pipe, process) = started.map_err(|error| {
-                    let why = format!("its program cannot be started: {error}");
-                    Unconnected::new(why, away())
-                })?;
-                ends.process = Some(process);
-                let (signs, name) = (signs.clone(), spec.name.clone());
-                let watched = Watched::new(pipe, stdio::cut, running, signs, name);
-                let opened = Connection::open(watched, mode, ends).await;
-                opened.map_err(|error| Unconnected::of(&error, &spec.name))
-            }
+                limits: (spec.settings.memory, spec.settings.files),
+                max_message: spec.settings.max_message,
+                starter: ground.starter.clone(),
+                life,
+                asked: running,
+            };
+            let (pipe, housed) = start.start().map_err(|error| {
+                let why = format!("its program cannot be started: {error}");
+                Unconnected::new(why, away())
+            })?;
+            ends.process = Some(Arc::new(housed));
+            let watched = Watched::new(pipe, stdio::cut, watching, name);
+            open(spec, watched, mode, ends).await
+        }
+    }
+}
+
+/// Opens a connection on a transport within its time, or says all that is known of why there is none.
+async fn open<T: Transport<RoleClient> + 'static>(
+    spec: &Spec,
+    transport: Watched<T>,
+    mode: ClientLifecycleMode,
+    ends: Ends,
+) -> Result<Connection, Unconnected> {
+    let patience = spec.settings.connect_timeout.get();
+    let (signs, housed) = (ends.signs.clone(), ends.process.clone());
+    let opening = Box::pin(Connection::open(transport, mode, ends));
+    let unconnected = match timeout(patience, opening).await {
+        Ok(Ok(connection)) => return Ok(connection),
+        Ok(Err(error)) => Unconnected::of(&error, &spec.name),
+        Err(_) => {
+            let server = spec.name.to_string();
+            let why = format!("it was not ready within {patience:?}");
+            Unconnected::new(why, Failed::Late { server })
         }
     };
-    let connected = timeout(patience, Box::pin(connecting)).await;
-    let connected = connected.unwrap_or_else(|_| {
-        let server = spec.name.to_string();
-        let why = format!("it was not ready within {patience:?}");
-        Err(Unconnected::new(why, Failed::Late { server }))
-    });
-    connected.map_err(|unconnected| Unconnected {
-        signs,
-        ..unconnected
-    })
+    Err(unconnected.explained(signs, housed).await)
 }
 
 fn mode(revision: Revision, learned: Learned) -> ClientLifecycleMode {

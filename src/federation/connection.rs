@@ -13,27 +13,22 @@ use rmcp::{
     transport::Transport,
 };
 use serde_json::{Map, Value};
-use tokio::{
-    sync::mpsc,
-    task::AbortHandle,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Answer, Failed, Outgoing, ProcessId, Question, Relay,
     answering::Answering,
-    asking::{Asking, Running, Said},
+    asking::{Asking, Ears, QUESTIONS, Running, Said, Spoiled, Unheard},
+    cut::Cut,
+    housed::Housed,
     levels::{self, Levels},
     persons::Kept,
+    quoted::words,
     reading,
-    stdio::Life,
+    signs::{Over, Signs},
     underway::Underway,
-    watched::{Cut, Signs, Watched},
+    watched::Watched,
 };
-use crate::process;
-
-/// How many questions of a server may be open at once in one request: a form and a completion are two.
-const QUESTIONS: usize = 8;
 
 /// How long a server may take to set the level of its logs.
 const SETTING: Duration = Duration::from_secs(5);
@@ -49,22 +44,7 @@ pub(super) struct Connection {
     levels: Levels,
     /// Ends the connection when dropped.
     _service: RunningService<RoleClient, Answering>,
-    process: Option<Housed>,
-}
-
-/// The process at the other end.
-#[derive(Debug)]
-pub(super) struct Housed {
-    pub(super) _running: process::Running,
-    pub(super) life: Life,
-    /// Reads what it complains of.
-    pub(super) complaints: AbortHandle,
-}
-
-impl Drop for Housed {
-    fn drop(&mut self) {
-        self.complaints.abort();
-    }
+    process: Option<Arc<Housed>>,
 }
 
 /// What a connection is made of.
@@ -73,7 +53,7 @@ pub(super) struct Ends {
     pub(super) server: Arc<str>,
     pub(super) running: Arc<Running>,
     pub(super) signs: Arc<Signs>,
-    pub(super) process: Option<Housed>,
+    pub(super) process: Option<Arc<Housed>>,
 }
 
 impl Connection {
@@ -104,7 +84,7 @@ impl Connection {
 
     /// The process at the other end, where there is one.
     pub(super) fn process(&self) -> Option<ProcessId> {
-        self.process.as_ref().map(|housed| housed.life.process)
+        self.process.as_ref().map(|housed| housed.process())
     }
 
     /// The revision that is spoken.
@@ -123,7 +103,7 @@ impl Connection {
     pub(super) fn calls_itself(&self) -> Option<String> {
         let info = self.peer.peer_info()?;
         let me = info.server_info.as_ref()?;
-        Some(reading::words(&format!("{} {}", me.name, me.version)))
+        Some(words(&format!("{} {}", me.name, me.version)))
     }
 
     /// What the server says it can do.
@@ -143,6 +123,22 @@ impl Connection {
         self.signs.gone.is_cancelled()
     }
 
+    /// Why it is over, in words for operators. Waits a little for the end of a program.
+    pub(super) async fn why_it_is_over(&self) -> String {
+        let over = self.signs.over();
+        let is_closed = over.as_ref().is_some_and(Over::is_closed);
+        let why = over.map(|over| over.to_string());
+        let said = match &self.process {
+            Some(housed) => housed.last_words(is_closed).await,
+            None => Vec::new(),
+        };
+        let all: Vec<String> = why.into_iter().chain(said).collect();
+        match all.is_empty() {
+            true => "its connection broke".to_owned(),
+            false => format!("its connection broke: {}", all.join("; ")),
+        }
+    }
+
     /// Asks something on behalf of a caller.
     pub(super) async fn ask(
         &self,
@@ -151,7 +147,7 @@ impl Connection {
     ) -> Result<Answer, Failed> {
         self.set_level(outgoing).await;
         let token = outgoing.bearer.map(|bearer| bearer.token.clone());
-        let (asking, heard) = Asking::new(token, outgoing.deadline, true);
+        let (asking, ears) = Asking::new(token, outgoing.deadline, true);
         let (request, own) = reading::request(question);
         let mut meta = own;
         meta.extend(self.says_of(outgoing.relay));
@@ -160,7 +156,7 @@ impl Connection {
             request,
             meta,
             asking: asking.clone(),
-            heard,
+            ears,
         };
         let exchange = self.exchange(exchange, Some(outgoing.relay));
         match timeout_at(outgoing.deadline, exchange).await {
@@ -170,7 +166,7 @@ impl Connection {
             Ok(Err(error)) => Err(self.failed(error, &asking)),
             Ok(Ok(result)) => reading::answer(question, result).ok_or_else(|| Failed::Unfit {
                 server: self.server.to_string(),
-                why: "it is the answer to another question".to_owned(),
+                why: format!("it is no answer to {}", question.method()),
             }),
         }
     }
@@ -217,12 +213,12 @@ impl Connection {
         request: ClientRequest,
         deadline: Instant,
     ) -> Result<ServerResult, Failed> {
-        let (asking, heard) = Asking::new(None, deadline, false);
+        let (asking, ears) = Asking::new(None, deadline, false);
         let exchange = Exchange {
             request,
             meta: Map::new(),
             asking: asking.clone(),
-            heard,
+            ears,
         };
         match timeout_at(deadline, self.exchange(exchange, None)).await {
             Err(_) => Err(Failed::Late {
@@ -242,7 +238,7 @@ impl Connection {
             mut request,
             meta,
             asking,
-            mut heard,
+            mut ears,
         } = exchange;
         request.extensions_mut().insert(asking);
         let options = PeerRequestOptions::no_options().with_meta(meta.into());
@@ -253,23 +249,26 @@ impl Connection {
         let answer = loop {
             tokio::select! {
                 biased;
-                Some(said) = heard.recv() => {
-                    let Some(relay) = relay else { continue };
-                    match said {
-                        Said::Question { method, params, answer } if questions.len() < QUESTIONS => {
-                            questions.push(async move {
-                                let _ = answer.send(relay.ask(method, params).await);
-                            });
-                        }
-                        other => tell(relay, other).await,
+                Some(said) = ears.said.recv() => {
+                    if let Some(relay) = relay {
+                        tell(relay, said).await;
                     }
                 }
+                Some(asked) = ears.questions.recv() => match relay {
+                    Some(relay) if questions.len() < QUESTIONS => questions.push(async move {
+                        let answer = relay.ask(asked.method, asked.params).await;
+                        let _ = asked.answer.send(answer);
+                    }),
+                    _ => {
+                        let _ = asked.answer.send(Err(Unheard::TooMany.to_string()));
+                    }
+                },
                 Some(()) = questions.next() => {}
                 answer = &mut handle.rx => break answer,
             }
         };
         // What was said before the answer is told before it.
-        while let (Some(relay), Ok(said)) = (relay, heard.try_recv()) {
+        while let (Some(relay), Ok(said)) = (relay, ears.said.try_recv()) {
             tell(relay, said).await;
         }
         underway.is_over();
@@ -279,8 +278,10 @@ impl Connection {
     /// Why there is no answer.
     fn failed(&self, error: ServiceError, asking: &Asking) -> Failed {
         let server = self.server.to_string();
-        if let Some(why) = asking.spoiled() {
-            return Failed::TooLarge { server, why };
+        match asking.spoiled() {
+            Some(Spoiled::TooLarge(why)) => return Failed::TooLarge { server, why },
+            Some(Spoiled::Unfit(why)) => return Failed::Unfit { server, why },
+            None => {}
         }
         let broken = Failed::Broken {
             server: server.clone(),
@@ -312,7 +313,7 @@ struct Exchange {
     request: ClientRequest,
     meta: Map<String, Value>,
     asking: Arc<Asking>,
-    heard: mpsc::Receiver<Said>,
+    ears: Ears,
 }
 
 async fn tell(relay: &dyn Relay, said: Said) {
@@ -325,9 +326,5 @@ async fn tell(relay: &dyn Relay, said: Said) {
             relay.progress(progress, total, message.as_deref()).await;
         }
         Said::Log { level, data } => relay.log(&level, data).await,
-        Said::Question { answer, .. } => {
-            let why = "Too many questions are open in this request";
-            let _ = answer.send(Err(why.to_owned()));
-        }
     }
 }

@@ -8,12 +8,16 @@ use std::sync::{
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
 use rmcp::{
-    model::{JsonRpcNotification, ServerJsonRpcMessage, ServerNotification},
+    model::{ErrorData, JsonRpcNotification, RequestId, ServerJsonRpcMessage, ServerNotification},
     transport::streamable_http_client::SseError,
 };
 use sse_stream::{Sse, SseStream};
 
-use super::{asking::Asking, watched::log_of};
+use super::{
+    asking::{Asking, Spoiled, UNREADABLE},
+    stray,
+    watched::log_of,
+};
 use crate::upstream::guarded::Refused;
 
 /// The longest log message that is taken for one, in bytes.
@@ -25,16 +29,16 @@ pub(super) fn of(
     body: BoxStream<'static, Result<Bytes, Refused>>,
     most: usize,
     unread: Arc<AtomicUsize>,
-    asking: Option<Arc<Asking>>,
+    asked: Option<(RequestId, Arc<Asking>)>,
 ) -> BoxStream<'static, Result<Sse, SseError>> {
     let read = unread.clone();
-    let complained = asking.clone();
+    let complained = asked.as_ref().map(|(_, asking)| asking.clone());
     let bounded = body.map(move |chunk| {
         let chunk = chunk?;
         let before = unread.fetch_add(chunk.len(), Ordering::Relaxed);
         if before.saturating_add(chunk.len()) > most {
             if let Some(asking) = &complained {
-                asking.spoil(Refused::TooLarge(most).to_string());
+                asking.spoil(Spoiled::TooLarge(Refused::TooLarge(most).to_string()));
             }
             return Err(Refused::TooLarge(most));
         }
@@ -49,15 +53,28 @@ pub(super) fn of(
     });
     let events = SseStream::from_bytes_stream(bounded);
     let events = events.map(move |event| {
-        let mut event = event?;
+        let mut event = event.inspect_err(|error| {
+            // Errors of the body are not the text's.
+            if let Some((_, asking)) = &asked
+                && !matches!(error, SseError::Body(_))
+            {
+                asking.spoil(Spoiled::Unfit(UNREADABLE.to_owned()));
+            }
+        })?;
         if event.data.is_some() {
             read.store(0, Ordering::Relaxed);
         }
-        if let Some(asking) = &asking
-            && event.data.as_deref().is_some_and(|data| logs(data, asking))
-        {
-            // Its id still counts, for a stream that is taken up again.
-            event.data = None;
+        if let (Some((id, asking)), Some(data)) = (&asked, event.data.as_deref()) {
+            if logs(data, asking) {
+                // Its id still counts, for a stream that is taken up again.
+                event.data = None;
+            } else if !stray::is_readable(data) && stray::look(data.as_bytes()).is_answer {
+                asking.spoil(Spoiled::Unfit(UNREADABLE.to_owned()));
+                // rmcp would read over it, and its request would wait in vain.
+                let error = ErrorData::internal_error(UNREADABLE, None);
+                let error = ServerJsonRpcMessage::error(error, Some(id.clone()));
+                event.data = serde_json::to_string(&error).ok();
+            }
         }
         Ok(event)
     });

@@ -34,8 +34,9 @@ pub trait Extra: fmt::Debug + Send + Sync {
 /// The gateway's own tokens for servers. Connections are made and lists are read with them, for neither is on behalf of
 /// a caller.
 pub trait OwnTokens: fmt::Debug + Send + Sync {
-    /// A bearer token for this server; none where it wants none, or none is to be had.
-    fn token<'a>(&'a self, server: &'a str) -> BoxFuture<'a, Option<Secret>>;
+    /// A bearer token for this server; none where it wants none. An error is why none is to be had, in words for
+    /// operators.
+    fn token<'a>(&'a self, server: &'a str) -> BoxFuture<'a, Result<Option<Secret>, String>>;
 }
 
 /// Nothing more.
@@ -51,7 +52,7 @@ impl Extra for Nothing {
 }
 
 impl OwnTokens for Nothing {
-    fn token<'a>(&'a self, _server: &'a str) -> BoxFuture<'a, Option<Secret>> {
-        Box::pin(std::future::ready(None))
+    fn token<'a>(&'a self, _server: &'a str) -> BoxFuture<'a, Result<Option<Secret>, String>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }

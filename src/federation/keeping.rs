@@ -17,7 +17,7 @@ use super::{
     purse::Purse,
     replica::{Replica, State, wait},
     server::Inner,
-    watched::Signs,
+    signs::{Over, Signs},
 };
 
 /// How often lists are read without being told that they changed: not every server tells.
@@ -112,13 +112,13 @@ async fn forever(inner: &Arc<Inner>, replica: &Replica) {
                 was_ready = true;
                 let connection = Arc::new(connection);
                 let ready = Instant::now();
-                use_it(inner, replica, connection).await;
+                use_it(inner, replica, connection.clone()).await;
                 // Sessions of a server elsewhere end whenever it likes. A program that ends so is spared.
                 let is_elsewhere = matches!(inner.spec.place, Where::Http { .. });
                 if ready.elapsed() >= LIVED || is_elsewhere && replica.answered_since(ready) {
                     failures = 0;
                 }
-                "its connection broke".to_owned()
+                connection.why_it_is_over().await
             }
             Err(unconnected) => {
                 // Some break off at a question they do not know. Those are asked the old way, and then again the new.
@@ -207,7 +207,7 @@ async fn list(inner: &Inner, replica: &Replica, connection: &Connection, unread:
             );
             // One that does not even list in all that time hangs.
             if matches!(failed, Failed::Late { .. }) {
-                connection.signs.gone.cancel();
+                connection.signs.end(Over::Hangs);
             }
             unread.saturating_add(1)
         }

@@ -138,7 +138,7 @@ async fn who_comes_meanwhile_waits_with_the_first_who_may_leave() {
     gate.notify_one();
     let connection = second.connection().await.unwrap();
     assert_eq!(opener.counts(), (1, 1));
-    let newest = connection.purse.token("s").await.unwrap();
+    let newest = connection.purse.token("s").await.unwrap().unwrap();
     assert_eq!(newest.reveal(), "new");
 }
 

@@ -16,11 +16,11 @@ pub(super) enum Purse {
 }
 
 impl Purse {
-    /// A token for this server, if one is to be had.
-    pub(super) async fn token(&self, server: &str) -> Option<Secret> {
+    /// A token for this server, if it wants one; else why none is to be had.
+    pub(super) async fn token(&self, server: &str) -> Result<Option<Secret>, String> {
         match self {
             Self::Gateways(own) => own.token(server).await,
-            Self::Persons(newest) => Some(newest.get()),
+            Self::Persons(newest) => Ok(Some(newest.get())),
         }
     }
 }

@@ -4,28 +4,15 @@ use rmcp::{
     ErrorData,
     model::{
         CallToolRequest, CallToolResponse, CallToolResult, CancelTaskRequest, ClientRequest,
-        CompleteRequest, GetPromptRequest, GetTaskRequest, ReadResourceRequest, RequestMetaObject,
-        ServerResult, UpdateTaskRequest,
+        CompleteRequest, GetPromptRequest, GetTaskRequest, ProtocolVersion, ReadResourceRequest,
+        RequestMetaObject, ServerResult, UpdateTaskRequest,
     },
     service::ClientInitializeError,
 };
 use serde_json::{Map, Value};
 
-use super::{Answer, Failed, Question, watched::Cut};
-use crate::upstream::guarded::Refused;
-
-/// The most of a server's words that is told on, in characters.
-const TOLD: usize = 1000;
-
-/// A server's words: without what does not print, and cut.
-pub(super) fn words(said: &str) -> String {
-    let printing = said.chars().filter(|letter| !letter.is_control());
-    let mut words: String = printing.clone().take(TOLD).collect();
-    if printing.count() > TOLD {
-        words.push('…');
-    }
-    words
-}
+use super::{Answer, Failed, Question, cut::Cut, quoted::words};
+use crate::upstream::guarded::{Refused, Unopened};
 
 /// A question as a request, and the members of its own `_meta`, which rmcp keeps apart.
 pub(super) fn request(question: &Question) -> (ClientRequest, Map<String, Value>) {
@@ -114,10 +101,40 @@ pub(super) fn refused(error: &ClientInitializeError, server: &str) -> Failed {
         }
         Is::ConnectionClosed(_) | Is::Cancelled => broken(server),
         Is::JsonRpcError(error) => told(error.clone()),
+        Is::LegacyFallbackFailed { fallback, .. } => refused(fallback, &server),
         other => Failed::Unfit {
             server,
-            why: words(&other.to_string()),
+            why: no_handshake(other),
         },
+    }
+}
+
+/// Why a handshake failed, in our words.
+pub(super) fn no_handshake(error: &ClientInitializeError) -> String {
+    use ClientInitializeError as Is;
+    let versions = |all: &[ProtocolVersion]| {
+        let all: Vec<&str> = all.iter().map(ProtocolVersion::as_str).collect();
+        words(&all.join(", "))
+    };
+    match error {
+        Is::TransportError { error, .. } => match error.error.downcast_ref::<Cut>() {
+            Some(cut) => cut.to_string(),
+            None => "its connection broke".to_owned(),
+        },
+        Is::ConnectionClosed(_) => "it closed the connection in the handshake".to_owned(),
+        Is::JsonRpcError(ErrorData { code, message, .. }) => {
+            format!("it refused the handshake: {} ({})", words(message), code.0)
+        }
+        Is::NoCompatibleProtocolVersion {
+            client_supported,
+            server_supported,
+        } => {
+            let (ours, theirs) = (versions(client_supported), versions(server_supported));
+            format!("it is asked to speak {ours}, and speaks {theirs}")
+        }
+        Is::LegacyFallbackFailed { fallback, .. } => no_handshake(fallback),
+        Is::Cancelled => "the handshake was broken off".to_owned(),
+        _ => "it answered the handshake with something that is no answer to it".to_owned(),
     }
 }
 
@@ -137,6 +154,10 @@ pub(super) fn failed(server: String, cut: &Cut) -> Option<Failed> {
             server,
             challenge: challenge.as_deref().map(words),
         },
+        Cut::Forbidden(challenge) => Failed::Forbidden {
+            server,
+            challenge: challenge.as_deref().map(words),
+        },
         Cut::Busy {
             status: 429,
             retry_after,
@@ -148,19 +169,22 @@ pub(super) fn failed(server: String, cut: &Cut) -> Option<Failed> {
             server,
             retry_after: *retry_after,
         },
-        Cut::Refused(Refused::Timeout) => Failed::Late { server },
-        Cut::Refused(refused @ Refused::TooLarge(_)) => Failed::TooLarge {
-            server,
-            why: refused.to_string(),
-        },
-        Cut::Refused(refused @ Refused::Encoded) => Failed::Unfit {
-            server,
-            why: refused.to_string(),
+        Cut::Refused(Unopened { refused, .. }) => match refused {
+            Refused::Timeout => Failed::Late { server },
+            Refused::TooLarge(_) => Failed::TooLarge {
+                server,
+                why: refused.to_string(),
+            },
+            Refused::Encoded => Failed::Unfit {
+                server,
+                why: refused.to_string(),
+            },
+            _ => return None,
         },
         Cut::Unfit(why) => Failed::Unfit {
             server,
             why: words(why),
         },
-        Cut::Refused(_) | Cut::Expired | Cut::Closed => return None,
+        Cut::Expired | Cut::Closed => return None,
     })
 }

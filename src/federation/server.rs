@@ -15,8 +15,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Announced, Answer, Catalogue, Failed, Held, Listing, Outgoing, Spec, Standing, Where,
-    call::OUTCOMES, connection::Connection, fleet::Ground, keeping, pins::agreed, proof::Noted,
-    replica::Replica, tasks,
+    call::OUTCOMES, connection::Connection, fleet::Ground, keeping, pace::Pace, pins::agreed,
+    proof::Noted, replica::Replica, tasks,
 };
 use crate::health::Circuit;
 
@@ -45,6 +45,8 @@ pub(super) struct Inner {
     judging: Mutex<()>,
     /// Counted up whenever a replica moves or has a place again.
     pub(super) moved: watch::Sender<u64>,
+    /// How much the log was told of requests that were not answered.
+    pub(super) told: Pace,
     /// Whose turn it is among equals.
     pub(super) turn: AtomicUsize,
     /// Whether another one stands in its place, or none.
@@ -69,6 +71,7 @@ impl Server {
             unlisted: Mutex::default(),
             judging: Mutex::default(),
             moved,
+            told: Pace::default(),
             turn: AtomicUsize::new(0),
             is_retired: AtomicBool::new(false),
             stop: stop.clone(),

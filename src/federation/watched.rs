@@ -3,15 +3,7 @@
 //! rmcp would start a task for every notification, which loses their order and gives a server that floods as many tasks
 //! as it likes. So progress and logs are taken out here, in order and without waiting for anybody.
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use rmcp::{
     RoleClient,
@@ -19,118 +11,20 @@ use rmcp::{
     service::{RxJsonRpcMessage, TxJsonRpcMessage},
     transport::Transport,
 };
-use tokio::{sync::Notify, time::Instant};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 
 use super::{
-    announced::Announced,
     asking::{Asking, Running, Said},
+    cut::Cut,
+    signs::{Over, Signs},
 };
-use crate::upstream::guarded::Refused;
 
 /// How many messages in the middle of requests are heard in a second. One who shows progress to a person needs ten.
 const HEARD: u32 = 500;
 
 /// How many there may be at all before the connection is given up: that is no server that means well.
 const BORNE: u32 = 50_000;
-
-/// Why a message did not reach a server, or was not taken.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum Cut {
-    /// The session is over.
-    #[error("its session is over")]
-    Expired,
-    /// It wants other credentials.
-    #[error("it wants a sign-in")]
-    Unauthorized(Option<String>),
-    /// There was no answer of HTTP.
-    #[error("{0}")]
-    Refused(Refused),
-    /// It takes nothing now.
-    #[error("it answered with status {status}")]
-    Busy {
-        status: u16,
-        retry_after: Option<Duration>,
-    },
-    /// It answered with something else than the protocol has.
-    #[error("{0}")]
-    Unfit(String),
-    /// What it reads is closed.
-    #[error("it does not read any more")]
-    Closed,
-}
-
-impl Cut {
-    /// Whether it is sure that nothing came of the message.
-    pub(super) fn is_unsent(&self) -> bool {
-        match self {
-            // A line without its end, or a session that is none, is nothing to a server.
-            Self::Expired | Self::Unauthorized(_) | Self::Closed => true,
-            Self::Refused(refused) => refused.is_unsent(),
-            Self::Busy { status, .. } => *status == 429,
-            Self::Unfit(_) => false,
-        }
-    }
-
-    /// Whether there is no use in sending more on this connection.
-    pub(super) fn is_the_end(&self) -> bool {
-        match self {
-            Self::Expired | Self::Closed => true,
-            Self::Refused(refused) => refused.is_unsent() || *refused == Refused::Broken,
-            Self::Unauthorized(_) | Self::Busy { .. } | Self::Unfit(_) => false,
-        }
-    }
-}
-
-/// What a connection shows of itself.
-#[derive(Debug, Default)]
-pub(super) struct Signs {
-    /// Another list is there.
-    pub(super) changed: Notify,
-    /// Which lists were said to be others.
-    announced: Mutex<Announced>,
-    /// Whether it was held against its replica that the connection broke.
-    held_against: AtomicBool,
-    /// The connection is over, or of no more use.
-    pub(super) gone: CancellationToken,
-}
-
-impl Signs {
-    /// Takes note of a notification that a list is another: whether it was one.
-    pub(super) fn note(&self, notification: &ServerNotification) -> bool {
-        use ServerNotification as Is;
-        let mut announced = self.announced();
-        match notification {
-            Is::ToolListChangedNotification(_) => announced.tools = true,
-            Is::PromptListChangedNotification(_) => announced.prompts = true,
-            Is::ResourceListChangedNotification(_) => announced.resources = true,
-            _ => return false,
-        }
-        true
-    }
-
-    /// Takes note that the session is over, which is nobody's failure: servers end them when they like.
-    pub(super) fn expired(&self) {
-        self.held_against.store(true, Ordering::Release);
-        self.gone.cancel();
-    }
-
-    /// Whether it was held against the replica already that the connection broke; from now on it was.
-    pub(super) fn were_held_against(&self) -> bool {
-        self.held_against.swap(true, Ordering::AcqRel)
-    }
-
-    /// What was announced since this was asked last.
-    pub(super) fn take_announced(&self) -> Announced {
-        std::mem::take(&mut self.announced())
-    }
-
-    fn announced(&self) -> MutexGuard<'_, Announced> {
-        self.announced
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The transport of one connection.
 pub(super) struct Watched<T: Transport<RoleClient>> {
@@ -185,8 +79,7 @@ impl<T: Transport<RoleClient>> Watched<T> {
     pub(super) fn new(
         inner: T,
         read: fn(T::Error) -> Cut,
-        running: Arc<Running>,
-        signs: Arc<Signs>,
+        (running, signs): (Arc<Running>, Arc<Signs>),
         server: Arc<str>,
     ) -> Self {
         Self {
@@ -303,7 +196,7 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Watched<T> {
             }
             match cut {
                 Cut::Expired => signs.expired(),
-                _ if cut.is_the_end() => signs.gone.cancel(),
+                _ if cut.is_the_end() => signs.end(Over::Cut(cut.clone())),
                 _ => {}
             }
             Err(cut)
@@ -313,7 +206,7 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Watched<T> {
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleClient>> {
         loop {
             let Some(message) = self.inner.receive().await else {
-                self.signs.gone.cancel();
+                self.signs.end(Over::Closed);
                 return None;
             };
             let message = match message {
@@ -330,7 +223,7 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Watched<T> {
                 Fate::LeftOut => continue,
                 Fate::Unbearable => {
                     tracing::warn!(server = %self.server, "the connection is given up: the server floods it");
-                    self.signs.gone.cancel();
+                    self.signs.end(Over::Flooded);
                     return None;
                 }
             }

@@ -40,8 +40,8 @@ async fn the_late_answer_to_the_new_question_is_not_taken_for_that_to_the_old() 
     let empty = json!({ "jsonrpc": "2.0", "id": 0, "result": {} });
     for late in [unknown, empty] {
         let inner = Late(vec![initialized.clone(), late]);
-        let (running, signs) = (Arc::default(), Arc::default());
-        let mut watched = Watched::new(inner, |_| Cut::Closed, running, signs, "s".into());
+        let watching = (Arc::default(), Arc::default());
+        let mut watched = Watched::new(inner, |_| Cut::Closed, watching, "s".into());
         let ask = |id: i64, method: &str| -> TxJsonRpcMessage<RoleClient> {
             let params = json!({
                 "protocolVersion": "2025-11-25", "capabilities": {},

@@ -14,13 +14,9 @@ use std::{
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use rmcp::{
-    model::{
-        ClientJsonRpcMessage, ClientRequest, ErrorData, GetExtensions, GetMeta, JsonRpcMessage,
-        ServerJsonRpcMessage,
-    },
+    model::{ClientJsonRpcMessage, GetExtensions, GetMeta, JsonRpcMessage, RequestId},
     transport::streamable_http_client::{
-        AuthRequiredError, HttpStatusError, InsufficientScopeError, SseError, StreamableHttpClient,
-        StreamableHttpError, StreamableHttpPostResponse,
+        SseError, StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
     },
 };
 use sse_stream::Sse;
@@ -31,11 +27,12 @@ use super::{
     asking::Asking,
     events,
     purse::Purse,
-    watched::{Cut, Signs},
+    replies::{Failure, refusal, said, unfit},
+    signs::Signs,
 };
 use crate::{
     secret::Secret,
-    upstream::guarded::{Allow, Answer, Bound, Guarded, Opened, Refused, Request},
+    upstream::guarded::{Allow, Bound, Guarded, Opened, Request, Unopened},
 };
 
 /// How long an answer to what no caller waits for may take to begin: handshakes and lists have deadlines of their own,
@@ -65,8 +62,6 @@ pub(super) struct Web {
     pub(super) signs: Arc<Signs>,
 }
 
-type Failure = StreamableHttpError<Refused>;
-
 impl Web {
     async fn open(
         &self,
@@ -84,7 +79,7 @@ impl Web {
         }
         let token = match asking.and_then(|asking| asking.token.clone()) {
             Some(token) => Some(token),
-            None => self.purse.token(&self.server).await,
+            None => self.own_token().await,
         };
         let secrets = self.secrets(token.as_ref())?;
         let patience = Instant::now() + PATIENCE;
@@ -100,6 +95,14 @@ impl Web {
         };
         let opened = self.guarded.open(request).await;
         opened.map_err(StreamableHttpError::Client)
+    }
+
+    /// The token of a request that brings none. Where none is to be had the server is asked without, and says whether it
+    /// minds.
+    async fn own_token(&self) -> Option<Secret> {
+        let token = self.purse.token(&self.server).await;
+        self.signs.lacked_token(token.as_ref().err().cloned());
+        token.ok().flatten()
     }
 
     /// What a request proves itself with. A token of its own takes the place of the configured one.
@@ -118,15 +121,15 @@ impl Web {
     fn events(
         &self,
         opened: Opened,
-        asking: Option<Arc<Asking>>,
+        asked: Option<(RequestId, Arc<Asking>)>,
     ) -> BoxStream<'static, Result<Sse, SseError>> {
         let unread = Arc::new(AtomicUsize::new(0));
-        events::of(opened.body, self.max_message, unread, asking)
+        events::of(opened.body, self.max_message, unread, asked)
     }
 }
 
 impl StreamableHttpClient for Web {
-    type Error = Refused;
+    type Error = Unopened;
 
     async fn post_message(
         &self,
@@ -136,19 +139,17 @@ impl StreamableHttpClient for Web {
         _auth: Option<String>,
         own: HashMap<HeaderName, HeaderValue>,
     ) -> Result<StreamableHttpPostResponse, Failure> {
-        let asking = asking_of(&message);
+        let asked = asked_by(&message);
         let body = serde_json::to_vec(&message)?;
         let headers = [(header::ACCEPT, BOTH), (header::CONTENT_TYPE, JSON)];
         let headers = (Method::POST, headers.into_iter().collect());
         let session = session.as_deref();
-        let opened = self.open(headers, Some(body), own, session, asking.as_deref());
+        let asking = asked.as_ref().map(|(_, asking)| &**asking);
+        let opened = self.open(headers, Some(body), own, session, asking);
         let opened = opened.await?;
         let status = opened.status;
         if let Some(refusal) = refusal(&opened) {
             return Err(refusal);
-        }
-        if matches!(status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) {
-            return Ok(StreamableHttpPostResponse::Accepted);
         }
         if status == StatusCode::NOT_FOUND && session.is_some() {
             return Err(StreamableHttpError::SessionExpired);
@@ -157,7 +158,7 @@ impl StreamableHttpClient for Web {
         let named = named.and_then(|id| id.to_str().ok()).map(str::to_owned);
         let kind = opened.media_type();
         if status.is_success() && kind == "text/event-stream" {
-            let mut events = self.events(opened, asking);
+            let mut events = self.events(opened, asked);
             if stands_alone(&message) {
                 // Without its events' ids the stream is not taken up again, with a token that is not the caller's.
                 events = events.map_ok(|event| Sse { id: None, ..event }).boxed();
@@ -170,7 +171,7 @@ impl StreamableHttpClient for Web {
             COMPLAINT
         };
         let answer = opened.whole(most).await;
-        let answer = answer.map_err(StreamableHttpError::Client)?;
+        let answer = answer.map_err(|refused| StreamableHttpError::Client(refused.into()))?;
         said(&message, session.is_some(), &kind, &answer, named)
     }
 
@@ -222,11 +223,12 @@ impl StreamableHttpClient for Web {
     }
 }
 
-/// The request a message is, where it is known who waits for it.
-fn asking_of(message: &ClientJsonRpcMessage) -> Option<Arc<Asking>> {
+/// The request a message is, with its number, where it is known who waits for it.
+fn asked_by(message: &ClientJsonRpcMessage) -> Option<(RequestId, Arc<Asking>)> {
     match message {
         JsonRpcMessage::Request(request) => {
-            request.request.extensions().get::<Arc<Asking>>().cloned()
+            let asking = request.request.extensions().get::<Arc<Asking>>().cloned();
+            asking.map(|asking| (request.id.clone(), asking))
         }
         _ => None,
     }
@@ -238,108 +240,6 @@ fn stands_alone(message: &ClientJsonRpcMessage) -> bool {
         JsonRpcMessage::Request(request) => request.request.get_meta().protocol_version().is_some(),
         _ => false,
     }
-}
-
-/// What an answer without a message in it says.
-fn refusal(opened: &Opened) -> Option<Failure> {
-    let told = |name: HeaderName| {
-        let value = opened.headers.get(name)?.to_str().ok()?;
-        Some(value.to_owned())
-    };
-    let challenge = told(header::WWW_AUTHENTICATE);
-    match opened.status {
-        StatusCode::UNAUTHORIZED => {
-            let error = AuthRequiredError::new(challenge.unwrap_or_default());
-            Some(StreamableHttpError::AuthRequired(error))
-        }
-        StatusCode::FORBIDDEN => {
-            let error = InsufficientScopeError::new(challenge.unwrap_or_default(), None);
-            Some(StreamableHttpError::InsufficientScope(error))
-        }
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            let retry_after = told(header::RETRY_AFTER);
-            let error = HttpStatusError::new(opened.status.as_u16(), retry_after);
-            Some(StreamableHttpError::HttpStatus(error))
-        }
-        _ => None,
-    }
-}
-
-/// A whole answer: the message in it, or that there is none.
-fn said(
-    message: &ClientJsonRpcMessage,
-    in_session: bool,
-    kind: &str,
-    answer: &Answer,
-    named: Option<String>,
-) -> Result<StreamableHttpPostResponse, Failure> {
-    let waits = matches!(message, JsonRpcMessage::Request(_));
-    if !waits && answer.status.is_success() {
-        return Ok(StreamableHttpPostResponse::Accepted);
-    }
-    let parsed = (kind == "application/json").then(|| serde_json::from_slice(&answer.body));
-    let parsed: Option<ServerJsonRpcMessage> = parsed.and_then(Result::ok);
-    let old = !in_session && answer.status.is_client_error();
-    if old && let Some(id) = probed(message) {
-        // Servers without `server/discover` refuse it in their own ways, not always with its id.
-        let error = match parsed {
-            Some(JsonRpcMessage::Error(error)) => error.error,
-            _ => ErrorData::invalid_request("it knows no server/discover", None),
-        };
-        let error = ServerJsonRpcMessage::error(error, Some(id));
-        return Ok(StreamableHttpPostResponse::Json(error, None));
-    }
-    match parsed {
-        Some(error @ JsonRpcMessage::Error(_)) => {
-            Ok(StreamableHttpPostResponse::Json(error, named))
-        }
-        Some(message) if answer.status.is_success() => {
-            Ok(StreamableHttpPostResponse::Json(message, named))
-        }
-        _ if answer.status.is_success() => Err(unfit("its answer is no message of the protocol")),
-        _ => Err(unfit(&format!("it answered with status {}", answer.status))),
-    }
-}
-
-/// The id of a message that asks which revisions a server knows.
-fn probed(message: &ClientJsonRpcMessage) -> Option<rmcp::model::RequestId> {
-    match message {
-        JsonRpcMessage::Request(request) => {
-            let probes = matches!(request.request, ClientRequest::DiscoverRequest(_));
-            probes.then(|| request.id.clone())
-        }
-        _ => None,
-    }
-}
-
-fn unfit(why: &str) -> Failure {
-    StreamableHttpError::UnexpectedServerResponse(why.to_owned().into())
-}
-
-/// What an error of rmcp's transport means.
-pub(super) fn cut(error: Failure) -> Cut {
-    use StreamableHttpError as Is;
-    match error {
-        Is::SessionExpired => Cut::Expired,
-        Is::AuthRequired(error) => Cut::Unauthorized(challenge(error.www_authenticate_header)),
-        Is::InsufficientScope(error) => Cut::Unauthorized(challenge(error.www_authenticate_header)),
-        Is::Client(refused) => Cut::Refused(refused),
-        Is::HttpStatus(error) => Cut::Busy {
-            status: error.status,
-            // A date is left out: whoever sends one means minutes, and ours are tried sooner.
-            retry_after: error
-                .retry_after
-                .and_then(|seconds| seconds.trim().parse().ok())
-                .map(Duration::from_secs),
-        },
-        Is::TransportChannelClosed | Is::TokioJoinError(_) => Cut::Closed,
-        Is::Sse(_) | Is::UnexpectedEndOfStream => Cut::Refused(Refused::Broken),
-        other => Cut::Unfit(other.to_string()),
-    }
-}
-
-fn challenge(told: String) -> Option<String> {
-    (!told.is_empty()).then_some(told)
 }
 
 impl fmt::Debug for Web {

@@ -24,7 +24,7 @@ pub use bound::Bound;
 pub use names::{Names, SystemNames};
 pub use opened::Opened;
 pub use place::judge;
-pub use refused::Refused;
+pub use refused::{Refused, Unopened};
 
 use std::{
     collections::HashMap,
@@ -133,13 +133,14 @@ impl Guarded {
 
     /// Sends a request and gives its answer as soon as it begins, to be read as it comes. Redirects are answers like
     /// others: they are not followed. The deadline is the beginning's, and `max_bytes` is the reader's matter.
-    pub async fn open(&self, request: Request<'_>) -> Result<Opened, Refused> {
+    pub async fn open(&self, request: Request<'_>) -> Result<Opened, Unopened> {
         let client = self.client(request.allow)?;
         let url = &request.url;
         judge(url, request.allow).map_err(|why| refuse(url, why))?;
         let sent = timeout_at(request.deadline, client.execute(request.to(url, false))).await;
         let sent = sent.map_err(|_| Refused::Timeout)?;
-        Opened::of(sent.map_err(|error| refused::of(url, &error))?)
+        let opened = Opened::of(sent.map_err(|error| Unopened::of(url, &error))?);
+        Ok(opened?)
     }
 
     async fn follow(&self, request: Request<'_>) -> Result<Answer, Refused> {

@@ -38,6 +38,43 @@ impl Refused {
     }
 }
 
+/// Why an answer has not begun.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub struct Unopened {
+    /// In words for anybody.
+    pub refused: Refused,
+    /// In words for the operator: with the address, and what the system says.
+    pub cause: String,
+}
+
+impl Unopened {
+    /// What an error of the client means.
+    pub(super) fn of(url: &Url, error: &reqwest::Error) -> Self {
+        let refused = of(url, error);
+        let cause = match refused {
+            Refused::Unreachable | Refused::Broken => {
+                let host = url.host_str().unwrap_or_default();
+                let port = url.port_or_known_default().unwrap_or_default();
+                let cause = causes(error).last().map(ToString::to_string);
+                format!("{host}:{port}: {}", cause.unwrap_or_default())
+            }
+            told => return told.into(),
+        };
+        Self { refused, cause }
+    }
+}
+
+impl From<Refused> for Unopened {
+    fn from(refused: Refused) -> Self {
+        let cause = match refused {
+            Refused::Address(why) => format!("it may not be reached: {why}"),
+            told => told.to_string(),
+        };
+        Self { refused, cause }
+    }
+}
+
 /// What an error of the client means.
 pub(super) fn of(url: &Url, error: &reqwest::Error) -> Refused {
     if causes(error).any(|cause| cause.is::<NotPublic>()) {

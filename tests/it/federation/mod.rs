@@ -14,6 +14,7 @@ mod servers;
 mod stdio;
 mod tokens;
 mod wiring;
+mod words;
 
 use std::{
     sync::{Arc, Mutex},

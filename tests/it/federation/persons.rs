@@ -25,8 +25,8 @@ use super::{
 struct Gateways;
 
 impl OwnTokens for Gateways {
-    fn token<'a>(&'a self, _server: &'a str) -> BoxFuture<'a, Option<Secret>> {
-        Box::pin(std::future::ready(Some(Secret::new("gateway.0"))))
+    fn token<'a>(&'a self, _server: &'a str) -> BoxFuture<'a, Result<Option<Secret>, String>> {
+        Box::pin(std::future::ready(Ok(Some(Secret::new("gateway.0")))))
     }
 }
 
@@ -212,7 +212,8 @@ async fn who_is_refused_costs_nobody_else_anything() {
             for token in ["trudy.1", "mallory.1"] {
                 let failed = scene.who(token).await.unwrap_err();
                 let is_told = match status.as_u16() {
-                    401 | 403 => matches!(failed, Failed::Unauthorized { .. }),
+                    401 => matches!(failed, Failed::Unauthorized { .. }),
+                    403 => matches!(failed, Failed::Forbidden { .. }),
                     _ => matches!(failed, Failed::Unfit { .. }),
                 };
                 assert!(is_told, "{status}: {failed:?}");

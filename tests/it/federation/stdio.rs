@@ -29,6 +29,11 @@ while read -r line; do
     *'"name":"die"'*) exit 3 ;;
     *'"name":"hang"'*) ;;
     *'"name":"long"'*) head -c 1000000 /dev/zero | tr '\0' x; echo; text done ;;
+    *'"name":"complain"'*) echo out of cheese >&2; exit 5 ;;
+    *'"name":"nested"'*) answer "$(printf '[%.0s' $(seq 200))$(printf ']%.0s' $(seq 200))" ;;
+    *'"name":"bytes"'*) text "$(printf '\377')" ;;
+    *'"name":"half"'*) printf '{"jsonrpc":"2.0","id":%s,"resu' "$id"; text done ;;
+    *'"name":"numberless"'*) echo '{"jsonrpc":"2.0","result":{}' ;;
     *'"name":"noise"'*) head -c 3000000 /dev/zero | tr '\0' x >&2; echo "no message"; text done ;;
     *'"name":"ask"'*)
       mine=$id
@@ -60,12 +65,12 @@ done
 "#;
 
 /// The shell's server, with a folder of its own.
-fn shell(more: &str) -> (Fleet, std::sync::Arc<Server>, TempDir) {
+pub(super) fn shell(more: &str) -> (Fleet, std::sync::Arc<Server>, TempDir) {
     scripted(SHELL, more)
 }
 
 /// A server in a shell, with a folder of its own.
-fn scripted(script: &str, more: &str) -> (Fleet, std::sync::Arc<Server>, TempDir) {
+pub(super) fn scripted(script: &str, more: &str) -> (Fleet, std::sync::Arc<Server>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let (written, script) = (script, folder.path().join("server.sh"));
     std::fs::write(&script, written).unwrap();
@@ -228,10 +233,7 @@ async fn noise_is_read_over_and_a_line_without_end_is_the_end() {
     let ask = Ask::new(&server, &caller);
     assert_eq!(ask.text("noise", json!({})).await.unwrap(), "done");
     let long = ask.text("long", json!({})).await.unwrap_err();
-    assert!(
-        matches!(long, Failed::Broken { unsent: false, .. }),
-        "{long:?}"
-    );
+    assert!(matches!(long, Failed::TooLarge { .. }), "{long:?}");
     ask.text("pid", json!({})).await.unwrap();
 }
 

@@ -102,7 +102,7 @@ fn of_server(failed: Failed) -> Fault {
                 ..Fault::new(class, message)
             }
         }
-        Failed::Unauthorized { .. } => Fault {
+        Failed::Unauthorized { .. } | Failed::Forbidden { .. } => Fault {
             unsent: true,
             ..Fault::new(FaultClass::Declined, message)
         },

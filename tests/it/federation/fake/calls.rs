@@ -111,6 +111,7 @@ pub(super) async fn call(
             let challenge = [(header::WWW_AUTHENTICATE, "Bearer scope=\"read\"")];
             (StatusCode::UNAUTHORIZED, challenge).into_response()
         }
+        "forbidden" => StatusCode::FORBIDDEN.into_response(),
         "lacks" => {
             let required = json!({ "requiredCapabilities": { "sampling": {} }, "more": "x" });
             let error = json!({ "code": -32021, "message": "Missing", "data": required });
@@ -129,12 +130,58 @@ pub(super) async fn call(
             (StatusCode::SERVICE_UNAVAILABLE, later).into_response()
         }
         "limited" => StatusCode::TOO_MANY_REQUESTS.into_response(),
+        "ages" => {
+            let later = [(header::RETRY_AFTER, "18446744073709551615")];
+            (StatusCode::TOO_MANY_REQUESTS, later).into_response()
+        }
+        "refuse_null" => refuse(StatusCode::BAD_REQUEST, &Value::Null, "application/json"),
+        "refuse_named" => refuse(
+            StatusCode::BAD_REQUEST,
+            &json!("server-error"),
+            "application/json",
+        ),
+        "refuse_500" => refuse(StatusCode::INTERNAL_SERVER_ERROR, &id, "application/json"),
+        "refuse_plain" => refuse(StatusCode::BAD_REQUEST, &id, "text/plain"),
+        "accepted" => StatusCode::ACCEPTED.into_response(),
+        "emptied" => StatusCode::NO_CONTENT.into_response(),
+        "anothers" => {
+            let mut another = text("x");
+            another["id"] = json!(987_654);
+            plain(&another)
+        }
+        "nested" => {
+            let (open, close) = ("[".repeat(200), "]".repeat(200));
+            let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{open}{close}}}"#);
+            let kind = [(header::CONTENT_TYPE, "text/event-stream")];
+            (kind, format!("data: {answer}\n\n")).into_response()
+        }
+        "bytes" => {
+            let answer = text("?").to_string().into_bytes();
+            let answer: Vec<u8> = answer
+                .into_iter()
+                .map(|byte| if byte == b'?' { 0xFF } else { byte })
+                .collect();
+            ([(header::CONTENT_TYPE, "application/json")], answer).into_response()
+        }
+        "prompt" => {
+            let message = json!({ "role": "user", "content": { "type": "text", "text": "x" } });
+            let result = json!({ "resultType": "complete", "messages": [message] });
+            plain(&json!({ "jsonrpc": "2.0", "id": id, "result": result }))
+        }
         "input" => plain(&json!({ "jsonrpc": "2.0", "id": id, "result": who("kept") })),
         other => {
             let error = json!({ "code": -32602, "message": format!("Unknown tool: {other}") });
             plain(&json!({ "jsonrpc": "2.0", "id": id, "error": error }))
         }
     }
+}
+
+/// A refusal, by this status and number.
+fn refuse(status: StatusCode, id: &Value, kind: &str) -> Response {
+    let error = json!({ "code": -32000, "message": "Server not initialized" });
+    let refusal = json!({ "jsonrpc": "2.0", "id": id, "error": error });
+    let kind = [(header::CONTENT_TYPE, kind.to_owned())];
+    (status, kind, refusal.to_string()).into_response()
 }
 
 /// A prompt or a resource that wants to know who asks, and then says it with the state that came back.

@@ -140,6 +140,14 @@ async fn each_failure_says_who_is_to_blame() {
             true,
         ),
         (
+            Failed::Forbidden {
+                server: server(),
+                challenge: None,
+            },
+            FaultClass::Declined,
+            true,
+        ),
+        (
             Failed::Unfit {
                 server: server(),
                 why: "x".to_owned(),
