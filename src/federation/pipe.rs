@@ -97,9 +97,7 @@ impl Transport<RoleClient> for Pipe {
                 return None;
             }
             // Half a line is the end.
-            let Some(line) = self.line.strip_suffix(b"\n") else {
-                return None;
-            };
+            let line = self.line.strip_suffix(b"\n")?;
             let text = line.strip_prefix(stray::MARK).unwrap_or(line);
             let message = match serde_json::from_slice(text) {
                 Ok(message) => Some(message),
