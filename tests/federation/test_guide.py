@@ -131,9 +131,10 @@ def test_the_path_of_the_page(stage):
     assert asyncio.run(gateway.names(SUPPORT)) == ["crm__search"]
     assert asyncio.run(gateway.names(SALES)) == ["crm__search", "crm__update"]
     for era in ERAS:
-        calls = gateway.calls_of(lambda era=era: asyncio.run(searched(gateway, SUPPORT, era)), 1, caller="support")
-        # The log says who called what.
-        assert [(call["tool"], call["kind"], call["outcome"]) for call in calls] == [("crm.search", "mcp", "done")]
+        calls = gateway.calls_of(lambda era=era: asyncio.run(searched(gateway, SUPPORT, era)), 2, caller="support")
+        # The log says who called what, and who tried what they may not.
+        said = [(call["tool"], call["kind"], call["outcome"], call["error_class"]) for call in calls]
+        assert said == [("crm.search", "mcp", "done", None), ("crm__update", "unknown", "failed", "unknown_tool")]
         calls = gateway.calls_of(lambda era=era: asyncio.run(searched(gateway, SALES, era)), 1, caller="sales")
         assert [call["tool"] for call in calls] == ["crm.search"]
     assert not [line for line in gateway.tool_calls(tool="crm.update") if line["outcome"] == "done"]

@@ -107,16 +107,16 @@ def test_the_log_tells_whose_token_reached_what(stage, call, token, offered):
     def told():
         """The lines of these users' calls."""
         lines = [line for line in log.read_text().splitlines() if '"message":"tool_call"' in line]
-        return [line for line in map(json.loads, lines) if line["caller"] in ("idp/carol", "idp/dan")]
+        return [line for line in map(json.loads, lines) if line["caller"] in ("idp/olga", "idp/pavel")]
 
-    for sub in ("carol", "dan"):
+    for sub in ("olga", "pavel"):
         bearer = token(sub)
         for tool in ("mail__whoami", "crm__whoami"):
             offered(bearer, tool)
             assert not call(bearer, tool).is_error
     until("all lines are written", lambda: len(told()) == 4)
     digests = set()
-    expected = [(sub, where) for sub in ("carol", "dan") for where in ("mail", "crm")]
+    expected = [(sub, where) for sub in ("olga", "pavel") for where in ("mail", "crm")]
     for (sub, where), line in zip(expected, told()):
         assert (line["server"], line["tool"], line["what"]) == (where, f"{where}.whoami", "tool")
         (upstream,) = line["upstream"]
