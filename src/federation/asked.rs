@@ -11,8 +11,10 @@ use super::{
     connecting::{Learned, Unconnected, connect},
     connection::Connection,
     persons::Seat,
+    proof::Noted,
     purse::Purse,
     quoted::on_one_line,
+    replica::Replica,
     server::Inner,
     signs::{Over, Signs},
 };
@@ -46,11 +48,6 @@ enum Way {
 }
 
 impl Asked {
-    /// What came of it.
-    pub(super) fn answer(&self) -> &Result<Answer, Failed> {
-        &self.answer
-    }
-
     /// Whether it may be asked again, where that does no harm or where it surely was not sent.
     pub(super) fn may_be_repeated(&self, repeatable: bool) -> bool {
         matches!(self.answer, Err(Failed::Broken { unsent, .. }) if unsent || repeatable)
@@ -77,7 +74,9 @@ impl Inner {
         let has_person = outgoing.bearer.is_some_and(|it| it.person.is_some());
         if !has_person || !is_elsewhere || shared.is_stateless() {
             return Asked {
-                answer: shared.ask(question, outgoing).await,
+                answer: self
+                    .ask_over(shared, chosen.replica, question, outgoing)
+                    .await,
                 way: Way::Shared,
                 begun,
                 signs: shared.signs.clone(),
@@ -99,7 +98,9 @@ impl Inner {
         };
         match timeout_at(outgoing.deadline, seat.connection()).await {
             Ok(Ok(connection)) => Asked {
-                answer: connection.ask(question, outgoing).await,
+                answer: self
+                    .ask_over(&connection, chosen.replica, question, outgoing)
+                    .await,
                 way: Way::Persons,
                 begun,
                 signs: connection.signs.clone(),
@@ -110,6 +111,22 @@ impl Inner {
                 unopened(Failed::Late { server }, Arc::default())
             }
         }
+    }
+
+    /// Asks over this connection, and has it noted whose token reached which replica.
+    async fn ask_over(
+        &self,
+        connection: &Connection,
+        replica: &Replica,
+        question: &Question,
+        outgoing: &Outgoing<'_>,
+    ) -> Result<Answer, Failed> {
+        let noted = Noted::sent(outgoing, &self.spec.settings, &replica.place);
+        let answer = connection.ask(question, outgoing).await;
+        if let Some(noted) = noted {
+            noted.ended(&answer);
+        }
+        answer
     }
 
     /// A place on the connection of the request's person; waits until there is room for one.

@@ -16,7 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     Announced, Answer, Catalogue, Failed, Held, Listing, Outgoing, Spec, Standing, Where,
     call::OUTCOMES, connection::Connection, fleet::Ground, keeping, pace::Pace, pins::agreed,
-    proof::Noted, replica::Replica, tasks,
+    replica::Replica, tasks,
 };
 use crate::health::Circuit;
 
@@ -153,12 +153,8 @@ impl Inner {
             let process = chosen.connection.process();
             let serving = outgoing.serving.zip(process);
             let serving = serving.map(|(serve, process)| serve(process));
-            let noted = Noted::sent(outgoing, &self.spec.settings, &chosen.replica.place);
             let asked = self.ask_chosen(&chosen, &question, outgoing).await;
             drop(serving);
-            if let Some(noted) = noted {
-                noted.ended(asked.answer());
-            }
             let number = chosen.replica.number;
             let again = asked.may_be_repeated(outgoing.repeatable);
             // A person's session that was there and broke is made anew where it was.

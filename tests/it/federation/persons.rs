@@ -247,6 +247,7 @@ async fn there_are_so_many_sessions_and_none_ends_that_is_in_use() {
         };
         let full = hasty.text("who", json!({})).await;
         assert!(matches!(full, Err(Failed::Limited { .. })), "{full:?}");
+        assert_eq!(alice.notes.upstreams(None), [], "nothing was sent");
         tokio::join!(scene.who("alice.1"), async {
             scene.fake.book.let_go.notify_one();
         })
