@@ -119,8 +119,9 @@ def test_the_path_of_the_page(stage):
     said = gateway.says(approving)
     assert "Approve 2 tools of crm? [y/N]" in said
     assert said.endswith("approved search\napproved update\n"), said
-    until("it is offered", lambda: gateway.offered("crm") == {"search", "update"})
-    assert asyncio.run(gateway.names("anybody")) == ["crm__search", "crm__update", OWN]
+    until("it is approved", lambda: gateway.offered("crm") == {"search", "update"})
+    approved = ["crm__search", "crm__update", OWN]
+    until("it is offered", lambda: asyncio.run(gateway.names("anybody")) == approved)
     assert gateway.offered("files") == set()
     pins = json.loads((gateway.folder / "waypost.pins.json").read_text())
     assert "Updates a customer." in json.dumps(pins)
