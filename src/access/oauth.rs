@@ -75,13 +75,6 @@ pub struct Issuer {
     pub allow_private: Vec<String>,
 }
 
-impl Issuer {
-    /// What logs call it, and what callers' names begin with.
-    pub fn known_as(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.issuer)
-    }
-}
-
 impl Default for Issuer {
     fn default() -> Self {
         Self {
