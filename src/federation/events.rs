@@ -23,14 +23,14 @@ use crate::upstream::guarded::Refused;
 /// The longest log message that is taken for one, in bytes.
 const LONGEST_LOG: usize = 64 * 1024;
 
-/// The events of a body. An event is at most `most` bytes, and so is what stands between two: what is `unread` since the
-/// last event is counted as it comes.
+/// The events of a body. An event is at most `most` bytes, and so is what stands between two: what came since the last
+/// event is counted as it comes.
 pub(super) fn of(
     body: BoxStream<'static, Result<Bytes, Refused>>,
     most: usize,
-    unread: Arc<AtomicUsize>,
     asked: Option<(RequestId, Arc<Asking>)>,
 ) -> BoxStream<'static, Result<Sse, SseError>> {
+    let unread = Arc::new(AtomicUsize::new(0));
     let read = unread.clone();
     let complained = asked.as_ref().map(|(_, asking)| asking.clone());
     let bounded = body.map(move |chunk| {

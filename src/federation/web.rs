@@ -4,12 +4,7 @@
 //! replica's origin, and the token of the call where it has one of its own, which rides in the message's extensions;
 //! else one of those the connection is for, the gateway's or one person's.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, atomic::AtomicUsize},
-    time::Duration,
-};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -123,8 +118,7 @@ impl Web {
         opened: Opened,
         asked: Option<(RequestId, Arc<Asking>)>,
     ) -> BoxStream<'static, Result<Sse, SseError>> {
-        let unread = Arc::new(AtomicUsize::new(0));
-        events::of(opened.body, self.max_message, unread, asked)
+        events::of(opened.body, self.max_message, asked)
     }
 }
 
